@@ -1,0 +1,196 @@
+"""The command line: what the words mean. The work is done elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from streamimb_services import options as o
+from streamimb_services.exits import INTERRUPTED, guarded, note
+
+app = typer.Typer(
+    name="streamimb",
+    help="Learn a stream with a rare class: predict, rebalance, watch for drift.\n\n"
+    "Every option has a twin in the environment, shown beside it. Every key of the configuration has one too: "
+    "STREAMIMB_SECTION__KEY, as STREAMIMB_CONTROL__EVERY=1000.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"auto_envvar_prefix": "STREAMIMB", "help_option_names": ["-h", "--help"]},
+)
+schema_app = typer.Typer(help="Write the event contract of a stream.", no_args_is_help=True)
+config_app = typer.Typer(help="Show the configuration.", no_args_is_help=True)
+app.add_typer(schema_app, name="schema")
+app.add_typer(config_app, name="config")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"streamimb {version('streamimb')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_version,
+            is_eager=True,
+            allow_from_autoenv=False,
+            show_envvar=False,
+            help="Print the version and exit.",
+        ),
+    ] = False,
+) -> None:
+    """Learn a stream with a rare class."""
+
+
+@app.command()
+@guarded
+def replay(
+    files: o.Files,
+    schema: o.SchemaFile = None,
+    config: o.ConfigFile = None,
+    objective: o.Objective = None,
+    run: o.Run = None,
+    predictions: o.PredictionsFile = None,
+    metrics: o.MetricsFile = None,
+    signals: o.SignalsFile = None,
+    rejects: o.RejectsFile = None,
+    labels: o.Labels = None,
+    label_delay: o.LabelDelay = None,
+    limit: o.Limit = None,
+    speed: o.Speed = None,
+    batch_events: o.BatchEvents = 4096,
+    label: o.LabelColumn = None,
+    id: o.IdColumn = None,  # noqa: A002  the option's name
+    time: o.TimeColumn = None,
+    positive: o.PositiveClass = None,
+    json: o.AsJson = False,
+) -> None:
+    """Replay files as a stream: predict each event, learn its label when it comes, and tell how it went.
+
+    Outputs appear when the replay ends, whole; Ctrl-C ends it early with the summary so far. A folder given with --run
+    may hold an older run, whose files are replaced.
+    """
+    from streamimb_services.outputs import OutputPaths
+    from streamimb_services.session import ReplayOptions, replay_files
+
+    if speed is not None and not speed > 0:
+        raise typer.BadParameter(f"{speed:g} is not above 0", param_hint="--speed")
+    told = replay_files(
+        ReplayOptions(
+            files=files,
+            schema=schema,
+            config=config,
+            overrides=o.overrides(objective, label_delay),
+            labels=labels,
+            limit=limit,
+            speed=speed,
+            batch_events=batch_events,
+            guesses={"label": label, "id": id, "time": time, "positive": positive},
+            outputs=OutputPaths(run, predictions, metrics, signals, rejects),
+        ),
+        os.environ,
+    )
+    if json:
+        _print_json(told.summary)
+    else:
+        from streamimb_services.summary import show_summary
+
+        show_summary(told)
+    if told.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+@schema_app.command("infer")
+@guarded
+def schema_infer(
+    file: o.OneFile,
+    label: o.LabelColumn = None,
+    id: o.IdColumn = None,  # noqa: A002  the option's name
+    time: o.TimeColumn = None,
+    positive: o.PositiveClass = None,
+) -> None:
+    """Infer the event contract from a file and print it as TOML; what was guessed is told on standard error."""
+    from streamimb.infer import infer_schema, schema_to_toml
+
+    schema, notes = infer_schema(file, label=label, id=id, time=time, positive=positive)
+    for line in notes:
+        note(line)
+    sys.stdout.write(schema_to_toml(schema))
+
+
+@config_app.command("show")
+@guarded
+def config_show(
+    config: o.ConfigFile = None,
+    objective: o.Objective = None,
+    label_delay: o.LabelDelay = None,
+    json: o.AsJson = False,
+) -> None:
+    """Show every key of the configuration, its value and where that came from, as TOML that can be read back."""
+    from streamimb.settings import load_settings
+    from streamimb_services.show import settings_as_json, settings_as_toml
+
+    settings = load_settings(config, os.environ, o.overrides(objective, label_delay))
+    if json:
+        sys.stdout.write(settings_as_json(settings) + "\n")
+        return
+    sys.stdout.write(settings_as_toml(settings))
+    if settings.config.schema_ is not None:
+        from streamimb.infer import schema_to_toml
+
+        sys.stdout.write(f"\n# the event contract, from {config}\n{schema_to_toml(settings.config.schema_)}")
+
+
+@app.command("check-config")
+@guarded
+def check_config(
+    file: Annotated[Path | None, typer.Argument(metavar="[C.toml]", help="The configuration; the same as -c.")] = None,
+    config: o.ConfigFile = None,
+    schema: o.SchemaFile = None,
+    objective: o.Objective = None,
+    label_delay: o.LabelDelay = None,
+) -> None:
+    """Check a configuration, and the event contract with it, without reading any event."""
+    from streamimb_services.session import check
+
+    for line in check(config or file, schema, os.environ, o.overrides(objective, label_delay)):
+        typer.echo(line)
+
+
+@app.command()
+@guarded
+def models(json: o.AsJson = False) -> None:
+    """List the models that learner.model can name."""
+    from streamimb.learners.registry import list_models
+
+    names = list_models()
+    if json:
+        _print_json(names)
+    else:
+        typer.echo("\n".join(names))
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    sys.stdout.write(json.dumps(value, allow_nan=False) + "\n")
+
+
+def main() -> None:
+    """The console command."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

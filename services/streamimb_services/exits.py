@@ -1,0 +1,56 @@
+"""How a command ends: one line on standard error, and an exit code that says which kind of trouble it was."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import ParamSpec
+
+import typer
+
+from streamimb.errors import StreamimbError
+
+P = ParamSpec("P")
+
+UNEXPECTED = 1
+INTERRUPTED = 130
+
+
+def guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn what a command raises into its message and exit code; tracebacks only under STREAMIMB_DEBUG=1."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except StreamimbError as error:
+            raise _failed(str(error), error.exit_code) from None
+        except KeyboardInterrupt:
+            raise _failed("interrupted", INTERRUPTED) from None
+        except BrokenPipeError:  # the reader has had enough, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+        except Exception as error:
+            what = " ".join(str(error).split()) or "no message"
+            told = f"unexpected {type(error).__name__}: {what} (STREAMIMB_DEBUG=1 shows where)"
+            raise _failed(told, UNEXPECTED) from None
+
+    return run
+
+
+def note(message: str) -> None:
+    """Tell the person at the terminal something that is no result."""
+    print(message, file=sys.stderr, flush=True)  # noqa: T201  standard error is this function's purpose
+
+
+def _failed(message: str, code: int) -> typer.Exit:
+    if os.environ.get("STREAMIMB_DEBUG") == "1":
+        traceback.print_exc()
+    note(f"error: {message}")
+    return typer.Exit(code)

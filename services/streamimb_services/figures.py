@@ -1,0 +1,93 @@
+"""Numbers as the summary shows them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final, TypeGuard
+
+DASH: Final = "\N{EN DASH}"
+UNDEFINED: Final = DASH
+
+
+def _defined(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value)
+
+
+def percent(share: float | None) -> str:
+    """A share with the digits that matter, few or many.
+
+    >>> percent(0.0087), percent(0.919), percent(0.00002)
+    ('0.87 %', '91.9 %', '0.002 %')
+    """
+    if not _defined(share):
+        return UNDEFINED
+    value = 100 * share
+    if value == 0 or value >= 10:
+        return f"{value:.1f} %"
+    return f"{value:.{min(6, max(1, 1 - math.floor(math.log10(value))))}f} %".replace(".00 %", ".0 %")
+
+
+def rate(value: float | None, digits: int) -> str:
+    """A number between 0 and 1; a dash where it is undefined.
+
+    >>> rate(0.61249, 2), rate(None, 2)
+    ('0.61', '–')
+    """
+    return f"{value:.{digits}f}" if _defined(value) else UNDEFINED
+
+
+def interval(estimate: Sequence[float | None] | None, digits: int) -> str:
+    """The bounds of [value, low, high].
+
+    >>> interval([0.6, 0.55, 0.65], 2), interval([0.6, None, None], 2)
+    ('0.55–0.65', '')
+    """
+    if estimate is None or not (_defined(estimate[1]) and _defined(estimate[2])):
+        return ""
+    return f"{estimate[1]:.{digits}f}{DASH}{estimate[2]:.{digits}f}"
+
+
+def value_of(estimate: Sequence[float | None] | None) -> float | None:
+    """The value of [value, low, high]."""
+    return None if estimate is None else estimate[0]
+
+
+def short(value: float | None) -> str:
+    """Any number in a few characters.
+
+    >>> short(0.08312), short(12345.6), short(0.0000213)
+    ('0.083', '12,346', '2.1e-05')
+    """
+    if not _defined(value):
+        return UNDEFINED
+    if value == 0:
+        return "0"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.2g}" if abs(value) < 0.1 else f"{value:.3g}"
+
+
+def round_rate(per_second: float) -> str:
+    """Events a second to three digits: nobody needs more.
+
+    >>> round_rate(226_917.2), round_rate(3.14159)
+    ('227,000', '3.14')
+    """
+    if per_second <= 0 or not math.isfinite(per_second):
+        return UNDEFINED
+    digits = 2 - math.floor(math.log10(per_second))
+    return f"{round(per_second, digits):,.{max(0, digits)}f}"
+
+
+def seconds(elapsed: float) -> str:
+    """A span of wall-clock time.
+
+    >>> seconds(1.94), seconds(192)
+    ('1.9 s', '3 min 12 s')
+    """
+    if elapsed < 60:
+        return f"{elapsed:.1f} s"
+    minutes, left = divmod(round(elapsed), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {left} s"

@@ -1,0 +1,74 @@
+"""The options of the command line, named once: the same option is the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE...", help="CSV, NDJSON (.gz, .xz) or Parquet, in order; - is NDJSON on standard input."
+    ),
+]
+OneFile = Annotated[str, typer.Argument(metavar="FILE", help="CSV, NDJSON (.gz, .xz) or Parquet.")]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", "-c", metavar="C.toml", help="Read the configuration from this file.")
+]
+SchemaFile = Annotated[
+    Path | None,
+    typer.Option("--schema", metavar="S.toml", help="Read the event contract here, not in the configuration."),
+]
+Objective = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Tune thresholds for f1, f_beta:2, g_mean, kappa, g_mean+kappa, balanced_accuracy, cost:FN=50,FP=1, "
+        "recall>=0.9, precision>=0.5 or alerts<=100/day.",
+    ),
+]
+LabelDelay = Annotated[
+    str | None, typer.Option(metavar="7d", help="Let every label be known only so long after its event.")
+]
+Labels = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Take labels from this file: id, label, time when it became known.")
+]
+Run = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Write all outputs, configuration, schema, summary and versions in this folder."),
+]
+PredictionsFile = Annotated[Path | None, typer.Option(metavar="P.parquet", help="Write a row a prediction.")]
+MetricsFile = Annotated[Path | None, typer.Option(metavar="M.parquet", help="Write a row a measured value.")]
+SignalsFile = Annotated[Path | None, typer.Option(metavar="D.parquet", help="Write a row a warning or drift.")]
+RejectsFile = Annotated[Path | None, typer.Option(metavar="R.ndjson", help="Write a line a refused event.")]
+Limit = Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N accepted events.")]
+Speed = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X",
+        help="Let the stream's own time pass X times as fast as the clock; X events a second where it has no time.",
+    ),
+]
+BatchEvents = Annotated[
+    int, typer.Option(metavar="N", min=1, help="Read N events at once; what is predicted does not depend on it.")
+]
+LabelColumn = Annotated[
+    str | None, typer.Option("--label", metavar="COLUMN", help="Infer a contract whose class is in this column.")
+]
+IdColumn = Annotated[
+    str | None, typer.Option("--id", metavar="COLUMN", help="Infer a contract whose id is in this column.")
+]
+TimeColumn = Annotated[
+    str | None, typer.Option("--time", metavar="COLUMN", help="Infer a contract whose time is in this column.")
+]
+PositiveClass = Annotated[
+    str | None, typer.Option("--positive", metavar="CLASS", help="Infer a contract whose positive class is this one.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+
+
+def overrides(objective: str | None, label_delay: str | None) -> dict[str, tuple[str, Any]]:
+    """The keys of the configuration that options set: dotted path -> (the option, its value)."""
+    return {"control.objective": ("--objective", objective), "label.delay": ("--label-delay", label_delay)}

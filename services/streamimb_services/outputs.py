@@ -1,0 +1,123 @@
+"""What a replay leaves behind: single files, and a run's folder."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+
+from streamimb.infer import schema_to_toml
+from streamimb.outcome import Outcome
+from streamimb.schema import Schema
+from streamimb.settings import Settings
+from streamimb.sinks.atomic import told_as_output, write_whole
+from streamimb.sinks.base import Sink
+from streamimb.sinks.predictions import PredictionsSink
+from streamimb.sinks.rejects import RejectsSink
+from streamimb.sinks.tables import MetricsSink, SignalsSink
+from streamimb_services.show import settings_as_toml
+
+#: Packages that a run's figures may depend on.
+PACKAGES: Final = ("streamimb", "numpy", "numba", "river", "polars", "pyarrow", "msgspec", "pydantic")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPaths:
+    """Where outputs go; None for what is not asked for."""
+
+    run: Path | None = None
+    predictions: Path | None = None
+    metrics: Path | None = None
+    signals: Path | None = None
+    rejects: Path | None = None
+
+    def refuse_overlap(self, inputs: Sequence[Path]) -> None:
+        """Raise a usage error where two outputs, or an output and an input, are one file."""
+        taken = {path.resolve() for path in inputs}
+        for name in ("predictions", "metrics", "signals", "rejects"):
+            path = getattr(self, name)
+            if path is None or (path.exists() and not path.is_file()):
+                continue
+            if path.resolve() in taken:
+                raise typer.BadParameter(f"{path} is read or written by this command already", param_hint=f"--{name}")
+            taken.add(path.resolve())
+
+
+class Outputs:
+    """All sinks of a replay as one. Files appear when it is closed; aborted, it leaves what stood there before.
+
+    A run's folder may hold an older run: files of the same names are replaced, one by one, and nothing else is
+    touched. ``summary.json`` goes first and comes last, so that a folder that has one is whole.
+    """
+
+    def __init__(self, paths: OutputPaths, schema: Schema) -> None:
+        self._run = paths.run
+        self._schema = schema
+        self._sinks: list[Sink] = []
+        try:
+            if paths.run is not None:
+                with told_as_output(paths.run):
+                    paths.run.mkdir(parents=True, exist_ok=True)
+                self._open(paths.run / "predictions.parquet", paths.run / "metrics.parquet")
+                self._open(signals=paths.run / "signals.parquet", rejects=paths.run / "rejects.ndjson")
+            self._open(paths.predictions, paths.metrics, paths.signals, paths.rejects)
+        except BaseException:
+            self.abort()
+            raise
+
+    def _open(
+        self,
+        predictions: Path | None = None,
+        metrics: Path | None = None,
+        signals: Path | None = None,
+        rejects: Path | None = None,
+    ) -> None:
+        if predictions is not None:
+            self._sinks.append(PredictionsSink(predictions, self._schema))
+        if metrics is not None:
+            self._sinks.append(MetricsSink(metrics, has_time=self._schema.has_time))
+        if signals is not None:
+            self._sinks.append(SignalsSink(signals, has_time=self._schema.has_time))
+        if rejects is not None:
+            self._sinks.append(RejectsSink(rejects))
+
+    def write(self, outcome: Outcome) -> None:
+        for sink in self._sinks:
+            sink.write(outcome)
+
+    def close(self) -> None:
+        if self._run is not None:
+            with told_as_output(self._run):
+                (self._run / "summary.json").unlink(missing_ok=True)
+        for sink in self._sinks:
+            sink.close()
+
+    def abort(self) -> None:
+        for sink in self._sinks:
+            sink.abort()
+
+    def describe(self, settings: Settings, summary: dict[str, Any], inputs: Sequence[str]) -> None:
+        """Write the run's configuration, schema, versions and, last, its summary."""
+        if self._run is None:
+            return
+        write_whole(self._run / "config.toml", settings_as_toml(settings))
+        write_whole(self._run / "schema.toml", schema_to_toml(self._schema))
+        write_whole(self._run / "versions.json", json.dumps(versions() | {"inputs": list(inputs)}, indent=2) + "\n")
+        write_whole(self._run / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
+
+
+def versions() -> dict[str, Any]:
+    """What the figures of a run were made with."""
+    packages: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = None
+    return {"python": platform.python_version(), "platform": platform.platform(), "packages": packages}

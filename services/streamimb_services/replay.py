@@ -1,0 +1,139 @@
+"""The loop of a replay: read, process, take down; then the summary."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from streamimb.batch import Batch, Kind, Rejected
+from streamimb.outcome import Matured, Outcome, Predictions
+from streamimb.pipeline import Pipeline
+from streamimb_services.interrupt import Interrupt
+from streamimb_services.outputs import Outputs
+from streamimb_services.pace import Pacer
+from streamimb_services.progress import ReplayProgress
+from streamimb_services.story import Story
+
+
+class Feed(Protocol):
+    """Where a replay reads from."""
+
+    @property
+    def bytes_done(self) -> int: ...
+
+    @property
+    def bytes_total(self) -> int | None: ...
+
+    def batches(self) -> Iterator[tuple[Batch, list[Rejected]]]: ...
+
+
+class Replay:
+    """One replay from a feed through a pipeline into outputs."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        feed: Feed,
+        outputs: Outputs,
+        story: Story,
+        *,
+        limit: int | None = None,
+        pacer: Pacer | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._pipeline, self._feed, self._outputs, self.story = pipeline, feed, outputs, story
+        self._limit, self._pacer, self._clock = limit, pacer, clock
+        self._events = self._positives = 0
+        self._refused: Counter[str] = Counter()
+
+    def run(self, progress: ReplayProgress) -> Story:
+        """Replay to the end, the limit or Ctrl-C. Whatever else is raised leaves no output behind."""
+        started = self._clock()
+        try:
+            with Interrupt() as interrupt, progress:
+                try:
+                    self._loop(interrupt, progress, started)
+                except KeyboardInterrupt:
+                    self.story.interrupted = True
+            self.story.summary = self._summary(self._clock() - started)
+            self._outputs.close()
+        except BaseException:
+            self._outputs.abort()
+            raise
+        return self.story
+
+    def _loop(self, interrupt: Interrupt, progress: ReplayProgress, started: float) -> None:
+        for batch, rejected in self._feed.batches():
+            with interrupt.deferred():
+                self._refuse(rejected)
+            for piece in self._pieces(batch):
+                with interrupt.deferred():
+                    self._process(piece)
+                progress.update(
+                    self._feed.bytes_done,
+                    self._feed.bytes_total,
+                    events=self._events,
+                    positives=self._positives,
+                    seconds=self._clock() - started,
+                )
+            if self._events == self._limit:
+                return
+
+    def _pieces(self, batch: Batch) -> Iterator[Batch]:
+        """The batch's rows as they are due, as far as the limit goes."""
+        for due in [batch] if self._pacer is None else self._pacer.cut(batch):
+            done = 0
+            while done < len(due) and self._events != self._limit:
+                stop = len(due)
+                if self._limit is not None:
+                    features = done + np.flatnonzero(due.kind[done:] != Kind.LABEL)
+                    left = self._limit - self._events
+                    stop = stop if len(features) <= left else int(features[left])
+                yield due.slice(done, stop)
+                done = stop
+
+    def _process(self, batch: Batch) -> None:
+        outcome = self._pipeline.process(batch)
+        self._events += len(outcome.predictions)
+        self._positives += int((outcome.matured.label == self.story.schema.positive).sum())
+        self.story.take(outcome)
+        self._outputs.write(outcome)
+
+    def _refuse(self, rejected: list[Rejected]) -> None:
+        if rejected:
+            self._refused.update(r.reason.value for r in rejected)
+            outcome = refusals(rejected, self.story.schema.n_classes)
+            self.story.take(outcome)
+            self._outputs.write(outcome)
+
+    def _summary(self, seconds: float) -> dict[str, Any]:
+        summary = self._pipeline.summary()
+        self.story.notes = [*summary.pop("config_notes", []), *self._pipeline.notes]
+        refused = Counter(summary["rejected"])
+        refused.update(self._refused)
+        rate = self._events / seconds if seconds > 0 else math.nan
+        summary |= {"rejected": dict(refused.most_common()), "seconds": seconds, "events_per_second": rate}
+        return dict(undefined_as_null(summary))
+
+
+def refusals(rejected: list[Rejected], n_classes: int) -> Outcome:
+    """An outcome that tells nothing but refusals."""
+    none, few = np.zeros(0, np.int64), np.zeros(0, np.int16)
+    scores, threshold = np.zeros((0, n_classes), np.float32), np.zeros(0, np.float32)
+    return Outcome(Predictions(none, none, None, scores, few, threshold), Matured(none, few, none), rejected=rejected)
+
+
+def undefined_as_null(value: Any) -> Any:
+    """Plain data for JSON: NaN and infinities as None, NumPy scalars as Python's."""
+    if isinstance(value, dict):
+        return {str(k): undefined_as_null(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [undefined_as_null(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

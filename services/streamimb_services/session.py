@@ -1,0 +1,115 @@
+"""From options to a replay: which contract, which configuration, which sources; here they are wired."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from streamimb.errors import ConfigError
+from streamimb.infer import infer_schema, load_schema
+from streamimb.pipeline import Pipeline
+from streamimb.schema import Schema
+from streamimb.settings import Settings, load_settings
+from streamimb_services.exits import note
+from streamimb_services.feed import open_feed
+from streamimb_services.outputs import OutputPaths, Outputs
+from streamimb_services.pace import Pacer
+from streamimb_services.progress import ReplayProgress
+from streamimb_services.replay import Replay
+from streamimb_services.story import Story
+from streamimb_services.trajectory import Trajectories
+
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOptions:
+    """What the command line asked for; ``overrides`` is for ``load_settings``, ``guesses`` for ``infer_schema``."""
+
+    files: Sequence[str]
+    schema: Path | None = None
+    config: Path | None = None
+    overrides: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
+    labels: str | None = None
+    limit: int | None = None
+    speed: float | None = None
+    batch_events: int = 4096
+    guesses: Mapping[str, str | None] = field(default_factory=dict)
+    outputs: OutputPaths = field(default_factory=OutputPaths)
+
+
+def replay_files(options: ReplayOptions, environ: Mapping[str, str]) -> Story:
+    """Carry out a replay; what was guessed or chosen is told on standard error as it starts."""
+    settings = load_settings(options.config, environ, options.overrides)
+    schema, notes = _contract(options, settings)
+    inputs = [*options.files, *([options.labels] if options.labels else [])]
+    options.outputs.refuse_overlap([Path(p) for p in inputs if p != STDIN])
+    pipeline = Pipeline(schema, settings.config)
+    feed = open_feed(schema, settings.config, options.files, options.labels, batch_events=options.batch_events)
+    for line in [*notes, *pipeline.notes]:
+        note(line)
+    story = Story(
+        inputs=options.files,
+        schema=schema,
+        config=settings.config,
+        trajectories=Trajectories(schema.class_names[schema.positive]),
+        labels=_labels_told(schema, settings, options.labels),
+    )
+    outputs = Outputs(options.outputs, schema)
+    pacer = None if options.speed is None else Pacer(options.speed, has_time=schema.has_time)
+    Replay(pipeline, feed, outputs, story, limit=options.limit, pacer=pacer).run(ReplayProgress(story.positive))
+    outputs.describe(settings, story.summary, inputs)
+    return story
+
+
+def _contract(options: ReplayOptions, settings: Settings) -> tuple[Schema, list[str]]:
+    """The event contract: --schema, else the configuration's, else inferred from the first file."""
+    if options.schema is not None:
+        return load_schema(options.schema), []
+    if settings.config.schema_ is not None:
+        return settings.config.schema_, []
+    if STDIN in options.files:
+        raise ConfigError(
+            "standard input needs an event contract: give --schema S.toml or a [schema] table in the configuration "
+            "(`streamimb schema infer FILE` writes one)"
+        )
+    first = options.files[0]
+    schema, notes = infer_schema(first, **options.guesses)
+    return schema, [f"no schema was given: inferred one from {first} (`streamimb schema infer` shows it)", *notes]
+
+
+def _labels_told(schema: Schema, settings: Settings, labels: str | None) -> str:
+    config = settings.config.label
+    if labels is not None:
+        told = f"labels from {Path(labels).name}"
+    elif config.delay is not None:
+        told = f"labels {_span(config.delay, schema)} after their events"
+    elif schema.label.time is not None:
+        told = f"labels at their {schema.label.time}"
+    else:
+        told = "labels with their events"
+    if config.expires_as is not None and config.wait is not None:
+        told += f", {config.expires_as} if none in {_span(config.wait, schema)}"
+    return told
+
+
+def _span(duration: str | int, schema: Schema) -> str:
+    return str(duration) if schema.has_time else f"{int(duration):,} events"
+
+
+def check(
+    config: Path | None, schema: Path | None, environ: Mapping[str, str], overrides: Mapping[str, tuple[str, Any]]
+) -> Iterator[str]:
+    """Check a configuration and the contract with it; what was found, in lines. Raises what is wrong with them."""
+    settings = load_settings(config, environ, overrides)
+    contract = settings.config.schema_ if schema is None else load_schema(schema)
+    yield f"{config or 'the configuration'}: every key and value can be used"
+    if contract is None:
+        yield "no event contract was given: what depends on it (classes, durations, the model) was not checked"
+        return
+    pipeline = Pipeline(contract, settings.config)
+    classes = ", ".join(contract.class_names)
+    yield f"{schema or config}: {len(contract.features)} features, classes {classes}"
+    yield from pipeline.notes

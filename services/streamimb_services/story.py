@@ -1,0 +1,48 @@
+"""What a replay gathers for its summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from streamimb.batch import Rejected
+from streamimb.config import Config
+from streamimb.outcome import Outcome
+from streamimb.schema import Schema
+from streamimb_services.trajectory import Trajectories
+
+
+@dataclass
+class Story:
+    """What a person wants to know of a replay, beyond the pipeline's own summary."""
+
+    inputs: Sequence[str]
+    schema: Schema
+    config: Config
+    trajectories: Trajectories
+    labels: str = "labels known with their events"
+    summary: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    first_time: int | None = None
+    last_time: int | None = None
+    examples: dict[str, Rejected] = field(default_factory=dict)
+    interrupted: bool = False
+
+    @property
+    def positive(self) -> str:
+        return self.schema.class_names[self.schema.positive]
+
+    @property
+    def objective(self) -> str:
+        return self.config.control.objective or "f1"
+
+    def take(self, outcome: Outcome) -> None:
+        """Keep of an outcome what the summary shows."""
+        self.trajectories.add(outcome.metrics)
+        for rejected in outcome.rejected:
+            self.examples.setdefault(rejected.reason.value, rejected)
+        if len(outcome.predictions):
+            first, last = int(outcome.predictions.time.min()), int(outcome.predictions.time.max())
+            self.first_time = first if self.first_time is None else min(first, self.first_time)
+            self.last_time = last if self.last_time is None else max(last, self.last_time)

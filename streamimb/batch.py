@@ -1,0 +1,155 @@
+"""The columnar currency between the decoder and the pipeline."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamimb.text import Text
+
+NO_LABEL: Final = -1
+#: ``label_time`` of a label that is known together with its event.
+WITH_EVENT: Final = np.iinfo(np.int64).min
+
+
+class Kind(enum.IntEnum):
+    """What a row of a batch carries."""
+
+    FEATURES = 1
+    LABEL = 2
+    BOTH = 3
+
+
+class Reason(enum.StrEnum):
+    """Why an event was refused: a closed set, so that it can label a metric."""
+
+    EMPTY = "empty"
+    NOT_UTF8 = "not_utf8"
+    NOT_JSON = "not_json"
+    NOT_OBJECT = "not_object"
+    TOO_LARGE = "too_large"
+    TOO_DEEP = "too_deep"
+    TOO_MANY_FIELDS = "too_many_fields"
+    UNKNOWN_FIELD = "unknown_field"
+    MISSING_FIELD = "missing_field"
+    WRONG_TYPE = "wrong_type"
+    NOT_FINITE = "not_finite"
+    OUT_OF_RANGE = "out_of_range"
+    UNKNOWN_CLASS = "unknown_class"
+    BAD_TIME = "bad_time"
+    TIME_AHEAD = "time_ahead"
+    BAD_ID = "bad_id"
+    DUPLICATE_ID = "duplicate_id"
+    WRONG_COLUMNS = "wrong_columns"
+    BAD_ROW = "bad_row"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An event that was refused and changed no state.
+
+    ``source`` is a file's path or a topic; ``line`` counts from 1 in a file (a Parquet file's row from 1, its header
+    being none); ``partition`` and ``offset`` are Kafka's. ``field`` is the path of the offending field, or None.
+    """
+
+    source: str
+    reason: Reason
+    field: str | None
+    detail: str
+    line: int | None = None
+    partition: int | None = None
+    offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """n rows in order of arrival.
+
+    X: float32 (n, d), NaN for a missing value, a category as its code; y: int16 (n,), -1 for none; kind: int8 (n,) of
+    :class:`Kind`; ids: the rows' ids, or None where the schema has no id (a row's position is its id then); key:
+    uint64 (n,), what labels are joined by: the id's hash, or, for a label row without a schema id, the position it
+    names; time: int64 (n,), event time in microseconds (ignored where the schema has no time: position counts);
+    label_time: int64 (n,), when the label became known, ``WITH_EVENT`` where it came with the event or the row itself
+    is the label; partition: int32 (n,); offset: int64 (n,), a record's offset or a file's line.
+    """
+
+    X: NDArray[np.float32]
+    y: NDArray[np.int16]
+    kind: NDArray[np.int8]
+    ids: Text | None
+    key: NDArray[np.uint64]
+    time: NDArray[np.int64]
+    label_time: NDArray[np.int64]
+    partition: NDArray[np.int32]
+    offset: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def slice(self, start: int, stop: int) -> Batch:
+        """Rows start to stop as a batch of their own, sharing memory."""
+        cut = slice(start, stop)
+        return Batch(
+            X=self.X[cut],
+            y=self.y[cut],
+            kind=self.kind[cut],
+            ids=None if self.ids is None else self.ids.slice(start, min(stop, len(self))),
+            key=self.key[cut],
+            time=self.time[cut],
+            label_time=self.label_time[cut],
+            partition=self.partition[cut],
+            offset=self.offset[cut],
+        )
+
+    @classmethod
+    def concat(cls, parts: list[Batch]) -> Batch:
+        """Several batches of one schema as one, in order."""
+        if len(parts) == 1:
+            return parts[0]
+        texts = [p.ids for p in parts if p.ids is not None]
+        return cls(
+            ids=Text.concat(texts) if texts else None,
+            **{f: np.concatenate([getattr(p, f) for p in parts]) for f in _ARRAYS},
+        )
+
+    @classmethod
+    def of(
+        cls,
+        X: NDArray[np.float32],
+        y: NDArray[np.int16] | None = None,
+        *,
+        ids: list[str] | None = None,
+        time: NDArray[np.int64] | None = None,
+        label_time: NDArray[np.int64] | None = None,
+        kind: NDArray[np.int8] | None = None,
+    ) -> Batch:
+        """A batch from plain arrays, for library use: y with -1 for none.
+
+        >>> len(Batch.of(np.zeros((3, 2), np.float32)))
+        3
+        """
+        n = len(X)
+        label = np.full(n, NO_LABEL, np.int16) if y is None else np.ascontiguousarray(y, np.int16)
+        text = None if ids is None else Text.of(ids)
+        return cls(
+            X=np.ascontiguousarray(X, np.float32),
+            y=label,
+            kind=np.where(label >= 0, Kind.BOTH, Kind.FEATURES).astype(np.int8) if kind is None else kind,
+            ids=text,
+            key=np.zeros(n, np.uint64) if text is None else text.hashes(),
+            time=np.zeros(n, np.int64) if time is None else np.ascontiguousarray(time, np.int64),
+            label_time=np.full(n, WITH_EVENT, np.int64) if label_time is None else label_time,
+            partition=np.zeros(n, np.int32),
+            offset=np.arange(n, dtype=np.int64),
+        )
+
+    def with_label_time(self, label_time: NDArray[np.int64]) -> Batch:
+        """The same rows, their labels known at the given times."""
+        return replace(self, label_time=label_time)
+
+
+_ARRAYS = ("X", "y", "kind", "key", "time", "label_time", "partition", "offset")

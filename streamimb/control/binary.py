@@ -1,0 +1,102 @@
+"""Threshold tuning for two classes: histograms of the score, one sweep for all objectives."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from streamimb.control.kinds import (
+    BALANCED_ACCURACY,
+    COST,
+    F_BETA,
+    G_MEAN,
+    G_MEAN_KAPPA,
+    KAPPA,
+    PRECISION_AT_LEAST,
+    RECALL_AT_LEAST,
+)  # fmt: skip
+from streamimb.kernel import Array, leaf
+
+#: Log likelihood ratios are counted in bins of 1/32 between -16 and 16.
+BINS = 1_024
+BIN_WIDTH = 1 / 32
+BIN_LOW = -16.0
+
+
+@leaf
+def bin_of(ratio: float) -> int:
+    """The bin of a log likelihood ratio."""
+    return int(min(max((ratio - BIN_LOW) / BIN_WIDTH, 0.0), BINS - 1.0))
+
+
+@leaf
+def kappa_of(tp: float, fp: float, positives: float, negatives: float) -> float:
+    """Cohen's kappa from counts; 0 where chance agreement is perfect."""
+    n = positives + negatives
+    observed = (tp + negatives - fp) / n
+    decided = tp + fp
+    chance = (positives * decided + negatives * (n - decided)) / (n * n)
+    return (observed - chance) / (1 - chance) if chance < 1 else 0.0
+
+
+@leaf
+def value_of(kind: int, a: float, b: float, tp: float, fp: float, positives: float, negatives: float) -> float:
+    """The value to maximise of deciding ``tp`` and ``fp`` of the positives and negatives for the positive class."""
+    recall = tp / positives
+    specificity = 1 - fp / negatives
+    precision = tp / (tp + fp) if tp + fp > 0 else 1.0
+    if kind == F_BETA:
+        square = a * a
+        return (1 + square) * tp / ((1 + square) * tp + square * (positives - tp) + fp)
+    if kind == G_MEAN:
+        return math.sqrt(recall * specificity)
+    if kind == KAPPA:
+        return kappa_of(tp, fp, positives, negatives)
+    if kind == BALANCED_ACCURACY:
+        return (recall + specificity) / 2
+    if kind == G_MEAN_KAPPA:
+        return math.sqrt(recall * specificity) + kappa_of(tp, fp, positives, negatives)
+    if kind == COST:
+        return -(a * (positives - tp) + b * fp) / (positives + negatives)
+    if kind == RECALL_AT_LEAST:  # the fewest alerts that reach it; below it, the nearest
+        return 2 - (tp + fp) / (positives + negatives) if recall >= a else recall - 1
+    if kind == PRECISION_AT_LEAST:
+        return 2 + recall if precision >= a and tp > 0 else precision - 1
+    return recall - 1e-9 * fp if tp + fp <= a else -1 - (tp + fp)  # ALERTS_AT_MOST: a is the count allowed
+
+
+@leaf
+def sweep(histogram: Array, scale: Array, objectives: Array, best: Array, ends: Array) -> None:
+    """The best cut of each objective.
+
+    histogram: int64 (2, BINS), negatives then positives; scale: float64 (2,), the weight of each of them at the
+    present shares; objectives: float64 (S, 3), kind and two numbers; best: float64 (S, 2) gets the cut (events in
+    bins from it on are decided positive, in units of the ratio) and the value there. Between the first and the last
+    of equally good cuts, int64 (S, 2) in ``ends``, the middle is taken.
+    """
+    positives = negatives = 0.0
+    for cut in range(BINS):
+        negatives += histogram[0, cut] * scale[0]
+        positives += histogram[1, cut] * scale[1]
+    for s in range(len(objectives)):
+        best[s, 1] = -np.inf
+    tp = fp = 0.0
+    for cut in range(BINS, -1, -1):
+        if cut < BINS:
+            if histogram[0, cut] == 0 and histogram[1, cut] == 0:
+                for s in range(len(objectives)):
+                    if ends[s, 1] == cut + 1:
+                        ends[s, 1] = cut
+                continue
+            tp += histogram[1, cut] * scale[1]
+            fp += histogram[0, cut] * scale[0]
+        for s in range(len(objectives)):
+            value = value_of(int(objectives[s, 0]), objectives[s, 1], objectives[s, 2], tp, fp, positives, negatives)
+            if value > best[s, 1]:
+                best[s, 1] = value
+                ends[s, 0] = ends[s, 1] = cut
+            elif value == best[s, 1] and ends[s, 1] == cut + 1:
+                ends[s, 1] = cut
+    for s in range(len(objectives)):
+        best[s, 0] = BIN_LOW + BIN_WIDTH * (ends[s, 0] + ends[s, 1]) / 2

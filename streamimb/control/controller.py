@@ -1,0 +1,190 @@
+"""The Controller: the only place where sensing turns into acting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamimb.config import ControlConfig
+from streamimb.control.binary import sweep
+from streamimb.control.kinds import ALERTS_AT_MOST
+from streamimb.control.many import tune_many
+from streamimb.control.objectives import Objective, parse_objective, tuned_objectives, value_at
+from streamimb.control.plan import Plan
+from streamimb.control.scoring import calibrate
+from streamimb.control.window import ScoreWindow
+from streamimb.errors import ConfigError
+from streamimb.learners.base import State
+from streamimb.rebalance import class_weights
+from streamimb.schema import Schema
+
+Floats = NDArray[np.float64]
+
+#: Decay a lesson of what the learner was trained on, and of the evidence behind the calibration.
+TRAINED_DECAY = 0.9995
+CALIBRATION_MEMORY = 0.9999
+#: With more than two classes thresholds are tuned at every so many renewals: the search is a hundred times dearer.
+MANY_TUNE_EVERY = 10
+#: Thresholds stay this far from 0 and 1.
+THRESHOLD_MIN = 1e-6
+#: Present shares are never taken for less: the logarithm of a vanished class's share must stay finite.
+SHARE_MIN = 1e-6
+
+
+class Controller:
+    """Reads what was sensed, writes the Plan.
+
+    ``observe`` takes mature events as they come; ``renew`` makes the next Plan from the class counts of a window.
+    """
+
+    def __init__(self, schema: Schema, config: ControlConfig, objective: str, *, events_max: int) -> None:
+        self._config, self._k, self._positive = config, schema.n_classes, schema.positive
+        self.objectives = tuned_objectives(parse_objective(objective), self._k, has_time=schema.has_time)
+        self._costs, self._has_time = _costs(schema, config), schema.has_time
+        self.scores = ScoreWindow(self._k, self._positive, events_max, len(self.objectives))
+        self.trained, self.scratch = np.zeros(self._k), np.zeros(self._k)
+        self._fit = np.zeros((2, max(self._k + 1, 3)))
+        self._fit[0, 0] = 1.0
+        even = np.full(self._k, 1 / self._k)
+        start = self.objectives[0].start if config.threshold == "tuned" else float(config.threshold)
+        self.plan = Plan(
+            number=0, weights=np.ones(self._k), thresholds=self._thresholds(start), shares=even, trained_shares=even,
+            temperature=1.0, bias=np.zeros(self._k), cuts=np.array([o.start for o in self.objectives]),
+            corrects_prior=config.prior_correction,
+        )  # fmt: skip
+        self._parameters = self.plan.parameters()
+
+    @property
+    def parameters(self) -> Floats:
+        """The present Plan as the scoring kernel reads it."""
+        return self._parameters
+
+    def _thresholds(self, cut: float) -> Floats:
+        if self._k > 2:
+            return np.full(self._k, 1 / self._k)
+        thresholds = np.full(2, 1 - cut)
+        thresholds[self._positive] = cut
+        return thresholds
+
+    def observe(
+        self, raw: NDArray[np.float32], y: NDArray[np.int16], time: NDArray[np.int64], shadows: NDArray[np.int16]
+    ) -> None:
+        """Take in mature events: their scores from before the prior correction, and their labels."""
+        self.scores.push(raw, y, time, shadows)
+        if self._config.calibration:
+            calibrate(raw, y, self._parameters, self._fit, self.scratch, CALIBRATION_MEMORY)
+
+    def renew(self, counts: NDArray[np.int64], *, window_events: int, at_once: bool) -> Plan:
+        """Make the next Plan.
+
+        counts: int64 (K,), the classes of recent mature events; window_events: how many of the latest mature events
+        thresholds are tuned on; at_once: a drift was detected, so nothing of the old weights is kept.
+        """
+        old, total = self.plan, counts.sum()
+        self.scores.keep(window_events)
+        weights = class_weights(counts, self._config, self._costs) if total else old.weights
+        kept = 0.0 if at_once or old.number == 0 else self._config.smoothing
+        weights = np.exp(kept * np.log(old.weights) + (1 - kept) * np.log(weights))
+        shares = np.maximum((counts + 1 / self._k) / (total + 1), SHARE_MIN)
+        trained = (self.trained + 1 / self._k) / (self.trained.sum() + 1)
+        temperature, bias = float(self._fit[0, 0]), self._fit[0, 1 : self._k + 1].copy()
+        draft = Plan(
+            number=old.number + 1, weights=weights, thresholds=old.thresholds, shares=shares / shares.sum(),
+            trained_shares=np.maximum(trained, SHARE_MIN), temperature=temperature, bias=bias, cuts=old.cuts,
+            corrects_prior=self._config.prior_correction,
+        )  # fmt: skip
+        self.plan = self._tune(draft, counts)
+        self._parameters = self.plan.parameters()
+        return self.plan
+
+    def _tune(self, plan: Plan, counts: NDArray[np.int64]) -> Plan:
+        seen = counts[counts > 0]
+        ready = len(seen) > 1 and seen.min() >= self._config.tune_rarest
+        if not ready or not len(self.scores):
+            return plan
+        if self._k == 2:
+            return self._tune_binary(plan)
+        if self._config.threshold == "tuned" and plan.number % MANY_TUNE_EVERY == 0:
+            return self._tune_many(plan)
+        return plan
+
+    def _tune_binary(self, plan: Plan) -> Plan:
+        held = self.scores.histogram.sum(axis=1)
+        if held.min() == 0:
+            return plan
+        share = plan.shares[self._positive]
+        scale = np.array([1 - share, share]) * held.sum() / held
+        table = np.array([self._row(o) for o in self.objectives])
+        best = np.zeros((len(table), 2))
+        sweep(self.scores.histogram, scale, table, best, np.zeros((len(table), 2), np.int64))
+        u = plan.temperature * (best[:, 0] + self._log_odds(plan)) + plan.bias[self._positive]
+        u -= plan.bias[1 - self._positive]
+        cuts = np.clip(1 / (1 + np.exp(-u)), THRESHOLD_MIN, 1 - THRESHOLD_MIN)
+        chosen = float(cuts[0]) if self._config.threshold == "tuned" else float(self._config.threshold)
+        return _with(plan, cuts=cuts, thresholds=self._thresholds(chosen))
+
+    def _log_odds(self, plan: Plan) -> float:
+        """The present shares' part of the score."""
+        if not plan.corrects_prior:
+            return 0.0
+        share = plan.shares
+        return float(np.log(share[self._positive]) - np.log(share[1 - self._positive]))
+
+    def _row(self, objective: Objective) -> list[float]:
+        if objective.kind == ALERTS_AT_MOST:  # a day's budget, as a count over the window
+            days = self.scores.days()
+            allowed = objective.a * days if np.isfinite(days) else 0.0
+            return [objective.kind, allowed, 0.0]
+        return [objective.kind, objective.a, objective.b]
+
+    def _tune_many(self, plan: Plan) -> Plan:
+        raw, y, _ = self.scores.contents()
+        u = plan.temperature * (raw + self._put_in(plan)) + plan.bias
+        u = (u - u.max(axis=1, keepdims=True)).astype(np.float64)
+        logs = np.log(plan.thresholds)
+        logs -= logs.max()
+        tune_many(u, y, self.objectives[0].kind, logs)
+        thresholds = np.exp(logs - logs.max())
+        return _with(plan, thresholds=np.maximum(thresholds / thresholds.sum(), THRESHOLD_MIN))
+
+    def _put_in(self, plan: Plan) -> Floats:
+        return np.log(plan.shares) if plan.corrects_prior else np.zeros(self._k)
+
+    def shown(self) -> dict[str, dict[str, float]]:
+        """What each objective would have decided, over all mature events: threshold now, value, recall, precision."""
+        days = self.scores.days_seen() if self._has_time else 0.0
+        return {
+            o.name: {"threshold": float(cut), **value_at(o, confusion, days)}
+            for o, cut, confusion in zip(self.objectives, self.plan.cuts, self.scores.confusion, strict=True)
+        }
+
+    def state(self) -> State:
+        return {
+            "scores": self.scores.state(),
+            "trained": self.trained.copy(),
+            "fit": self._fit.copy(),
+            "plan": self.plan.state(),
+        }
+
+    def restore(self, state: State) -> None:
+        self.scores.restore(state["scores"])
+        self.trained[:], self._fit[:] = state["trained"], state["fit"]
+        self.plan = Plan.from_state(state["plan"])
+        self._parameters = self.plan.parameters()
+
+
+def _with(plan: Plan, **changes: Any) -> Plan:
+    return Plan.from_state({**plan.state(), **changes})
+
+
+def _costs(schema: Schema, config: ControlConfig) -> Floats | None:
+    if config.weights != "cost":
+        return None
+    unknown = sorted(set(config.costs) - set(schema.class_names))
+    if unknown:
+        raise ConfigError(f"control.costs: {unknown[0]!r} is none of the classes {', '.join(schema.class_names)}")
+    if not config.costs:
+        raise ConfigError("control.costs: weights = 'cost' needs the cost of missing each class")
+    return np.array([config.costs.get(name, 1.0) for name in schema.class_names])

@@ -1,0 +1,118 @@
+"""What a decision threshold is tuned for: the user's business, in one line of text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamimb.control.binary import value_of
+from streamimb.control.kinds import (
+    ALERTS_AT_MOST,
+    BALANCED_ACCURACY,
+    COST,
+    F_BETA,
+    G_MEAN,
+    G_MEAN_KAPPA,
+    KAPPA,
+    PRECISION_AT_LEAST,
+    RECALL_AT_LEAST,
+)
+from streamimb.errors import ConfigError
+
+_PLAIN = {"g_mean": G_MEAN, "kappa": KAPPA, "balanced_accuracy": BALANCED_ACCURACY, "g_mean+kappa": G_MEAN_KAPPA}
+_FORMS = ["f1", "f_beta:2", *_PLAIN, "cost:FN=50,FP=1", "recall>=0.9", "precision>=0.5", "alerts<=100/day"]
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_PER_DAY = {"day": 1.0, "hour": 24.0, "week": 1 / 7}
+
+#: Objectives that are shown beside the chosen one, for two classes.
+SHOWN: Final = ("f1", "f_beta:2", "g_mean", "kappa", "g_mean+kappa", "balanced_accuracy")
+#: Objectives for more than two classes.
+MANY: Final = ("f1", "g_mean", "kappa", "g_mean+kappa", "balanced_accuracy")
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A parsed objective: its kind and one or two numbers (beta; cost of FN and FP; a bound; alerts a day)."""
+
+    name: str
+    kind: int
+    a: float = 0.0
+    b: float = 0.0
+
+    @property
+    def start(self) -> float:
+        """The threshold before anything was seen: 1 / (1 + c) for costs FN:FP = c, else one half."""
+        return min(max(self.b / (self.a + self.b), 1e-6), 1 - 1e-6) if self.kind == COST else 0.5
+
+
+def parse_objective(text: str) -> Objective:
+    """Read an objective. Raises ConfigError naming the nearest valid form.
+
+    >>> parse_objective("f_beta:2")
+    Objective(name='f_beta:2', kind=0, a=2.0, b=0.0)
+    >>> parse_objective("cost:FN=50,FP=1").start
+    0.0196078431372549
+    """
+    name = text.replace(" ", "")
+    if name == "f1":
+        return Objective(name, F_BETA, 1.0)
+    if name in _PLAIN:
+        return Objective(name, _PLAIN[name])
+    if found := re.fullmatch(rf"f_beta:{_NUMBER}", name):
+        return Objective(name, F_BETA, _above_zero(text, found[1]))
+    if found := re.fullmatch(rf"cost:FN={_NUMBER},FP={_NUMBER}", name):
+        return Objective(name, COST, _above_zero(text, found[1]), _above_zero(text, found[2]))
+    if found := re.fullmatch(rf"(recall|precision)>={_NUMBER}", name):
+        if not 0 < float(found[2]) <= 1:
+            raise ConfigError(f"control.objective: {text!r}: {found[1]} lies above 0 and at most at 1")
+        return Objective(name, RECALL_AT_LEAST if found[1] == "recall" else PRECISION_AT_LEAST, float(found[2]))
+    if found := re.fullmatch(rf"alerts<={_NUMBER}/(day|hour|week)", name):
+        return Objective(name, ALERTS_AT_MOST, _above_zero(text, found[1]) * _PER_DAY[found[2]])
+    nearest = get_close_matches(name, _FORMS, 1, 0.3)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    raise ConfigError(f"control.objective: {text!r} is not known{hint} Known are {', '.join(_FORMS)}")
+
+
+def _above_zero(text: str, number: str) -> float:
+    if float(number) <= 0:
+        raise ConfigError(f"control.objective: {text!r}: {number} must be above 0")
+    return float(number)
+
+
+def tuned_objectives(chosen: Objective, n_classes: int, *, has_time: bool) -> list[Objective]:
+    """The chosen objective first, then those shown beside it. Raises ConfigError where the chosen one cannot be."""
+    if n_classes > 2 and chosen.name not in MANY:
+        raise ConfigError(
+            f"control.objective: {chosen.name!r} is for two classes and there are {n_classes}: take one of "
+            f"{', '.join(MANY)}"
+        )
+    if chosen.kind == ALERTS_AT_MOST and not has_time:
+        raise ConfigError(f"control.objective: {chosen.name!r} needs event times: declare [schema.time]")
+    shown = SHOWN if n_classes == 2 else ()
+    return [chosen, *(parse_objective(s) for s in shown if s != chosen.name)]
+
+
+def value_at(objective: Objective, confusion: NDArray[np.int64], days: float) -> dict[str, float]:
+    """An objective's value, recall, precision and alerts a day from counts.
+
+    confusion: int64 (2, 2), rows the truth, columns the decision, negative first; days: the time they span. A bound
+    (``recall>=0.9``) has as its value the quantity that it leaves free: precision, recall, recall. Undefined is NaN.
+    """
+    (tn, fp), (fn, tp) = confusion.astype(float).tolist()
+    nan = float("nan")
+    recall = tp / (tp + fn) if tp + fn else nan
+    precision = tp / (tp + fp) if tp + fp else nan
+    free = {RECALL_AT_LEAST: precision, PRECISION_AT_LEAST: recall, ALERTS_AT_MOST: recall}
+    both = tp + fn > 0 and tn + fp > 0
+    value = nan
+    if objective.kind in free:
+        value = free[objective.kind]
+    elif both:
+        value = value_of(objective.kind, objective.a, objective.b, tp, fp, tp + fn, tn + fp)
+    alerts = (tp + fp) / days if days > 0 else nan
+    return {"value": value, "recall": recall, "precision": precision, "alerts_per_day": alerts}

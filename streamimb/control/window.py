@@ -1,0 +1,133 @@
+"""The recent mature events that thresholds are tuned on: scores from before the prior correction, and labels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamimb.control.binary import BINS, bin_of
+from streamimb.kernel import Array, leaf
+from streamimb.learners.base import State
+
+#: With more than two classes thresholds are tuned on at most so many events: the search reads them all.
+MANY_EVENTS_MAX = 5_000
+
+HEAD, TAIL = 0, 1
+NO_TIME = np.iinfo(np.int64).min
+
+
+@leaf
+def push(
+    raw: Array, y: Array, time: Array, shadows: Array, ring_raw: Array, ring_y: Array, ring_time: Array, ends: Array,
+    histogram: Array, confusion: Array, positive: int,
+) -> None:  # fmt: skip
+    """Add mature events; count what each shown objective would have decided into confusion, int64 (S, 2, 2)."""
+    capacity = len(ring_y)
+    for i in range(len(y)):
+        if ends[HEAD] - ends[TAIL] == capacity:
+            drop(ring_raw, ring_y, ends, histogram, positive)
+        at = ends[HEAD] % capacity
+        for k in range(raw.shape[1]):
+            ring_raw[at, k] = raw[i, k]
+        ring_y[at], ring_time[at] = y[i], time[i]
+        ends[HEAD] += 1
+        if raw.shape[1] == 2:
+            is_positive = int(y[i] == positive)
+            histogram[is_positive, bin_of(raw[i, positive] - raw[i, 1 - positive])] += 1
+            for s in range(len(confusion)):
+                confusion[s, is_positive, (shadows[i] >> s) & 1] += 1
+
+
+@leaf
+def drop(ring_raw: Array, ring_y: Array, ends: Array, histogram: Array, positive: int) -> None:
+    """Forget the oldest event."""
+    at = ends[TAIL] % len(ring_y)
+    if ring_raw.shape[1] == 2:
+        histogram[int(ring_y[at] == positive), bin_of(ring_raw[at, positive] - ring_raw[at, 1 - positive])] -= 1
+    ends[TAIL] += 1
+
+
+@leaf
+def keep(events: int, ring_raw: Array, ring_y: Array, ends: Array, histogram: Array, positive: int) -> None:
+    """Forget all but the last ``events``."""
+    while ends[HEAD] - ends[TAIL] > events:
+        drop(ring_raw, ring_y, ends, histogram, positive)
+
+
+class ScoreWindow:
+    """A ring of at most ``events_max`` events: raw float32 (n, K), y int16 (n,), time int64 (n,).
+
+    For two classes histograms of the log likelihood ratio follow it, and the confusion of each shown objective over
+    the whole run.
+    """
+
+    def __init__(self, n_classes: int, positive: int, events_max: int, objectives: int) -> None:
+        self._capacity_max = events_max if n_classes == 2 else min(events_max, MANY_EVENTS_MAX)
+        self._positive, self._k = positive, n_classes
+        self._allocate(min(1_024, self._capacity_max))
+        self.histogram = np.zeros((2, BINS), np.int64)
+        self.confusion = np.zeros((objectives, 2, 2), np.int64)
+        self._seen = np.array([NO_TIME, NO_TIME], np.int64)
+
+    def _allocate(self, capacity: int) -> None:
+        self._raw = np.zeros((capacity, self._k), np.float32)
+        self._y = np.zeros(capacity, np.int16)
+        self._time = np.zeros(capacity, np.int64)
+        self._ends = np.zeros(2, np.int64)
+
+    def __len__(self) -> int:
+        return int(self._ends[HEAD] - self._ends[TAIL])
+
+    def push(
+        self, raw: NDArray[np.float32], y: NDArray[np.int16], time: NDArray[np.int64], shadows: NDArray[np.int16]
+    ) -> None:
+        """Add mature events, in event-time order."""
+        if len(self) + len(y) > len(self._y) < self._capacity_max:
+            old = self.contents()
+            self._allocate(min(2 * (len(self) + len(y)), self._capacity_max))
+            self._fill(*old)
+        if len(y):
+            first, last = time.min(), time.max()
+            self._seen[0] = first if self._seen[0] == NO_TIME else min(self._seen[0], first)
+            self._seen[1] = max(self._seen[1], last)
+        push(raw, y, time, shadows, self._raw, self._y, self._time, self._ends, self.histogram, self.confusion,
+             self._positive)  # fmt: skip
+
+    def _fill(self, raw: Array, y: Array, time: Array) -> None:
+        n = len(y)
+        self._raw[:n], self._y[:n], self._time[:n] = raw, y, time
+        self._ends[:] = n, 0
+
+    def keep(self, events: int) -> None:
+        """Forget all but the last ``events``."""
+        keep(events, self._raw, self._y, self._ends, self.histogram, self._positive)
+
+    def contents(self) -> tuple[NDArray[np.float32], NDArray[np.int16], NDArray[np.int64]]:
+        """Copies of what the window holds, oldest first."""
+        rows = np.arange(self._ends[TAIL], self._ends[HEAD]) % len(self._y)
+        return self._raw[rows], self._y[rows], self._time[rows]
+
+    def days(self) -> float:
+        """The time that the window spans, in days."""
+        if len(self) < 2:
+            return float("nan")
+        oldest = self._time[self._ends[TAIL] % len(self._y)]
+        newest = self._time[(self._ends[HEAD] - 1) % len(self._y)]
+        return float(newest - oldest) / 86_400e6
+
+    def days_seen(self) -> float:
+        """The time that all events so far span, in days; 0 before any."""
+        return float(self._seen[1] - self._seen[0]) / 86_400e6 if self._seen[0] != NO_TIME else 0.0
+
+    def state(self) -> State:
+        raw, y, time = self.contents()
+        return {
+            "raw": raw, "y": y, "time": time, "histogram": self.histogram.copy(), "confusion": self.confusion.copy(),
+            "seen": self._seen.copy(),
+        }  # fmt: skip
+
+    def restore(self, state: State) -> None:
+        self._allocate(max(len(state["y"]), min(1_024, self._capacity_max)))
+        self._fill(state["raw"], state["y"], state["time"])
+        self.histogram[:], self.confusion[:] = state["histogram"], state["confusion"]
+        self._seen[:] = state["seen"]

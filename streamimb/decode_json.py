@@ -1,0 +1,326 @@
+"""JSON events to a Batch: one compiled decoder, one tight loop, then whole columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import repeat
+from operator import attrgetter
+from typing import Any, Final, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from streamimb.batch import NO_LABEL, WITH_EVENT, Batch, Reason, Rejected
+from streamimb.config import LimitsConfig
+from streamimb.decode_columns import (
+    UNKNOWN_CLASS,
+    Categories,
+    Columns,
+    Origin,
+    Refusals,
+    finish,
+    keys_of,
+    no_label_times,
+    shown,
+)
+from streamimb.decode_table import refuse_unknown
+from streamimb.decode_time import from_iso, from_numbers
+from streamimb.errors import SchemaError
+from streamimb.schema import Feature, Label, Schema
+from streamimb.text import Text
+
+#: Brackets within brackets; far below the interpreter's own limit, so that refusing never depends on the caller.
+DEPTH_MAX: Final = 200
+#: No field of JSON is shorter than ``"":0,``.
+FIELD_BYTES_MIN: Final = 5
+
+_TYPES: Final[dict[str, Any]] = {
+    "numeric": float | None,
+    "boolean": bool | Literal[0, 1] | None,
+    "categorical": str | int | float | None,
+}
+_PATH = re.compile(r" - at `\$\.?(.*)`$")
+_TOKEN = re.compile(rb"-?(NaN|Infinity)")
+_LAST_KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:\s*$')
+
+
+class JsonDecoder:
+    """Decodes JSON objects of one schema.
+
+    Raises SchemaError where the schema's paths contradict each other, or declare more fields than
+    ``limits.fields_max``.
+
+    >>> from streamimb.schema import Label
+    >>> schema = Schema(features=[Feature(name="amount")], label=Label(classes=["legit", "fraud"]))
+    >>> decoder = JsonDecoder(schema, LimitsConfig())
+    >>> batch, refused = decoder.decode([b'{"amount": 2.5, "label": "fraud"}', b"{"], source="example", offsets=1)
+    >>> batch.X, batch.y, refused[0].reason.value, refused[0].line
+    (array([[2.5]], dtype=float32), array([1], dtype=int16), 'not_json', 2)
+    """
+
+    def __init__(self, schema: Schema, limits: LimitsConfig) -> None:
+        self._schema, self._limits = schema, limits
+        self._tree = _tree(schema)
+        if len(schema.features) + 4 > limits.fields_max:
+            raise SchemaError(f"{len(schema.features):,} features; limits.fields_max is {limits.fields_max:,}")
+        self._root = struct_of("Event", self._tree, schema.unknown_fields == "refuse")
+        self._decoder = msgspec.json.Decoder(self._root)
+        self._fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+        self._categories = [Categories(f) for f in schema.features]
+        self._codes = _class_codes(schema.label)
+        self._kinds = _field_kinds(schema)
+
+    def decode(
+        self,
+        records: Sequence[bytes | None],
+        *,
+        source: str,
+        offsets: NDArray[np.int64] | int,
+        partition: NDArray[np.int32] | int | None = None,
+    ) -> tuple[Batch, list[Rejected]]:
+        """n records to the batch of those accepted and the refusals of the others, both in order.
+
+        offsets: int64 (n,), or the number of the first (lines of a file); partition: None for a file. A record of
+        None is a tombstone.
+        """
+        n = len(records)
+        events, causes = self._parse(records)
+        offset = np.arange(offsets, offsets + n, dtype=np.int64) if isinstance(offsets, int) else offsets
+        where = None if partition is None else np.broadcast_to(np.asarray(partition, np.int32), n)
+        origin = Origin(source, offset, where)
+        if not causes:
+            return self._finish(events, records, origin)
+        keep = np.ones(n, np.bool_)
+        keep[list(causes)] = False
+        kept = np.flatnonzero(keep)
+        inner = Origin(source, offset[kept], None if where is None else where[kept])
+        batch, later = self._finish(events, [records[i] for i in kept.tolist()], inner)
+        rejected = [origin.rejected(row, *cause) for row, cause in causes.items()]
+        if not later:
+            return batch, rejected
+        places = {(r.partition, r.line if r.partition is None else r.offset): r for r in rejected + later}
+        order = zip(repeat(None) if where is None else where.tolist(), offset.tolist(), strict=False)
+        return batch, [places[at] for at in order if at in places]
+
+    def _parse(self, records: Sequence[bytes | None]) -> tuple[list[Any], dict[int, tuple[Reason, str | None, str]]]:
+        """The tight loop: an object for each good record, a cause for each bad one."""
+        events: list[Any] = []
+        causes: dict[int, tuple[Reason, str | None, str]] = {}
+        append, decode = events.append, self._decoder.decode
+        suspicious = min(2 * DEPTH_MAX, FIELD_BYTES_MIN * self._limits.fields_max, self._limits.event_bytes_max)
+        for row, record in enumerate(records):
+            try:
+                if len(record) > suspicious or not record.isascii():  # type: ignore[arg-type, union-attr]
+                    cause = self._suspect(record or b"")
+                    if cause is not None:
+                        causes[row] = cause
+                        continue
+                append(decode(record))  # type: ignore[arg-type]
+            except (ValueError, TypeError, RecursionError) as error:
+                causes[row] = self._cause(record, error)
+        return events, causes
+
+    def _suspect(self, record: bytes) -> tuple[Reason, str | None, str] | None:
+        """What makes a long or non-ASCII record inadmissible, if anything."""
+        limits = self._limits
+        if len(record) > limits.event_bytes_max:
+            return Reason.TOO_LARGE, None, f"{len(record):,} bytes; limits.event_bytes_max is {limits.event_bytes_max:,}"
+        try:
+            record.decode()
+        except UnicodeDecodeError as error:
+            return Reason.NOT_UTF8, None, f"not UTF-8 at byte {error.start}"
+        if record.count(b"[") + record.count(b"{") > DEPTH_MAX and depth_of(record) > DEPTH_MAX:
+            return Reason.TOO_DEEP, None, f"nested deeper than {DEPTH_MAX}"
+        if len(record) > FIELD_BYTES_MIN * limits.fields_max:
+            try:
+                n_fields = self._count(record)
+            except (ValueError, RecursionError):
+                return None  # decoding says what is wrong
+            if n_fields > limits.fields_max:
+                return Reason.TOO_MANY_FIELDS, None, f"{n_fields:,} fields; limits.fields_max is {limits.fields_max:,}"
+        return None
+
+    def _count(self, record: bytes | msgspec.Raw) -> int:
+        fields = self._fields.decode(record)
+        return len(fields) + sum(self._count(v) for v in fields.values() if bytes(v).startswith(b"{"))
+
+    def _cause(self, record: bytes | None, error: Exception) -> tuple[Reason, str | None, str]:
+        if record is None or not record.strip():
+            return Reason.EMPTY, None, "nothing in it"
+        if isinstance(error, RecursionError):
+            return Reason.TOO_DEEP, None, f"nested deeper than {DEPTH_MAX}"
+        if isinstance(error, UnicodeDecodeError):
+            return Reason.NOT_UTF8, None, "text that is not Unicode"
+        message = str(error)
+        if isinstance(error, msgspec.ValidationError):
+            return self._misfit(message)
+        at = re.search(r"\(byte (\d+)\)", message)
+        token = None if at is None else _TOKEN.match(record, max(0, int(at[1]) - 1)) or _TOKEN.match(record, int(at[1]))
+        if token is not None:
+            key = _LAST_KEY.search(record, 0, token.start())
+            name = None if key is None else self._named(key[1].decode(errors="replace"))
+            return Reason.NOT_FINITE, name, f"{token[0].decode()} is no number of JSON"
+        return Reason.NOT_JSON, None, message.removeprefix("JSON is malformed: ")
+
+    def _misfit(self, message: str) -> tuple[Reason, str | None, str]:
+        at = _PATH.search(message)
+        detail = _PATH.sub("", message).replace("`", "")
+        if "unknown field" in message:
+            name = message.partition("`")[2].partition("`")[0]
+            parent = "" if at is None else f"{at[1]}."
+            return Reason.UNKNOWN_FIELD, parent + name, "the schema does not name it"
+        if at is None or not at[1]:
+            return Reason.NOT_OBJECT, None, detail
+        reason = self._kinds.get(at[1], Reason.WRONG_TYPE)
+        if "out of range" in detail and reason is Reason.WRONG_TYPE:
+            reason = Reason.OUT_OF_RANGE
+        return reason, at[1], detail
+
+    def _named(self, key: str) -> str:
+        ends = [path for path in self._kinds if path == key or path.endswith(f".{key}")]
+        return ends[0] if len(ends) == 1 else key
+
+    def _finish(
+        self, events: list[Any], records: Sequence[bytes | None], origin: Origin
+    ) -> tuple[Batch, list[Rejected]]:
+        schema, n = self._schema, len(events)
+        columns = dict(_columns(self._tree, events))
+        refusals = Refusals()
+        raw = np.empty((len(schema.features), n), np.float64)
+        for j, feature in enumerate(schema.features):
+            values = columns[keys_of(feature)]
+            if feature.type == "categorical":
+                raw[j] = self._categories[j].of_values(_as_texts(values))
+            else:
+                raw[j] = np.array(values, np.float64)
+        labels = columns[keys_of(schema.label)]
+        label = refuse_unknown(schema.label, self._label_codes(labels), refusals, labels)
+        ids = None if schema.id is None else self._ids(columns[keys_of(schema.id)], refusals)
+        time, label_time = np.zeros(n, np.int64), no_label_times(n)
+        if schema.time is not None:
+            time, bad = self._times(columns[keys_of(schema.time)])
+            refusals.add_where(bad, Reason.BAD_TIME, shown(schema.time), f"no time in {schema.time.unit}")
+        if schema.label.time is not None:
+            told = columns[tuple(schema.label.time.split("."))]
+            label_time, bad = self._times(told)
+            absent = np.array([v is None for v in told], np.bool_)
+            refusals.add_where(bad & ~absent, Reason.BAD_TIME, schema.label.time, "no time in the declared unit")
+            label_time[absent] = WITH_EVENT
+        return finish(schema, self._limits, Columns(raw, label, ids, time, label_time), refusals, origin)
+
+    def _times(self, values: list[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        assert self._schema.time is not None
+        unit = self._schema.time.unit
+        return from_iso(values) if unit == "iso" else from_numbers(values, unit)
+
+    def _label_codes(self, values: list[Any]) -> NDArray[np.int16]:
+        kinds = set(map(type, values)) - {type(None)}
+        if len(kinds) <= 1:
+            codes = self._codes.get(kinds.pop() if kinds else str, {None: NO_LABEL})
+            return np.fromiter(map(codes.get, values, repeat(UNKNOWN_CLASS)), np.int16, len(values))
+        by_type, none = self._codes, {None: NO_LABEL}
+        found = (by_type.get(type(v), none).get(v, UNKNOWN_CLASS) for v in values)
+        return np.fromiter(found, np.int16, len(values))
+
+    def _ids(self, values: list[Any], refusals: Refusals) -> Text:
+        assert self._schema.id is not None
+        if None in values:
+            absent = np.array([v is None for v in values], np.bool_)
+            refusals.add_where(absent, Reason.MISSING_FIELD, shown(self._schema.id), "no id")
+        return Text.of([v or "" for v in _as_texts(values)])
+
+
+def depth_of(record: bytes) -> int:
+    """How deep the brackets of a JSON text are nested, those in strings apart."""
+    depth = deepest = 0
+    for token in re.finditer(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', record, re.DOTALL):
+        first = token[0][:1]
+        if first in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif first in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _as_texts(values: list[Any]) -> list[str | None]:
+    """Texts and numbers as text; a whole number as its digits."""
+    if set(map(type, values)) <= {str, type(None)}:
+        return values
+    return [v if v is None or isinstance(v, str) else repr(v) for v in values]
+
+
+def _class_codes(label: Label) -> dict[type, dict[Any, int]]:
+    codes: dict[type, dict[Any, int]] = {}
+    for code, value in enumerate(label.classes):
+        codes.setdefault(type(value), {None: NO_LABEL})[value] = code
+    return codes
+
+
+def _leaves(schema: Schema) -> list[tuple[tuple[str, ...], Any, Reason]]:
+    """Each field's keys, its type in JSON, and why it is refused where that does not fit."""
+    leaves = [(keys_of(f), _TYPES[f.type], Reason.WRONG_TYPE) for f in schema.features]
+    leaves.append((keys_of(schema.label), str | int | float | bool | None, Reason.WRONG_TYPE))
+    if schema.id is not None:
+        leaves.append((keys_of(schema.id), str | int | None, Reason.BAD_ID))
+    if schema.time is not None:
+        moment = str | None if schema.time.unit == "iso" else int | float | None
+        leaves.append((keys_of(schema.time), moment, Reason.BAD_TIME))
+        if schema.label.time is not None:
+            leaves.append((tuple(schema.label.time.split(".")), moment, Reason.BAD_TIME))
+    return leaves
+
+
+def _field_kinds(schema: Schema) -> dict[str, Reason]:
+    return {".".join(keys): reason for keys, _, reason in _leaves(schema)}
+
+
+def _tree(schema: Schema) -> dict[str, Any]:
+    """Nested dicts from keys to types. Raises SchemaError where a path leads through another field."""
+    tree: dict[str, Any] = {}
+    for keys, kind, _ in _leaves(schema):
+        node = tree
+        for key in keys[:-1]:
+            node = node.setdefault(key, {})
+            if not isinstance(node, dict):
+                raise SchemaError(f"path {'.'.join(keys)!r} leads through another field")
+        if keys[-1] in node:
+            raise SchemaError(f"path {'.'.join(keys)!r} is a field and leads to others")
+        node[keys[-1]] = kind
+    return tree
+
+
+def struct_of(name: str, tree: dict[str, Any], refuse_unknown_fields: bool) -> type[msgspec.Struct]:
+    """A struct of nested dicts from keys to types: the i-th key is its field ``f{i}``, absent as None."""
+    fields: list[tuple[str, Any, Any]] = []
+    for i, (key, kind) in enumerate(tree.items()):
+        inner = struct_of(f"{name}{i}", kind, refuse_unknown_fields) | None if isinstance(kind, dict) else kind
+        fields.append((f"f{i}", inner, None))
+    rename = {f"f{i}": key for i, key in enumerate(tree)}
+    return msgspec.defstruct(
+        name, fields, rename=rename, gc=False, forbid_unknown_fields=refuse_unknown_fields, module=__name__
+    )
+
+
+def _columns(tree: dict[str, Any], events: list[Any]) -> list[tuple[tuple[str, ...], list[Any]]]:
+    """Each leaf's keys and its n values; None where it, or what leads to it, is absent."""
+    columns: list[tuple[tuple[str, ...], list[Any]]] = []
+    for i, (key, kind) in enumerate(tree.items()):
+        values = list(map(attrgetter(f"f{i}"), events))
+        if not isinstance(kind, dict):
+            columns.append(((key,), values))
+            continue
+        if None in values:
+            nothing = _Nothing()
+            values = [nothing if v is None else v for v in values]
+        columns += [((key, *rest), inner) for rest, inner in _columns(kind, values)]
+    return columns
+
+
+class _Nothing:
+    """Every field of an object that is not there."""
+
+    def __getattr__(self, name: str) -> None:
+        return None

@@ -1,0 +1,302 @@
+"""Columns of a table (CSV text, or Parquet's types) to a Batch: the columnar twin of ``decode_json``."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from streamimb.batch import NO_LABEL, WITH_EVENT, Batch, Reason, Rejected
+from streamimb.config import LimitsConfig
+from streamimb.decode_columns import (
+    UNKNOWN_CLASS,
+    UNLISTED,
+    Categories,
+    Columns,
+    Named,
+    Origin,
+    Refusals,
+    finish,
+    no_label_times,
+    shown,
+)
+from streamimb.decode_time import TIME_ABS_MAX_US, from_iso, scaled
+from streamimb.durations import UNITS_US
+from streamimb.errors import InputError
+from streamimb.schema import Feature, Label, Schema
+from streamimb.text import Text
+
+#: CSV cells that say: no value.
+MISSING_CELLS: Final = ("", "NA", "NaN", "nan", "null", "NULL")
+TRUE_CELLS: Final = ("true", "1", "yes", "1.0")
+FALSE_CELLS: Final = ("false", "0", "no", "0.0")
+NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+WHOLE: Final = re.compile(r"[+-]?\d{1,300}(\.0*)?", re.ASCII)
+_INFINITE: Final = re.compile(r"[+-]?(inf|infinity|nan)", re.IGNORECASE)
+
+
+class TableDecoder:
+    """Decodes frames of one column layout.
+
+    ``text`` says that the frames are CSV cells: all columns are strings, and some strings mean a missing value.
+    Raises InputError where the columns do not hold what the schema declares.
+    """
+
+    def __init__(self, schema: Schema, limits: LimitsConfig, columns: dict[str, pl.DataType], source: str, text: bool):
+        self.schema, self.limits, self.source, self.text = schema, limits, source, text
+        self._columns = columns
+        self._features = [(f, self._find(f), Categories(f)) for f in schema.features]
+        self._label = self._find(schema.label, needed=len(schema.features) == 0)
+        self._id = None if schema.id is None else self._find(schema.id)
+        self._time = None if schema.time is None else self._find(schema.time)
+        self._label_time = None if schema.label.time is None else self._find(_At(schema.label.time))
+
+    def decode(self, frame: pl.DataFrame, origin: Origin, refusals: Refusals) -> tuple[Batch, list[Rejected]]:
+        """n rows to a batch and the refusals; ``refusals`` may already hold rows refused by the reader."""
+        n = len(frame)
+        raw = np.empty((len(self._features), n), np.float64)
+        for j, (feature, column, categories) in enumerate(self._features):
+            raw[j] = self._feature(feature, self._cells(frame, column), categories, refusals)
+        label = np.full(n, NO_LABEL, np.int16)
+        if self._label is not None:
+            label = self._labels(self._cells(frame, self._label), refusals)
+        time, label_time = np.zeros(n, np.int64), no_label_times(n)
+        if self._time is not None and self.schema.time is not None:
+            time, bad = self._times(self._cells(frame, self._time))
+            refusals.add_where(bad, Reason.BAD_TIME, shown(self.schema.time), f"no time in {self.schema.time.unit}")
+        if self._label_time is not None:
+            label_time = self._label_times(self._cells(frame, self._label_time), refusals)
+        ids = None if self._id is None else self._ids(self._cells(frame, self._id), refusals)
+        return finish(self.schema, self.limits, Columns(raw, label, ids, time, label_time), refusals, origin)
+
+    def _find(self, field: Named, needed: bool = True) -> pl.Expr | None:
+        for name in (field.path, field.name):
+            if name is not None and name in self._columns:
+                return pl.col(name)
+        first, *rest = (field.path or field.name).split(".")
+        if rest and isinstance(self._columns.get(first), pl.Struct):
+            column = pl.col(first)
+            for key in rest:
+                column = column.struct.field(key)
+            return column
+        if not needed or (field is self.schema.label and self.schema.features):
+            return None
+        raise missing_column(self.source, shown(field), list(self._columns))
+
+    def _cells(self, frame: pl.DataFrame, column: pl.Expr | None) -> pl.Series:
+        assert column is not None
+        cells = frame.select(column.alias("cells")).to_series()
+        return cells.cast(pl.String) if isinstance(cells.dtype, (pl.Categorical, pl.Enum)) else cells
+
+    def _feature(
+        self, feature: Feature, cells: pl.Series, categories: Categories, refusals: Refusals
+    ) -> NDArray[np.float64]:
+        if feature.type == "categorical":
+            return self._categorical(feature, cells, categories)
+        if feature.type == "boolean":
+            return self._boolean(feature, cells, refusals)
+        if cells.dtype == pl.String and self.text:
+            return _numbers(cells, shown(feature), refusals)
+        if not (cells.dtype.is_numeric() or cells.dtype == pl.Null):
+            raise self._misfit(feature, cells)
+        numbers = _floats(cells)
+        refusals.add_where(np.isinf(numbers), Reason.NOT_FINITE, shown(feature), "an infinite number")
+        return numbers
+
+    def _categorical(self, feature: Feature, cells: pl.Series, categories: Categories) -> NDArray[np.float64]:
+        if cells.dtype.is_float():
+            names = [None if v is None or math.isnan(v) else repr(v) for v in cells.to_list()]
+            return categories.of_values(names)
+        if cells.dtype.is_integer() or cells.dtype == pl.Null:
+            cells = cells.cast(pl.String)
+        if cells.dtype != pl.String:
+            raise self._misfit(feature, cells)
+        cells = self._without_missing(cells)
+        return categories.of_text(to_text(cells), cells.is_null().to_numpy())
+
+    def _boolean(self, feature: Feature, cells: pl.Series, refusals: Refusals) -> NDArray[np.float64]:
+        if cells.dtype == pl.String and self.text:
+            cells = self._without_missing(cells)
+            codes = {c: _boolean_cell(c) for c in cells.unique().drop_nulls().to_list()}
+            numbers = _replaced(cells, codes, 2.0, pl.Float64)
+        elif cells.dtype == pl.Boolean or cells.dtype.is_numeric() or cells.dtype == pl.Null:
+            numbers = _floats(cells)
+        else:
+            raise self._misfit(feature, cells)
+        wrong = ~((numbers == 0) | (numbers == 1) | np.isnan(numbers))
+        refusals.add_where(wrong, Reason.WRONG_TYPE, shown(feature), "expected true or false")
+        numbers[wrong] = np.nan
+        return numbers
+
+    def _labels(self, cells: pl.Series, refusals: Refusals) -> NDArray[np.int16]:
+        if cells.dtype == pl.String and self.text:
+            cells = self._without_missing(cells)
+        label = self.schema.label
+        codes = {value: class_code(label, value, self.text) for value in cells.unique().to_list()}
+        codes = {v: c for v, c in codes.items() if v is not None and not (isinstance(v, float) and math.isnan(v))}
+        found = _replaced(cells.fill_nan(None) if cells.dtype.is_float() else cells, codes, NO_LABEL, pl.Int16)
+        return refuse_unknown(label, found.astype(np.int16), refusals, cells)
+
+    def _times(self, cells: pl.Series) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        assert self.schema.time is not None
+        unit = self.schema.time.unit
+        if cells.dtype in (pl.Date, pl.Datetime):
+            moments = cells.cast(pl.Datetime("us")).cast(pl.Int64)
+            times = moments.fill_null(0).to_numpy()
+            return times, moments.is_null().to_numpy() | (np.abs(times) > TIME_ABS_MAX_US)
+        if unit == "iso":
+            if cells.dtype != pl.String:
+                raise self._misfit(self.schema.time, cells)
+            return from_iso([None if c is None else c.strip() for c in cells.to_list()])
+        if cells.dtype == pl.String and self.text:
+            stripped = cells.str.strip_chars()
+            return scaled(_floats(stripped.cast(pl.Float64, strict=False)), lambda i: _number(stripped[i]), unit)
+        if not cells.dtype.is_numeric():
+            raise self._misfit(self.schema.time, cells)
+        return scaled(_floats(cells), lambda i: cells[i], unit)
+
+    def _label_times(self, cells: pl.Series, refusals: Refusals) -> NDArray[np.int64]:
+        if cells.dtype == pl.String and self.text:
+            cells = self._without_missing(cells)
+        absent = cells.is_null().to_numpy()
+        if cells.dtype.is_float():
+            absent |= np.isnan(_floats(cells))
+        times, bad = self._times(cells) if not absent.all() else (np.zeros(len(cells), np.int64), absent)
+        refusals.add_where(bad & ~absent, Reason.BAD_TIME, self.schema.label.time, "no time in the declared unit")
+        times[absent] = WITH_EVENT
+        return times
+
+    def _ids(self, cells: pl.Series, refusals: Refusals) -> Text:
+        assert self.schema.id is not None
+        if cells.dtype.is_integer() or cells.dtype == pl.Null:
+            cells = cells.cast(pl.String)
+        if cells.dtype != pl.String:
+            raise self._misfit(self.schema.id, cells)
+        absent = cells.is_null().to_numpy()
+        refusals.add_where(absent, Reason.MISSING_FIELD, shown(self.schema.id), "no id")
+        return to_text(cells)
+
+    def _without_missing(self, cells: pl.Series) -> pl.Series:
+        if not self.text or cells.dtype != pl.String:
+            return cells
+        missing = cells.is_in(MISSING_CELLS)
+        return cells.set(missing, None) if missing.any() else cells
+
+    def _misfit(self, field: Named, cells: pl.Series) -> InputError:
+        kind = field.type if isinstance(field, Feature) else type(field).__name__.lower()
+        return InputError(
+            f"{self.source}: column {shown(field)!r} holds {cells.dtype}, which cannot be read as {kind}: "
+            "change the schema or the file"
+        )
+
+
+class _At:
+    def __init__(self, path: str) -> None:
+        self.name = path
+        self.path = None
+
+
+def missing_column(source: str, name: str, columns: Sequence[str]) -> InputError:
+    """The error for a declared column that a file lacks, naming the nearest one there is."""
+    import difflib
+
+    near = difflib.get_close_matches(name, columns, 1, 0.5)
+    hint = f" (nearest: {near[0]!r})" if near else f"; its columns are {', '.join(columns[:12])}"
+    return InputError(f"{source}: no column {name!r}, which the schema declares{hint}")
+
+
+def class_code(label: Label, value: Any, text: bool) -> int:
+    """Code of a cell's class: its type must fit; a whole number written 1.0 is the class 1 (columns with gaps are
+    often written so), and in CSV a boolean class is written as boolean features are.
+    """
+    for code, declared in enumerate(label.classes):
+        if type(declared) is type(value) and declared == value:
+            return code
+    if isinstance(value, float):
+        return class_code(label, int(value), text) if value.is_integer() else UNKNOWN_CLASS
+    if text and isinstance(value, str):
+        if WHOLE.fullmatch(value.strip()):
+            code = class_code(label, int(value.strip().partition(".")[0]), text)
+            if code != UNKNOWN_CLASS:
+                return code
+        as_boolean = _boolean_cell(value)
+        return class_code(label, bool(as_boolean), text) if as_boolean in (0.0, 1.0) else UNKNOWN_CLASS
+    return UNKNOWN_CLASS
+
+
+def refuse_unknown(label: Label, codes: NDArray[np.int16], refusals: Refusals, values: Any) -> NDArray[np.int16]:
+    """Refuse the rows of unknown classes, or take their labels away, as the schema says."""
+    unknown = codes == UNKNOWN_CLASS
+    if unknown.any():
+        if label.unknown == "refuse":
+            for row in np.flatnonzero(unknown).tolist():
+                value = str(values[row])[:40]
+                refusals.add(row, Reason.UNKNOWN_CLASS, shown(label), f"{value!r} is none of the schema's classes")
+        codes = np.where(unknown, np.int16(NO_LABEL), codes)
+    return codes
+
+
+def to_text(cells: pl.Series) -> Text:
+    """A column of strings as Text, without an object each; null is empty."""
+    array = cells.fill_null("").rechunk().to_arrow()
+    _, offsets, data = array.buffers()
+    start = array.offset
+    bounds = np.frombuffer(offsets, np.int64)[start : start + len(array) + 1] if len(array) else np.zeros(1, np.int64)
+    return Text(np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8), bounds)
+
+
+def _numbers(cells: pl.Series, name: str, refusals: Refusals) -> NDArray[np.float64]:
+    parsed = cells.cast(pl.Float64, strict=False)
+    if parsed.null_count() != cells.null_count():
+        cells = cells.str.strip_chars()
+        cells = cells.set(cells.is_in(MISSING_CELLS), None)
+        parsed = cells.cast(pl.Float64, strict=False)
+    numbers = _floats(parsed)
+    odd = ~np.isfinite(numbers) & cells.is_not_null().to_numpy()
+    for row in np.flatnonzero(odd).tolist():
+        cell = cells[row]
+        number = _number(cell)
+        if cell in MISSING_CELLS or (number is not None and math.isfinite(number)):
+            numbers[row] = np.nan if number is None else number
+            continue
+        numbers[row] = np.nan
+        reason, detail = Reason.WRONG_TYPE, f"expected a number, got {cell[:40]!r}"
+        if number is not None:
+            reason, detail = Reason.OUT_OF_RANGE, f"{cell[:40]} is beyond any number"
+        elif _INFINITE.fullmatch(cell):
+            reason, detail = Reason.NOT_FINITE, f"{cell!r} is not finite"
+        refusals.add(row, reason, name, detail)
+    return numbers
+
+
+def _number(cell: Any) -> int | float | None:
+    if not isinstance(cell, str):
+        return None
+    if cell.lstrip("+-").isdecimal() and cell.isascii() and len(cell) < 300:
+        return int(cell) if NUMBER.fullmatch(cell) else None
+    return float(cell) if NUMBER.fullmatch(cell) else None
+
+
+def _boolean_cell(cell: str) -> float:
+    lowered = cell.strip().lower()
+    return 1.0 if lowered in TRUE_CELLS else 0.0 if lowered in FALSE_CELLS else 2.0
+
+
+def _replaced(cells: pl.Series, codes: dict[Any, Any], absent: float, dtype: Any) -> NDArray[Any]:
+    if not codes:
+        return np.full(len(cells), np.nan if dtype == pl.Float64 else absent)
+    values = pl.Series("old", list(codes), dtype=cells.dtype)
+    found = cells.replace_strict(values, list(codes.values()), default=None, return_dtype=dtype)
+    return found.to_numpy(writable=True) if dtype == pl.Float64 else found.fill_null(absent).to_numpy(writable=True)
+
+
+def _floats(cells: pl.Series) -> NDArray[np.float64]:
+    return cells.cast(pl.Float64).to_numpy(writable=True)
+
+
+__all__ = ["MISSING_CELLS", "UNITS_US", "UNLISTED", "TableDecoder", "class_code", "missing_column", "to_text"]

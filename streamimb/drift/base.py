@@ -1,0 +1,69 @@
+"""The one interface of every drift detector: river's, and whole arrays beside it."""
+
+from __future__ import annotations
+
+import abc
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from river.base import DriftAndWarningDetector
+
+
+class Firings(NamedTuple):
+    """The drifts that f of some values set off.
+
+    index: int64 (f,), which values, in order; before, after: float64 (f,), the mean of what was dropped and of what was
+    kept; kept: int64 (f,), how many values were kept. A fall is ``after < before``.
+    """
+
+    index: NDArray[np.int64]  # type: ignore[assignment]  # a tuple's own method of that name is of no use here
+    before: NDArray[np.float64]
+    after: NDArray[np.float64]
+    kept: NDArray[np.int64]
+
+
+class Detector(DriftAndWarningDetector, abc.ABC):  # type: ignore[misc]  # river's types are not followed
+    """Watches one value that should stay what it is.
+
+    As in river, ``update`` takes one value; ``drift_detected`` and ``warning_detected`` tell what that value set off.
+    """
+
+    def update(self, x: float) -> None:
+        """Take in one value. Raises ValueError, changing nothing, where it is not finite or too large to be squared."""
+        if not math.isfinite(x):
+            raise ValueError(f"a drift detector cannot watch {x!r}: only finite values")
+        self.update_many(np.array([x], np.float64))
+
+    def update_many(self, values: ArrayLike) -> Firings:
+        """Take in values, (m,), in order, as ``update`` would one by one; tell which of them set off a drift.
+
+        Afterwards ``drift_detected`` and ``warning_detected`` are those of the last value. Raises ValueError, changing
+        nothing, where a value is not finite or too large to be squared.
+        """
+        array = np.ascontiguousarray(values, np.float64)
+        if array.ndim != 1 or not np.isfinite(array).all():
+            raise ValueError("a drift detector watches one row of finite values")
+        if len(array) == 0:
+            return self._take(array)
+        firings = self._take(array)
+        self._drift_detected = bool(len(firings.index)) and int(firings.index[-1]) == len(array) - 1
+        return firings
+
+    @property
+    @abc.abstractmethod
+    def estimation(self) -> float:
+        """What the watched value is now, as the detector sees it."""
+
+    @abc.abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Everything that the next value's treatment depends on, copied: arrays and scalars."""
+
+    @abc.abstractmethod
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state of a detector that was made with the same arguments. Raises StateError."""
+
+    @abc.abstractmethod
+    def _take(self, values: NDArray[np.float64]) -> Firings:
+        """Take in finite values."""

@@ -1,0 +1,156 @@
+"""The two signals this product exists for: a class's share moved, a class's recall fell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamimb.config import DetectorConfig, DriftConfig
+from streamimb.drift.adwin import AFTER, BEFORE, AdwinBank, take
+from streamimb.errors import StateError
+from streamimb.kernel import Array, kernel
+from streamimb.outcome import Signal
+
+SHARE: Final = "share"
+RECALL: Final = "recall"
+
+#: Recall is looked at after every so many events of a class: a rare one has few.
+RECALL_CLOCK: Final = 4
+SHARE_CLOCK: Final = 32
+
+
+class Monitor:
+    """One ADWIN for each share and each recall, over mature events.
+
+    With two classes only the positive class's share is watched (the other's is its complement), with more every
+    class's. A share's drift is told whichever way it went, a recall's only when it fell: ``value`` is the mean of what
+    the detector kept, ``reference`` of what it dropped. While a class has no events its recall detector stands still.
+    For ``cooldown`` mature events after a drift no other of the same signal and class is told, though the detector
+    still forgets.
+
+    >>> monitor = Monitor(2, 1, DriftConfig(), ("legit", "fraud"))
+    >>> y = np.repeat(np.array([0, 1, 0, 1], np.int16), [990, 10, 500, 500])
+    >>> [s.signal for s in monitor.update(np.arange(2000), np.arange(2000), y, y)]
+    ['share']
+    """
+
+    def __init__(self, n_classes: int, positive: int, config: DriftConfig, class_names: Sequence[str]) -> None:
+        if not 0 <= positive < n_classes or len(class_names) != n_classes:
+            raise ValueError(f"positive class {positive} of {n_classes}, {len(class_names)} names")
+        self.class_names = tuple(class_names)
+        self.watched = (positive,) if n_classes == 2 else tuple(range(n_classes))
+        self._configs = {SHARE: config.share, RECALL: config.recall}
+        shares = len(self.watched)
+        self._signals = [(SHARE, k) for k in self.watched] + [(RECALL, k) for k in range(n_classes)]
+        self._bank = AdwinBank(
+            len(self._signals),
+            np.repeat([config.share.delta, config.recall.delta], [shares, n_classes]),
+            clock=np.repeat([SHARE_CLOCK, RECALL_CLOCK], [shares, n_classes]),
+        )
+        self._silent_until = np.zeros(len(self._signals), np.int64)
+        self._seen = 0
+
+    def update(
+        self,
+        position: NDArray[np.int64],
+        time: NDArray[np.int64],
+        y: NDArray[np.int16],
+        decision: NDArray[np.int16],
+    ) -> list[Signal]:
+        """Take in mature events, (m,) each, in order; tell what moved, at the event that showed it.
+
+        y: their classes; decision: what was decided when their features came (-1: nothing, which tells nothing of
+        recall). Actions are left empty. Raises ValueError, changing nothing, where a y is no class.
+        """
+        report, bad = _watch(
+            y,
+            decision,
+            self._bank.buckets,
+            self._bank.reals,
+            self._bank.wholes,
+            self.watched[0],
+            len(self.watched),
+            _on(self._configs[SHARE]),
+            _on(self._configs[RECALL]),
+        )
+        if bad >= 0:
+            raise ValueError(f"event {bad} of the batch: class {y[bad]} of {len(self.class_names)}")
+        first, self._seen = self._seen, self._seen + len(y)
+        found = []
+        for row in report.tolist():
+            i, d, before, after = int(row[0]), int(row[1]), row[2], row[3]
+            signal, k = self._signals[d]
+            if first + i < self._silent_until[d] or (signal == RECALL and after >= before):
+                continue
+            self._silent_until[d] = first + i + 1 + self._configs[signal].cooldown
+            at, when = int(position[i]), int(time[i])
+            found.append(Signal(at, when, signal, "adwin", self.class_names[k], "drift", after, before, ""))
+        return found
+
+    def width(self, signal: str, k: int) -> int:
+        """Values that a detector holds, all since the last change it saw: mature events of any class for a share, of
+        class k for a recall.
+        """
+        if signal == SHARE and len(self.watched) == 1:
+            k = self.watched[0]
+        return int(self._bank.width[self._signals.index((signal, k))])
+
+    def estimation(self, signal: str, k: int) -> float:
+        """Mean over that width; NaN where it is empty."""
+        if signal == SHARE and len(self.watched) == 1 and k != self.watched[0]:
+            return 1.0 - self.estimation(signal, self.watched[0])
+        return float(self._bank.estimation[self._signals.index((signal, k))])
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next event's treatment depends on, copied."""
+        return {"bank": self._bank.state(), "silent_until": self._silent_until.copy(), "seen": self._seen}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state of a monitor that was made with the same arguments. Raises StateError."""
+        if state["silent_until"].shape != self._silent_until.shape:
+            raise StateError(f"drift: the state is not of {len(self.class_names)} classes")
+        self._bank.restore(state["bank"])
+        self._silent_until[:] = state["silent_until"]
+        self._seen = int(state["seen"])
+
+
+def _on(config: DetectorConfig) -> bool:
+    return config.detector != "none"
+
+
+@kernel
+def _watch(
+    y: Array,
+    decision: Array,
+    buckets: Array,
+    reals: Array,
+    wholes: Array,
+    first: int,
+    shares: int,
+    share_on: bool,
+    recall_on: bool,
+) -> tuple[Array, int]:
+    """Rows of (event, detector, before, after) of all that fired; -1, or the first event that is refused."""
+    report = np.empty((8, 4))
+    n_classes = len(reals) - shares
+    for i in range(len(y)):
+        if y[i] < 0 or y[i] >= n_classes:
+            return report[:0], i
+    f = 0
+    for i in range(len(y)):
+        if f + shares + 1 > len(report):
+            report = np.concatenate((report, np.empty((len(report) + shares, 4))))
+        k = int(y[i])
+        recall = recall_on and decision[i] >= 0
+        for j in range(0 if share_on else shares, shares + 1 if recall else shares):
+            if j < shares:
+                d, value = j, 1.0 if k == first + j else 0.0
+            else:
+                d, value = shares + k, 1.0 if decision[i] == k else 0.0
+            if take(d, value, buckets, reals, wholes):
+                report[f, 0], report[f, 1], report[f, 2], report[f, 3] = i, d, reals[d, BEFORE], reals[d, AFTER]
+                f += 1
+    return report[:f], -1

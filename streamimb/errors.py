@@ -1,0 +1,56 @@
+"""Every error that streamimb raises on purpose.
+
+    StreamimbError                 exit code
+    ├── ConfigError                78   a key, its value, and the nearest valid one
+    ├── SchemaError                78   the event contract cannot be used, or cannot be inferred
+    ├── InputError                 66   a file is missing, unreadable, or not what its name says
+    ├── OutputError                74   a file cannot be written: no such folder, no permission, no space
+    ├── StateError                 70   a saved state does not fit this pipeline
+    └── LearnerError               78   a model cannot do what the configuration asks of it
+
+A bad *event* is not an exception: it becomes a :class:`streamimb.batch.Rejected`.
+"""
+
+from __future__ import annotations
+
+
+class StreamimbError(Exception):
+    """Base of all errors that say what was wrong, where, and what to do."""
+
+    exit_code = 1
+
+
+class ConfigError(StreamimbError):
+    """A configuration key or value cannot be used."""
+
+    exit_code = 78
+
+
+class SchemaError(StreamimbError):
+    """The event contract cannot be used or inferred."""
+
+    exit_code = 78
+
+
+class LearnerError(StreamimbError):
+    """A model cannot do what the configuration asks of it."""
+
+    exit_code = 78
+
+
+class InputError(StreamimbError):
+    """An input is missing, unreadable, or not what its name says."""
+
+    exit_code = 66
+
+
+class OutputError(StreamimbError):
+    """A file or folder cannot be written."""
+
+    exit_code = 74
+
+
+class StateError(StreamimbError):
+    """A saved state does not fit the pipeline that would restore it."""
+
+    exit_code = 70

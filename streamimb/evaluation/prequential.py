@@ -1,0 +1,232 @@
+"""Prequential evaluation: every prediction is scored when its label has matured, in event-time order."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamimb.config import EvaluationConfig, WindowConfig
+from streamimb.errors import StateError
+from streamimb.evaluation import report, tally
+from streamimb.evaluation.names import ALL, DECAYED, EVENTS, RAREST, Measure
+
+#: Bytes that the events of the windows may take; with many classes the longest window is shorter for it.
+RING_BYTES_MAX: Final = 1 << 26
+#: Cells of the whole run's score histograms, all classes together (8 bytes each), and its mantissa bits at most.
+HISTOGRAM_CELLS_MAX: Final = 1 << 17
+MANTISSA_BITS_MAX: Final = 8
+#: Bytes that the early hits may take.
+EARLY_BYTES_MAX: Final = 1 << 24
+_CAPACITY_MIN: Final = 1 << 10
+
+State = dict[str, Any]
+Codes = NDArray[np.int16]
+Scores = NDArray[np.float32]
+
+
+class Prequential:
+    """Counts mature events and measures quality over the whole run and over sliding windows.
+
+    Windows: ``all``; ``rarest``, which lets its oldest events go as long as it keeps ``window.rarest`` events of every
+    class seen so far, within ``events_min`` and ``events_max``; ``events``, the last ``window.events``; ``decayed``; and
+    ``early``, the last ``window.rarest`` events of each class whose label came, mature or not.
+
+    An event costs O(K); nothing depends on how the events are cut into updates. Memory is bounded whatever the length
+    of the run: RING_BYTES_MAX for the windows' events, EARLY_BYTES_MAX, HISTOGRAM_CELLS_MAX, and 40 K^2 bytes.
+    The whole run's PR-AUC and ROC-AUC come from a histogram of scores (:func:`tally.score_bin`); all else is exact.
+    """
+
+    def __init__(
+        self, n_classes: int, positive: int, *, window: WindowConfig, config: EvaluationConfig, seed: int = 1
+    ) -> None:
+        K = self.n_classes = n_classes
+        self.positive = positive
+        self._config, self._seed, self._decay = config, seed, window.decay
+        rows_max = 1 << ((RING_BYTES_MAX // (4 + 4 * K)).bit_length() - 1)
+        longest = min(window.events_max, rows_max)
+        bits = (HISTOGRAM_CELLS_MAX // (4 * tally.OCTAVES * (1 if K == 2 else K))).bit_length() - 1
+        self._setup = np.array(
+            [K, positive, window.rarest, min(window.events_min, longest), longest, min(window.events, rows_max),
+             min(max(bits, 0), MANTISSA_BITS_MAX), config.calibration_bins], np.int64)  # fmt: skip
+        bins = 2 * tally.OCTAVES << int(self._setup[tally.MANTISSA_BITS])
+        self._ints = np.zeros(tally.SEEN + 2 * K + 4 * K * K + (1 if K == 2 else K) * 2 * bins, np.int64)
+        self._floats = np.zeros(tally.SUMS + 4 * config.calibration_bins + K * K)
+        self._floats[tally.GROWTH] = 1.0
+        self._early_hits = np.zeros((K, min(window.rarest, max(EARLY_BYTES_MAX // K, 1))), np.uint8)
+        self._early_seen = np.zeros(K, np.int64)
+        self._ring(_CAPACITY_MIN)
+        self._views()
+
+    def __len__(self) -> int:
+        return int(self._ints[tally.COUNT])
+
+    def update(self, y: Codes, decision: Codes, scores: Scores) -> None:
+        """Count m mature events in event-time order: y, decision int16 (m,), scores float32 (m, K) of all classes.
+
+        Scores are held within [0, 1]. Raises ValueError, and counts nothing, where a class is out of range or a score
+        is not finite.
+        """
+        if self._free < len(y):
+            self._reserve(len(y))
+        self._free -= len(y)
+        good = tally.count(
+            self._labels, self._scores, self._ints, self._floats, self._setup, self._decay,
+            np.ascontiguousarray(y, np.int16), np.ascontiguousarray(decision, np.int16), self._matrix(y, scores),
+        )  # fmt: skip
+        if not good:
+            raise ValueError("a class is out of range or a score is not finite")
+
+    def correct(self, number: NDArray[np.int64], old: Codes, new: Codes, decision: Codes, scores: Scores) -> None:
+        """Put right the labels of m events that are counted already.
+
+        number int64 (m,): how many had been counted before each; decision and scores as counted then. The totals and
+        the windows that still hold the event are as if the label had been ``new``; the decayed confusion and the
+        consecutive windows already closed stay. Raises ValueError, and moves nothing, where that cannot have been.
+        """
+        good = tally.correct(
+            self._labels, self._scores, self._ints, self._floats, self._setup,
+            np.ascontiguousarray(number, np.int64), np.ascontiguousarray(old, np.int16),
+            np.ascontiguousarray(new, np.int16), np.ascontiguousarray(decision, np.int16), self._matrix(old, scores),
+        )  # fmt: skip
+        if not good:
+            raise ValueError("a class or a number is out of range or a score is not finite")
+
+    def update_early(self, y: Codes, decision: Codes) -> None:
+        """Note m labels as they come: y, decision int16 (m,). Raises ValueError where a class is out of range."""
+        labels, decided = np.ascontiguousarray(y, np.int16), np.ascontiguousarray(decision, np.int16)
+        if not tally.count_early(self._early_hits, self._early_seen, labels, decided):
+            raise ValueError("a class is out of range")
+
+    def confusion(self, window: str = ALL) -> NDArray[Any]:
+        """Confusion matrix (K, K) of a window, a copy: int64 counts; of ``decayed``, float64 weights, the newest 1."""
+        if window == DECAYED:
+            return np.asarray(self._decayed / max(self._floats[tally.GROWTH] * self._decay, np.finfo(float).tiny))
+        places = {ALL: tally.IN_ALL, RAREST: tally.IN_RAREST, EVENTS: tally.IN_EVENTS}
+        return self._tables[places[window]].copy()
+
+    def window_events(self, window: str = ALL) -> int:
+        """How many events a window holds."""
+        first, last = self._span(window)
+        return last - first
+
+    def scores_in(self, window: str) -> tuple[Codes, Codes, Scores]:
+        """Labels, decisions and scores of the events in ``rarest`` or ``events``, oldest first, copied."""
+        if window not in (RAREST, EVENTS):
+            raise ValueError(f"no scores are kept for window {window!r}: ask for {RAREST!r} or {EVENTS!r}")
+        rows = np.arange(*self._span(window)) & (len(self._labels) - 1)
+        return self._labels[rows, 0], self._labels[rows, 1], self._scores[rows]
+
+    def measure(self) -> list[Measure]:
+        """All metrics of all windows, with intervals; see :mod:`streamimb.evaluation.report`."""
+        return report.measure(self._view())
+
+    def totals(self) -> dict[str, Any]:
+        """The whole run's quality; see :func:`streamimb.evaluation.report.totals`."""
+        return report.totals(self._view())
+
+    def state(self) -> State:
+        """Everything that the next event depends on, copied."""
+        rows = np.arange(self._oldest(), len(self)) & (len(self._labels) - 1)
+        return {
+            "labels": self._labels[rows],
+            "scores": self._scores[rows],
+            "ints": self._ints.copy(),
+            "floats": self._floats.copy(),
+            "early_hits": self._early_hits.copy(),
+            "early_seen": self._early_seen.copy(),
+            "setup": self._setup.copy(),
+            "decay": self._decay,
+        }
+
+    def restore(self, state: State) -> None:
+        """Go on from a state of an evaluation made with the same arguments. Raises StateError on a misfit."""
+        try:
+            if not np.array_equal(state["setup"], self._setup) or state["decay"] != self._decay:
+                raise StateError("evaluation: the state was saved with other classes, windows or bins")
+            arrays = {name: np.asarray(state[name]) for name in _STATE}
+        except KeyError as error:
+            raise StateError(f"evaluation: the state lacks {error}") from None
+        own = {"ints": self._ints, "floats": self._floats, "early_hits": self._early_hits,
+               "early_seen": self._early_seen}  # fmt: skip
+        for name, mine in own.items():
+            if arrays[name].shape != mine.shape or arrays[name].dtype != mine.dtype:
+                raise StateError(f"evaluation: {name} is {arrays[name].dtype}{arrays[name].shape}, "
+                                 f"not {mine.dtype}{mine.shape}")  # fmt: skip
+        labels, scores, seen = arrays["labels"], arrays["scores"], int(arrays["ints"][tally.COUNT])
+        oldest = min(int(arrays["ints"][tally.START]), max(seen - int(self._setup[tally.EVENTS_PLAIN]), 0))
+        if labels.shape != (seen - oldest, 2) or scores.shape != (seen - oldest, self.n_classes):
+            raise StateError(f"evaluation: {seen - oldest} events in the windows, but {len(labels)} saved")
+        for name, mine in own.items():
+            mine[:] = arrays[name]
+        self._ring(_power_of_two(max(len(labels), _CAPACITY_MIN)))
+        rows = np.arange(oldest, seen) & (len(self._labels) - 1)
+        self._labels[rows], self._scores[rows] = labels, scores
+
+    def _matrix(self, y: Codes, scores: Scores) -> Scores:
+        table = np.ascontiguousarray(scores, np.float32)
+        if table.shape != (len(y), self.n_classes):
+            raise ValueError(f"scores are {table.shape}, not {(len(y), self.n_classes)}")
+        return table
+
+    def _oldest(self) -> int:
+        return min(int(self._ints[tally.START]), max(len(self) - int(self._setup[tally.EVENTS_PLAIN]), 0))
+
+    def _reserve(self, more: int) -> None:
+        """Make room for the windows after ``more`` events: the ring doubles until it holds the longest window."""
+        count, oldest = len(self), self._oldest()
+        longest = int(max(self._setup[tally.EVENTS_MAX], self._setup[tally.EVENTS_PLAIN]))
+        needed = min(count - oldest + more, longest)
+        if needed <= len(self._labels):
+            self._free = _ALWAYS if longest <= len(self._labels) else len(self._labels) - (count - oldest)
+        else:
+            labels, scores = self._labels, self._scores
+            self._ring(_power_of_two(needed))
+            numbers = np.arange(oldest, count)
+            here, there = numbers & (len(labels) - 1), numbers & (len(self._labels) - 1)
+            self._labels[there], self._scores[there] = labels[here], scores[here]
+            self._reserve(more)
+
+    def _ring(self, capacity: int) -> None:
+        self._labels = np.zeros((capacity, 2), np.int16)
+        self._scores = np.zeros((capacity, self.n_classes), np.float32)
+        self._free = 0  # events that certainly still fit; 0 asks for a look
+
+    def _views(self) -> None:
+        K, tables = self.n_classes, tally.SEEN + 2 * self.n_classes
+        calibration = tally.SUMS + 4 * self._config.calibration_bins
+        self._tables = self._ints[tables : tables + 4 * K * K].reshape(4, K, K)
+        self._histogram = self._ints[tables + 4 * K * K :].reshape(1 if K == 2 else K, 2, -1)
+        self._calibration = self._floats[tally.SUMS : calibration].reshape(-1, 4)
+        self._decayed = self._floats[calibration:].reshape(K, K)
+
+    def _span(self, window: str) -> tuple[int, int]:
+        seen = len(self)
+        firsts = {ALL: 0, DECAYED: 0, RAREST: int(self._ints[tally.START]),
+                  EVENTS: max(seen - int(self._setup[tally.EVENTS_PLAIN]), 0)}  # fmt: skip
+        return firsts[window], seen
+
+    def _view(self) -> report.View:
+        return report.View(
+            config=self._config,
+            seed=self._seed,
+            setup=self._setup,
+            labels=self._labels,
+            scores=self._scores,
+            spans={name: self._span(name) for name in (ALL, RAREST, EVENTS, DECAYED)},
+            confusions={name: self.confusion(name) for name in (ALL, RAREST, EVENTS, DECAYED)},
+            sums=self._floats[: tally.SUMS],
+            calibration=self._calibration,
+            histogram=self._histogram,
+            early_hits=self._early_hits,
+            early_seen=self._early_seen,
+        )
+
+
+_ALWAYS: Final = 1 << 62
+_STATE = ("labels", "scores", "ints", "floats", "early_hits", "early_seen")
+
+
+def _power_of_two(least: int) -> int:
+    return 1 << (least - 1).bit_length()

@@ -1,0 +1,208 @@
+"""The event contract guessed from a file: feature types from its first rows, classes from all of it."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from streamimb.decode_table import NUMBER, WHOLE
+from streamimb.decode_time import iso_us
+from streamimb.errors import SchemaError
+from streamimb.schema import CLASSES_MAX, ClassName, Feature, Identity, Label, Schema, Time
+from streamimb.survey import Survey, survey
+
+LABEL_NAMES: Final = ("label", "class", "target", "y")
+ID_NAMES: Final = ("id", "event_id", "uuid")
+TIME_NAMES: Final = ("ts", "time", "timestamp", "event_time", "datetime")
+#: A text column with more different values than this share of its rows tells rows apart, not classes.
+UNIQUE_SHARE_MAX: Final = 0.9
+UNIQUE_ROWS_MIN: Final = 50
+
+Unit = Literal["s", "ms", "us", "iso"]
+
+
+def infer_schema(
+    path: str | Path,
+    *,
+    label: str | None = None,
+    id: str | None = None,  # noqa: A002 - the option's own name
+    time: str | None = None,
+    positive: str | None = None,
+    rows: int = 10_000,
+) -> tuple[Schema, list[str]]:
+    """A schema for a file, and notes on what was guessed.
+
+    Raises SchemaError where there is no label column, fewer than two classes, or a named column is missing; InputError
+    where the file cannot be read.
+    """
+    if str(path) == "-":
+        raise SchemaError("standard input cannot be read twice: give --schema")
+    notes: list[str] = []
+
+    def choose(columns: Sequence[str]) -> str:
+        return _pick(columns, label, LABEL_NAMES, "label") or _no_label(columns)
+
+    found = survey(str(path), choose, rows)
+    label_ = _label(found, positive, notes)
+    rest = {name: values for name, values in found.sample.items() if name != found.label}
+    time_ = _time(found, rest, time, notes)
+    if time_ is not None:
+        rest.pop(time_.path or time_.name)
+    id_ = _id(found, rest, id, notes)
+    if id_ is not None:
+        rest.pop(id_.path or id_.name)
+    features = [f for name, values in rest.items() if (f := _feature(found, name, values, notes)) is not None]
+    if not features:
+        raise SchemaError(f"{path}: no column is left that could be a feature")
+    return Schema(features=tuple(features), label=label_, time=time_, id=id_), notes
+
+
+def _pick(columns: Sequence[str], asked: str | None, guesses: Sequence[str], role: str) -> str | None:
+    if asked is not None:
+        if asked in columns:
+            return asked
+        near = difflib.get_close_matches(asked, columns, 1, 0.4)
+        hint = f"nearest: {near[0]!r}" if near else f"its columns are {', '.join(columns[:20])}"
+        raise SchemaError(f"--{role} {asked}: the file has no such column ({hint})")
+    lowered = {c.lower(): c for c in reversed(columns)}
+    return next((lowered[g] for g in guesses if g in lowered), None)
+
+
+def _no_label(columns: Sequence[str]) -> str:
+    raise SchemaError(
+        f"no column is named {', '.join(LABEL_NAMES)}: say which is the label with --label; "
+        f"the columns are {', '.join(columns[:40])}"
+    )
+
+
+def _place(found: Survey, name: str) -> dict[str, str]:
+    return {"name": name, "path": name} if name in found.nested else {"name": name}
+
+
+def _label(found: Survey, positive: str | None, notes: list[str]) -> Label:
+    counts = _classes(found)
+    if len(counts) < 2:
+        have = f"only the class {next(iter(counts))!r}" if counts else "no class at all"
+        raise SchemaError(f"label column {found.label!r} holds {have} in {found.rows:,} rows: two are needed")
+    if len(counts) > CLASSES_MAX:
+        raise SchemaError(f"label column {found.label!r} holds over {CLASSES_MAX:,} different values: is it a class?")
+    names = [c for c, _ in counts.most_common()]
+    if not all(isinstance(c, str) for c in names):
+        names.sort(key=lambda c: (isinstance(c, str), c))
+    if positive is None:
+        chosen, n = min(counts.items(), key=lambda item: (item[1], str(item[0])))
+        notes.append(f"positive class: {_said(chosen)}, the rarest: {n:,} of {counts.total():,} labels")
+    else:
+        by_text = {_said(c): c for c in names}
+        if positive not in by_text:
+            near = difflib.get_close_matches(positive, by_text, 1, 0.0)
+            raise SchemaError(f"--positive {positive}: no such class (nearest: {near[0]!r})")
+        chosen = by_text[positive]
+    return Label(**_place(found, found.label), classes=tuple(names), positive=chosen)
+
+
+def _said(value: ClassName) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _classes(found: Survey) -> Counter[ClassName]:
+    """Classes and their counts, in the narrowest type that fits all of them."""
+    counts = found.label_counts
+    if found.text and all(WHOLE.fullmatch(c.strip()) for c in counts):
+        return _renamed(counts, lambda c: int(c.strip().partition(".")[0]))
+    if found.text and all(c.strip().lower() in ("true", "false") for c in counts):
+        return _renamed(counts, lambda c: c.strip().lower() == "true")
+    if all(isinstance(c, float) and c.is_integer() for c in counts) and not found.json:
+        return _renamed(counts, int)
+    odd = [c for c in counts if not isinstance(c, str | int | bool)]
+    if odd:
+        raise SchemaError(f"label column {found.label!r} holds {odd[0]!r}: a class is text, a whole number or a boolean")
+    return _renamed(counts, lambda c: c)
+
+
+def _renamed(counts: Counter[Any], to: Any) -> Counter[ClassName]:
+    renamed: Counter[ClassName] = Counter()
+    for value, n in counts.items():
+        renamed[to(value)] += n
+    return renamed
+
+
+def _time(found: Survey, sample: dict[str, list[Any]], asked: str | None, notes: list[str]) -> Time | None:
+    name = _pick(list(sample), asked, TIME_NAMES, "time")
+    if name is None:
+        return None
+    unit = _unit([v for v in sample[name] if v is not None], found.text)
+    if unit is None:
+        if asked is not None:
+            raise SchemaError(f"--time {asked}: its values are neither numbers nor ISO 8601 times")
+        notes.append(f"column {name!r} holds no times: it is taken as a feature")
+        return None
+    if asked is None:
+        notes.append(f"time: column {name!r}, in {unit}")
+    return Time(**_place(found, name), unit=unit)
+
+
+def _unit(values: list[Any], text: bool) -> Unit | None:
+    """The unit that puts the times between 1970 and a few thousand years on."""
+    if not values:
+        return None
+    if hasattr(values[0], "isoformat"):
+        return "iso"
+    if all(isinstance(v, str) for v in values):
+        if all(iso_us(v.strip()) is not None for v in values) and not (text and all(map(_is_number, values))):
+            return "iso"
+        if not text or not all(map(_is_number, values)):
+            return None
+    elif not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+        return None
+    largest = max(abs(float(v)) for v in values)
+    return "s" if largest < 1e11 else "ms" if largest < 1e14 else "us"
+
+
+def _is_number(cell: str) -> bool:
+    return NUMBER.fullmatch(cell.strip()) is not None
+
+
+def _id(found: Survey, sample: dict[str, list[Any]], asked: str | None, notes: list[str]) -> Identity | None:
+    name = _pick(list(sample), asked, ID_NAMES, "id")
+    if name is None:
+        return None
+    values = [v for v in sample[name] if v is not None]
+    if asked is None and (len(set(values)) < len(sample[name]) or any(isinstance(v, float) for v in values)):
+        notes.append(f"column {name!r} is not unique: it is no id")
+        return None
+    if asked is None:
+        notes.append(f"id: column {name!r}")
+    return Identity(**_place(found, name))
+
+
+def _feature(found: Survey, name: str, values: list[Any], notes: list[str]) -> Feature | None:
+    present = [v for v in values if v is not None]
+    kind = _type(present, found.text)
+    if not present:
+        notes.append(f"column {name!r} is empty in the first {len(values):,} rows: taken as numeric")
+    if kind is None:
+        notes.append(f"column {name!r} is skipped: neither numbers, booleans nor text")
+        return None
+    if kind == "categorical":
+        different = len(set(map(str, present)))
+        if different > UNIQUE_SHARE_MAX * len(present) and len(present) >= UNIQUE_ROWS_MIN:
+            notes.append(f"column {name!r} is skipped: {different:,} different texts in {len(present):,} rows")
+            return None
+    return Feature(**_place(found, name), type=kind)
+
+
+def _type(present: list[Any], text: bool) -> Literal["numeric", "categorical", "boolean"] | None:
+    if text:
+        if all(map(_is_number, present)):
+            return "numeric"
+        return "boolean" if all(v.strip().lower() in ("true", "false") for v in present) else "categorical"
+    kinds = set(map(type, present))
+    if kinds <= {int, float}:
+        return "numeric"
+    if bool in kinds:
+        return "boolean" if kinds <= {bool, int} and all(v in (0, 1) for v in present) else None
+    return "categorical" if kinds <= {str, int, float} else None

@@ -1,0 +1,64 @@
+"""How hot code is compiled: one decorator, so that every kernel keeps the laws.
+
+No fastmath and no parallel loops: the same events give the same bits however they are cut into batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from numba import njit
+from numba.core import event as numba_event
+from numpy.typing import NDArray
+
+F = TypeVar("F", bound=Callable[..., Any])
+#: An array whose item type the docstring names.
+Array = NDArray[Any]
+
+
+def kernel(function: F) -> F:
+    """Compile a function on flat arrays: cached on disk, without the interpreter lock."""
+    return cast(F, njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def leaf(function: F) -> F:
+    """Compile a kernel that allocates no array and takes no view of one.
+
+    Without reference counting, whose atomic operations at every call between kernels cost five times as much as the
+    work of the small ones (measured on ``labels.advance``: 0.60 against 0.10 microseconds an event).
+    """
+    return cast(F, njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function))
+
+
+def on_first_compile(tell: Callable[[], None]) -> None:
+    """Call ``tell`` once, when a kernel is about to be compiled because no cached code fits."""
+
+    class Listener(numba_event.Listener):  # type: ignore[misc]  # numba ships no types
+        def on_start(self, event: object) -> None:
+            numba_event.unregister("numba:compile", self)
+            tell()
+
+        def on_end(self, event: object) -> None:
+            """Nothing to do: only the start is told."""
+
+    numba_event.register("numba:compile", Listener())
+
+
+@leaf
+def mix64(z: Any) -> Any:
+    """SplitMix64's finaliser (Steele, Lea, Flood 2014): every input bit moves every output bit."""
+    z = np.uint64(z)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@leaf
+def uniform(seed: Any, event: Any, member: Any) -> float:
+    """A number in [0, 1) that belongs to (seed, event, member), whatever was drawn before."""
+    z = mix64(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
+    z = mix64(z ^ (np.uint64(event) * np.uint64(0xD1B54A32D192ED03)))
+    z = mix64(z + np.uint64(member) * np.uint64(0x9E3779B97F4A7C15))
+    return float(z >> np.uint64(11)) * (1.0 / 9007199254740992.0)

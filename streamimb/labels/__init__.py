@@ -1,0 +1,5 @@
+"""Events that wait for their label: joined, expired, corrected, read once they are mature."""
+
+from streamimb.labels.store import LabelStore, Segment
+
+__all__ = ["LabelStore", "Segment"]

@@ -1,0 +1,208 @@
+"""The store of events that wait for their label, or may still be corrected: bounded by count, age and bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamimb.batch import Batch
+from streamimb.config import LabelConfig, TimeConfig
+from streamimb.durations import parse_duration
+from streamimb.errors import ConfigError, StateError
+from streamimb.kernel import Array
+from streamimb.labels import layout as at
+from streamimb.labels.advance import advance, head, next_due
+from streamimb.labels.queues import hash_add
+from streamimb.learners.base import State
+from streamimb.schema import Schema
+
+#: Rows that one segment may write to each of its outputs before it is cut.
+SEGMENT_ROWS = 16_384
+#: Slots that a store starts with.
+SLOTS_MIN = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of the stream inside which the Plan is constant, and why it ended (``layout.RENEW`` and so on).
+
+    ops: int64 (t, 4) slot, kind, position, row of the batch (-1 for a lesson); matured: int64 (m, 5) slot, label, known at, position, time; rejected:
+    int64 (r, 2) row, reason; fixes: int64 (0 or 1, 4) slot, number, old label, new label; row: where to go on.
+    """
+
+    stop: int
+    row: int
+    ops: NDArray[np.int64]
+    matured: NDArray[np.int64]
+    rejected: NDArray[np.int64]
+    fixes: NDArray[np.int64]
+
+
+class LabelStore:
+    """Joins labels to the predictions that were made when the features came, and says when an event is mature.
+
+    An event's slot is its position modulo the number of slots, a power of two that grows as needed. Per slot: ``X``
+    float32 (slots, d), ``y`` int16, ``raw`` and ``scores`` float32 (slots, K) as predicted, ``facts`` int64 and
+    ``notes`` int16 with the columns of ``labels.layout``.
+    """
+
+    def __init__(self, schema: Schema, label: LabelConfig, time: TimeConfig, *, every: int, every_other: int) -> None:
+        self._d, self._k = len(schema.features), schema.n_classes
+        self._every = every
+        self.c = np.zeros(at.SCALARS, np.int64)
+        self.c[at.WATERMARK] = self.c[at.DUE_MAX] = at.WATERMARK_NONE
+        self._settings(schema, label, time, every_other)
+        self._allocate(SLOTS_MIN)
+        self._heaps = [np.zeros((SLOTS_MIN, 2), np.int64), np.zeros((SLOTS_MIN, 2), np.int64)]
+        self._ops = np.zeros((SEGMENT_ROWS, 4), np.int64)
+        self._matured = np.zeros((SEGMENT_ROWS, 5), np.int64)
+        self._rejected = np.zeros((SEGMENT_ROWS, 2), np.int64)
+        self._fixes = np.zeros((1, 4), np.int64)
+        self._outs = np.zeros(at.OUTS, np.int64)
+
+    @property
+    def event_bytes(self) -> int:
+        """What one remembered event takes."""
+        return 4 * self._d + 8 * self._k + 8 * at.FACTS + 2 * at.NOTES + 2 + 16
+
+    def _settings(self, schema: Schema, label: LabelConfig, time: TimeConfig, every_other: int) -> None:
+        def span(value: str | int | None, key: str) -> int:
+            return -1 if value is None else parse_duration(value, has_time=schema.has_time, key=key)
+
+        c = self.c
+        c[at.HAS_TIME], c[at.HAS_ID] = schema.has_time, schema.id is not None
+        c[at.DELAY], c[at.WAIT] = span(label.delay, "label.delay"), span(label.wait, "label.wait")
+        if c[at.WAIT] < 0 and c[at.DELAY] >= 0:
+            c[at.WAIT] = c[at.DELAY]  # a label that has not come when it was due never will
+        c[at.EXPIRES_AS] = _class_code(schema, label.expires_as)
+        remember = span(label.remember, "label.remember")
+        c[at.REMEMBER] = remember if remember >= 0 else 2 * max(c[at.WAIT], 0)
+        c[at.REMEMBER_EVENTS] = label.remember_events if schema.id is not None else 0
+        c[at.EVENTS_MAX] = max(1, min(label.waiting_events_max, label.waiting_bytes_max // self.event_bytes))
+        c[at.AHEAD_MAX] = parse_duration(time.ahead_max, has_time=True, key="time.ahead_max")
+        c[at.AHEAD_CONFIRM], c[at.AHEAD_REFUSE] = time.ahead_confirm, time.ahead == "refuse"
+        c[at.EVERY], c[at.EVERY_OTHER] = self._every, every_other
+
+    def _allocate(self, slots: int) -> None:
+        self.X = np.zeros((slots, self._d), np.float32)
+        self.y = np.full(slots, -1, np.int16)
+        self.raw = np.zeros((slots, self._k), np.float32)
+        self.scores = np.zeros((slots, self._k), np.float32)
+        self.facts = np.zeros((slots, at.FACTS), np.int64)
+        self.notes = np.zeros((slots, at.NOTES), np.int16)
+        self._table = np.full(2 * slots if self.c[at.HAS_ID] else 1, -1, np.int64)
+
+    def _columns(self) -> dict[str, Array]:
+        return {name: getattr(self, name) for name in ("X", "y", "raw", "scores", "facts", "notes")}
+
+    def _make_room(self, rows: int) -> None:
+        """Slots and heap entries for what a segment of so many rows can add."""
+        rows = min(rows, self._every) + 1
+        needed = int(self.c[at.NEXT] - self.c[at.OLDEST]) + rows
+        if needed > len(self.y):
+            live = self._live()
+            old = {name: column[live] for name, column in self._columns().items()}
+            self._allocate(1 << (2 * needed - 1).bit_length() if needed < 1 << 22 else 1 << (needed - 1).bit_length())
+            self._put(old)
+        for i, size in enumerate((self.c[at.RIPE_HEAP], self.c[at.DUE_HEAP])):
+            if size + rows > len(self._heaps[i]):
+                self._heaps[i] = np.concatenate([self._heaps[i], np.zeros((int(size) + rows, 2), np.int64)])
+
+    def _live(self) -> NDArray[np.int64]:
+        return np.arange(self.c[at.OLDEST], self.c[at.NEXT]) & (len(self.y) - 1)
+
+    def _put(self, columns: dict[str, Array]) -> None:
+        live = self._live()
+        for name, column in columns.items():
+            getattr(self, name)[live] = column
+        if self.c[at.HAS_ID]:
+            for position in range(int(self.c[at.OLDEST]), int(self.c[at.NEXT])):
+                hash_add(self._table, self.facts[position & (len(self.y) - 1), at.KEY], position)
+
+    def advance(self, batch: Batch, row: int) -> Segment:
+        """Walk the batch from a row to the end of the segment; the slots it names stay valid until the next call."""
+        self._make_room(len(batch) - row)
+        heaps = self._heaps
+        stop = advance(
+            batch.kind, batch.y, batch.key.view(np.int64), batch.time, batch.label_time, batch.X, row,
+            self.X, self.y, self.facts, self.notes, self._table, heaps[0], heaps[1], self.c,
+            self._ops, self._matured, self._rejected, self._fixes, self._outs,
+        )  # fmt: skip
+        outs = self._outs
+        return Segment(
+            stop,
+            int(outs[at.OUT_ROW]),
+            self._ops[: outs[at.OUT_OPS]],
+            self._matured[: outs[at.OUT_MATURED]],
+            self._rejected[: outs[at.OUT_REJECTED]],
+            self._fixes[: outs[at.OUT_CORRECTED]],
+        )
+
+    @property
+    def next_position(self) -> int:
+        """How many feature events were accepted."""
+        return int(self.c[at.NEXT])
+
+    @property
+    def watermark(self) -> int:
+        """The latest event time seen, or 0 before any."""
+        return 0 if self.c[at.WATERMARK] == at.WATERMARK_NONE else int(self.c[at.WATERMARK])
+
+    def counts(self) -> dict[str, int]:
+        """What became of the labels, by the names that the summary uses."""
+        c = self.c
+        return {
+            "labelled": int(c[at.N_LABELLED]),
+            "expired": int(c[at.N_EXPIRED]),
+            "late": int(c[at.N_LATE]),
+            "unknown": int(c[at.N_UNKNOWN]),
+            "twice": int(c[at.N_TWICE]),
+            "corrected": int(c[at.N_CORRECTED]),
+            "dropped": int(c[at.N_DROPPED]),
+            "evicted": int(c[at.N_EVICTED]),
+            "waiting": int(c[at.N_WAITING]),
+        }
+
+    def state(self) -> State:
+        """Remembered events in order of arrival, the queues, the counters."""
+        ripe, due = self._heaps
+        head(self.facts, self.notes, ripe, self.c)  # pointers that lag are brought up, so that equal states are equal
+        next_due(self.facts, self.notes, due, self.c)
+        scalars = self.c[: at.SETTINGS_FROM].copy()
+        scalars[at.SEGMENT] = 0
+        events = {name: column[self._live()] for name, column in self._columns().items()}
+        events["facts"][:, at.LESSON] = -1
+        return {
+            "scalars": scalars,
+            "ripe": _sorted(ripe[: self.c[at.RIPE_HEAP]]),
+            "due": _sorted(due[: self.c[at.DUE_HEAP]]),
+            **events,
+        }
+
+    def restore(self, state: State) -> None:
+        """Go on from a saved state. Raises StateError where it is another schema's."""
+        if state["X"].shape[1:] != (self._d,) or state["raw"].shape[1:] != (self._k,):
+            raise StateError(
+                f"the saved events have {state['X'].shape[1]} features and {state['raw'].shape[1]} classes, "
+                f"the schema has {self._d} and {self._k}"
+            )
+        self.c[: at.SETTINGS_FROM] = state["scalars"]
+        live = int(self.c[at.NEXT] - self.c[at.OLDEST])
+        self._allocate(max(SLOTS_MIN, 1 << (live + self._every + 1).bit_length()))
+        self._put({name: state[name] for name in self._columns()})
+        self._heaps = [np.concatenate([state[n], np.zeros((SLOTS_MIN, 2), np.int64)]) for n in ("ripe", "due")]
+
+
+def _sorted(heap: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The heap's entries in order, which is a heap too."""
+    return heap[np.lexsort((heap[:, 1], heap[:, 0]))]
+
+
+def _class_code(schema: Schema, name: str | None) -> int:
+    if name is None:
+        return -1
+    if name not in schema.class_names:
+        raise ConfigError(f"label.expires_as: {name!r} is none of the classes {', '.join(schema.class_names)}")
+    return schema.class_names.index(name)

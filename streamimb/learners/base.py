@@ -1,0 +1,70 @@
+"""The one protocol of every learner: a tape of predictions and lessons, on arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+PREDICT: Final = 0
+LEARN: Final = 1
+
+#: What a learner's state is made of: arrays, scalars, text, and dicts of these.
+State = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tape:
+    """t operations in stream order.
+
+    rows: int64 (t,), the row of X an operation reads; kinds: int8 (t,), PREDICT or LEARN; events: int64 (t,), the
+    position of the event in the stream, to which random draws belong.
+    """
+
+    rows: NDArray[np.int64]
+    kinds: NDArray[np.int8]
+    events: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @classmethod
+    def interleaved(cls, n: int, first_event: int = 0) -> Tape:
+        """Test-then-train over n rows: P0 L0 P1 L1 ..."""
+        rows = np.repeat(np.arange(n, dtype=np.int64), 2)
+        return cls(rows, np.tile(np.array([PREDICT, LEARN], np.int8), n), rows + first_event)
+
+    @classmethod
+    def only(cls, kind: int, n: int, first_event: int = 0) -> Tape:
+        """n predictions, or n lessons."""
+        rows = np.arange(n, dtype=np.int64)
+        return cls(rows, np.full(n, kind, np.int8), rows + first_event)
+
+
+class Learner(Protocol):
+    """What the pipeline asks of a model."""
+
+    def run(
+        self, X: NDArray[np.float32], y: NDArray[np.int16], tape: Tape, weights: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Carry out the tape; return the predictions' class probabilities, float64 (predicted, K), in tape order.
+
+        X: (m, d), NaN for missing, codes for categories; y: (m,), the class of each row that is learned; weights:
+        (K,), the Plan's class weights. A prediction changes nothing. Every row of the result is finite, non-negative
+        and sums to one. Cutting a tape in two anywhere gives the same bits.
+        """
+        ...
+
+    def state(self) -> State:
+        """Everything the next operation depends on, copied."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Go on from a state of a learner that was made with the same arguments. Raises StateError."""
+        ...
+
+    def reset(self, cause: str) -> None:
+        """Forget all that was learned."""
+        ...

@@ -1,0 +1,124 @@
+"""A compiled linear classifier for streams: logistic for two classes, multinomial for more."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from streamimb.errors import ConfigError, LearnerError, StateError
+from streamimb.learners import linear_kernels as kernels
+from streamimb.learners.base import PREDICT, State, Tape
+from streamimb.learners.parameters import explain
+from streamimb.schema import Schema, Strict
+
+#: Weights of all slots and classes together: bounds the memory at 16 bytes each.
+WEIGHTS_MAX: Final = 1 << 24
+
+
+class LinearParameters(Strict):
+    """Parameters of :class:`LinearClassifier`.
+
+    ``rate``: step of the updates; ``horizon``: lessons after which a weight's step size has forgotten most; ``bins``:
+    hat functions for each numeric feature, so that curved effects can be fitted (0: none); ``scale_horizon``: values
+    after which a feature's scale has forgotten most; ``clip``: bound of a standardised value; ``shrink``: share of a
+    weight that a step of rate 1 would take away (L2); ``focal``: the focal loss's gamma (0: log-loss); ``slots``:
+    weights shared by all categories that the schema does not list.
+    """
+
+    rate: Annotated[float, Field(gt=0, le=10)] = 0.2
+    horizon: Annotated[float, Field(ge=10, le=1e9)] = 1_000.0
+    bins: Annotated[int, Field(ge=0, le=64)] = 8
+    scale_horizon: Annotated[float, Field(ge=10, le=1e9)] = 10_000.0
+    clip: Annotated[float, Field(gt=0, le=100)] = 5.0
+    shrink: Annotated[float, Field(ge=0, lt=0.1)] = 0.0
+    focal: Annotated[float, Field(ge=0, le=10)] = 0.0
+    slots: Annotated[int, Field(ge=16, le=1 << 22)] = 1 << 16
+
+
+class LinearClassifier:
+    """Learns numeric, boolean and categorical features, any of which may be missing.
+
+    Raises ConfigError for a parameter that is unknown or out of bounds, LearnerError where the weights would not fit
+    into memory.
+    """
+
+    def __init__(self, schema: Schema, *, seed: int = 1, **parameters: Any) -> None:
+        self.schema = schema
+        self.seed = seed
+        self.notes: list[str] = []
+        try:
+            self.parameters = LinearParameters(**parameters)
+        except ValidationError as error:
+            raise ConfigError(explain(error, LinearParameters, "learner.parameters")) from None
+        self._layout, self._slots = _lay_out(schema, self.parameters)
+        self._params = _pack(self.parameters)
+        self.reset("start")
+
+    def reset(self, cause: str) -> None:  # noqa: ARG002
+        """Forget all that was learned, scales included."""
+        d = len(self._layout)
+        columns = 1 if self.schema.n_classes == 2 else self.schema.n_classes
+        if self._slots * columns > WEIGHTS_MAX:
+            raise LearnerError(
+                f"linear: {self._slots} slots for {columns} classes are over {WEIGHTS_MAX} weights: lower slots or bins"
+            )
+        self._arrays = {
+            "table": np.zeros((self._slots, 2 * columns)),
+            "stats": np.zeros((d, kernels.STATS_COLUMNS)),
+            "recent": np.zeros((d, kernels.RECENT_VALUES)),
+            "knots": np.zeros((d, 2 * self.parameters.bins)),
+        }
+
+    def run(
+        self, X: NDArray[np.float32], y: NDArray[np.int16], tape: Tape, weights: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        out = np.empty((int(np.count_nonzero(tape.kinds == PREDICT)), self.schema.n_classes))
+        kernels.run_tape(X, y, tape.rows, tape.kinds, weights, self._layout, self._params, *self._arrays.values(), out)
+        return out
+
+    def state(self) -> State:
+        return {name: array.copy() for name, array in self._arrays.items()}
+
+    def restore(self, state: State) -> None:
+        for name, array in self._arrays.items():
+            saved = state.get(name)
+            if not isinstance(saved, np.ndarray) or saved.shape != array.shape or saved.dtype != array.dtype:
+                raise StateError(f"linear: the saved {name} does not fit a learner of this schema and these parameters")
+            if not np.isfinite(saved).all():
+                raise StateError(f"linear: the saved {name} holds values that are not finite")
+        self._arrays = {name: np.ascontiguousarray(state[name]).copy() for name in self._arrays}
+
+
+def _lay_out(schema: Schema, parameters: LinearParameters) -> tuple[NDArray[np.int64], int]:
+    """Where each feature's weights are, and the number of slots; slot 0 is the bias."""
+    layout = np.zeros((len(schema.features), kernels.LAYOUT_COLUMNS), np.int64)
+    slot = 1
+    hashed = []
+    for j, feature in enumerate(schema.features):
+        if feature.type != "categorical":
+            layout[j] = kernels.NUMERIC, slot, slot + 2, parameters.bins
+            slot += 2 + parameters.bins
+        elif feature.categories is not None:
+            layout[j] = kernels.LISTED, slot, slot + 1, len(feature.categories)
+            slot += 1 + len(feature.categories)
+        else:
+            layout[j] = kernels.HASHED, slot, 0, parameters.slots
+            slot += 1
+            hashed.append(j)
+    layout[hashed, kernels.BASE] = slot
+    return layout, slot + (parameters.slots if hashed else 0)
+
+
+def _pack(parameters: LinearParameters) -> NDArray[np.float64]:
+    params = np.zeros(kernels.N_PARAMS)
+    params[kernels.RATE] = parameters.rate
+    params[kernels.FORGET] = 1.0 / parameters.horizon
+    params[kernels.SHRINK] = parameters.shrink
+    params[kernels.CLIP] = parameters.clip
+    params[kernels.GAMMA] = parameters.focal
+    params[kernels.SCALE_RATE] = 1.0 / parameters.scale_horizon
+    params[kernels.BINS] = parameters.bins
+    return params

@@ -1,0 +1,34 @@
+"""Learners by the name that the configuration gives."""
+
+from __future__ import annotations
+
+from streamimb.config import LearnerConfig
+from streamimb.errors import ConfigError
+from streamimb.learners.base import Learner
+from streamimb.learners.linear import LinearClassifier
+from streamimb.learners.parameters import nearest
+from streamimb.schema import Schema
+
+
+def make_learner(schema: Schema, config: LearnerConfig) -> Learner:
+    """The learner that a configuration names, for streams of the given schema. Raises ConfigError, LearnerError.
+
+    >>> from streamimb.schema import Feature, Label
+    >>> schema = Schema(features=[Feature(name="amount")], label=Label(classes=["legit", "fraud"]))
+    >>> type(make_learner(schema, LearnerConfig(model="linear"))).__name__
+    'LinearClassifier'
+    """
+    if config.model == "linear":
+        return LinearClassifier(schema, seed=config.seed, **config.parameters)
+    if config.model.startswith("river."):
+        from streamimb.learners.river import RiverClassifier  # river takes a second to import
+
+        return RiverClassifier(schema, model=config.model, parameters=config.parameters, seed=config.seed)
+    raise ConfigError(f"learner.model: unknown model {config.model!r}{nearest(config.model, list_models())}")
+
+
+def list_models() -> list[str]:
+    """Every name that :func:`make_learner` takes: the compiled learners, then river's classifiers."""
+    from streamimb.learners.river_models import river_models
+
+    return ["linear", *river_models()]

@@ -1,0 +1,243 @@
+"""Any river classifier or pipeline behind the learners' protocol, event by event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from streamimb.errors import ConfigError, LearnerError, StateError
+from streamimb.kernel import Array, kernel, uniform
+from streamimb.learners import river_models
+from streamimb.learners.base import LEARN, PREDICT, State, Tape
+from streamimb.learners.parameters import explain
+from streamimb.learners.pickles import from_bytes, to_bytes
+from streamimb.schema import Schema, Strict
+
+#: Member number of the draw that rounds a weight to whole lessons.
+REPEAT_MEMBER: Final = 0xC0FFEE
+PROBE_EVENTS: Final = 200
+
+Row = dict[str, Any]
+
+
+class AdapterParameters(Strict):
+    """What the adapter itself takes from a river model's parameters.
+
+    ``weights``: how class weights reach the model: ``native`` as ``learn_one``'s ``w``, ``repeat`` as repeated
+    lessons, ``auto`` the first that works, ``refuse`` never. ``scaler`` puts a StandardScaler before the model (and a
+    OneHotEncoder for categorical features). ``repeat_max`` bounds the repetitions of one lesson.
+    """
+
+    weights: Literal["auto", "native", "repeat", "refuse"] = "auto"
+    scaler: bool = False
+    repeat_max: Annotated[int, Field(ge=1, le=10_000)] = 100
+
+
+class RiverClassifier:
+    """A river model by its dotted path, as in ``river.forest.ARFClassifier``.
+
+    ``parameters`` are the constructor's, a nested model being ``{model = "river...", parameters = {...}}``, and for
+    ``river.compose.Pipeline`` ``steps``, a list of such; beside them those of :class:`AdapterParameters`. A missing
+    value is a key left out of the model's dict, a category is text, a class is its code. The seed goes to every
+    constructor that has one. ``notes`` says what was found out about the model at the start; ``undefined`` counts the
+    predictions that were not probabilities and became uniform ones.
+
+    Raises ConfigError for a path or a parameter that is not there, LearnerError for a model that cannot learn this
+    schema, cannot be saved, or cannot be weighted as asked.
+    """
+
+    def __init__(self, schema: Schema, *, model: str, parameters: dict[str, Any], seed: int = 1) -> None:
+        self.schema = schema
+        self.seed = seed
+        self.path = model
+        own = {k: v for k, v in parameters.items() if k in AdapterParameters.model_fields}
+        try:
+            self.adapter = AdapterParameters(**own)
+        except ValidationError as error:
+            raise ConfigError(explain(error, AdapterParameters, "learner.parameters")) from None
+        self._spec = {"model": model, "parameters": {k: v for k, v in parameters.items() if k not in own}}
+        self._names = [f.name for f in schema.features]
+        self._categories = {
+            j: f.categories for j, f in enumerate(schema.features) if f.type == "categorical"
+        }  # None where codes are hashes
+        self.undefined = 0
+        self.notes: list[str] = []
+        self._model = self._build()
+        self._native = self._probe()
+
+    def reset(self, cause: str) -> None:  # noqa: ARG002
+        self._model = self._build()
+
+    def run(
+        self, X: NDArray[np.float32], y: NDArray[np.int16], tape: Tape, weights: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        rows, places = np.unique(tape.rows, return_inverse=True)
+        dicts = self._dicts(X[rows])
+        labels = y[tape.rows].tolist()
+        costs = weights[y[tape.rows]]
+        times = self._times(tape, costs)
+        answers: list[Any] = []
+        predict, learn, native = self._predictor(), self._model.learn_one, self._native
+        try:
+            for kind, place, label, cost, n in zip(
+                tape.kinds.tolist(), places.tolist(), labels, costs.tolist(), times, strict=True
+            ):
+                if kind == PREDICT:
+                    answers.append(predict(dicts[place]))
+                elif native:
+                    learn(dicts[place], label, w=cost)
+                else:
+                    for _ in range(n):
+                        learn(dicts[place], label)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, AssertionError) as error:
+            raise LearnerError(f"{self.path} failed: {type(error).__name__}: {error}") from error
+        return self._distributions(answers)
+
+    def state(self) -> State:
+        return {"model": to_bytes(self._model), "undefined": self.undefined}
+
+    def restore(self, state: State) -> None:
+        data, undefined = state.get("model"), state.get("undefined")
+        if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or not isinstance(undefined, int):
+            raise StateError(f"the saved state is none of {self.path}")
+        model = from_bytes(data)
+        if type(model) is not type(self._model):
+            raise StateError(f"the saved model is a {type(model).__name__}, not a {type(self._model).__name__}")
+        self._model, self.undefined = model, undefined
+
+    def _build(self) -> Any:
+        model = river_models.build(self._spec, self.seed, "learner")
+        return river_models.scaled(model, categorical=bool(self._categories)) if self.adapter.scaler else model
+
+    def _dicts(self, X: NDArray[np.float32]) -> list[Row]:
+        """Rows as river takes them: what is missing or not finite is left out."""
+        names = self._names
+        listed = X.tolist()
+        if self._categories:
+            for values in listed:
+                for j, categories in self._categories.items():
+                    code = values[j]
+                    if code == code:
+                        values[j] = str(int(code)) if categories is None else categories[int(code)]
+        dicts = [dict(zip(names, values, strict=True)) for values in listed]
+        holes = ~np.isfinite(X)
+        for i in np.flatnonzero(holes.any(axis=1)).tolist():
+            for j in np.flatnonzero(holes[i]).tolist():
+                del dicts[i][names[j]]
+        return dicts
+
+    def _times(self, tape: Tape, costs: NDArray[np.float64]) -> list[int]:
+        if self._native:
+            return [1] * len(tape)
+        if self.adapter.weights == "refuse":
+            return [1] * len(tape)
+        bounded = np.minimum(costs, float(self.adapter.repeat_max))
+        times: list[int] = repetitions(self.seed, tape.events, tape.kinds, bounded).tolist()
+        return times
+
+    def _predictor(self) -> Callable[[Row], dict[Any, float]]:
+        if river_models.has_probabilities(self._model):
+            found: Callable[[Row], dict[Any, float]] = self._model.predict_proba_one
+            return found
+        decide = self._model.predict_one
+
+        def certain(x: Row) -> dict[Any, float]:
+            label = decide(x)
+            return {} if label is None else {label: 1.0}
+
+        return certain
+
+    def _distributions(self, answers: list[dict[Any, float]]) -> NDArray[np.float64]:
+        """Dicts of class to probability as rows that sum to one; uniform where they are none."""
+        classes = range(self.schema.n_classes)
+        if len(classes) == 2:
+            listed: list[Any] = [(a.get(0, 0.0), a.get(1, 0.0)) for a in answers]
+        else:
+            listed = [[a.get(k, 0.0) for k in classes] for a in answers]
+        out = np.array(listed, np.float64).reshape(len(answers), len(classes))
+        total = out.sum(axis=1)
+        bad = ~np.isfinite(total) | (out < 0.0).any(axis=1)
+        self.undefined += int(bad.sum())
+        bad |= total <= 0.0  # a model that has seen nothing yet
+        out[bad] = 1.0
+        out /= out.sum(axis=1, keepdims=True)
+        return out
+
+    def _probe(self) -> bool:
+        """Try fresh copies on made-up events: whether the model learns this schema, saves, and obeys weights."""
+        how = self.adapter.weights
+        rows, labels = self._made_up()
+        plain = self._trial(rows, labels, None)
+        if not np.array_equal(plain, self._trial(rows, labels, None)):
+            self.notes.append(f"{self.path} draws numbers that no seed governs: a replay will differ")
+        try:
+            raised = self._trial(rows, labels, 10.0)
+            verdict = "obeys" if raised[:, 1].mean() > plain[:, 1].mean() + 1e-9 else "ignores"
+        except LearnerError:
+            verdict = "refuses"
+        native = verdict == "obeys" and how in ("auto", "native")
+        if how == "native" and not native:
+            raise LearnerError(f"{self.path} {verdict} weights: use weights = 'repeat' or 'auto'")
+        told = {"refuse": "they are left out, as configured", "native": "", "auto": "", "repeat": ""}[how]
+        if not native and not told:
+            told = "lessons are repeated instead"
+        self.notes.append(f"{self.path} {verdict} class weights{': ' + told if told else ''}")
+        return native
+
+    def _trial(self, rows: list[Row], labels: list[int], weight: float | None) -> NDArray[np.float64]:
+        """What a fresh copy predicts after learning the rows, class 1 with the given weight."""
+        model = self._model
+        self._model = self._build()
+        try:
+            for x, label in zip(rows, labels, strict=True):
+                if weight is None:
+                    self._model.learn_one(x, label)
+                else:
+                    self._model.learn_one(x, label, w=weight if label == 1 else 1.0)
+            predict = self._predictor()
+            answers = [predict(x) for x in rows]
+            if weight is None:
+                from_bytes(to_bytes(self._model))
+            return self._distributions(answers)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, AssertionError) as error:
+            raise LearnerError(f"{self.path} cannot learn this schema: {type(error).__name__}: {error}") from error
+        except StateError as error:
+            raise LearnerError(f"{self.path} cannot be saved: {error}") from error
+        finally:
+            self._model, self.undefined = model, 0
+
+    def _made_up(self) -> tuple[list[Row], list[int]]:
+        """Overlapping classes, with values missing here and there, drawn by the counter hash."""
+        d, classes = len(self._names), self.schema.n_classes
+        X = np.zeros((PROBE_EVENTS, d), np.float32)
+        labels = [int(uniform(self.seed, i, d) * classes) for i in range(PROBE_EVENTS)]
+        for i in range(PROBE_EVENTS):
+            for j, feature in enumerate(self.schema.features):
+                u = uniform(self.seed, i, j)
+                if feature.type == "numeric":
+                    X[i, j] = 4.0 * u + labels[i] / classes
+                else:
+                    X[i, j] = int(u * (2 if feature.categories is None else len(feature.categories)))
+                if u < 0.02 and feature.missing != "refuse":
+                    X[i, j] = np.nan
+        return self._dicts(X), labels
+
+
+@kernel
+def repetitions(seed: int, events: Array, kinds: Array, weights: Array) -> Array:
+    """Whole numbers whose mean is each lesson's weight, int64 (t,): the weight rounded up or down by a draw.
+
+    Of all such draws this has the least variance, and a weight of one is one lesson always.
+    """
+    out = np.ones(len(events), np.int64)
+    for i in range(len(events)):
+        if kinds[i] == LEARN:
+            whole = np.floor(weights[i])
+            out[i] = np.int64(whole)
+            if uniform(seed, events[i], REPEAT_MEMBER) < weights[i] - whole:
+                out[i] += 1
+    return out

@@ -1,0 +1,84 @@
+"""What the pipeline says of a batch: the rows that sinks write, in the names that other programs read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamimb.batch import Rejected
+from streamimb.text import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """n predictions in order of arrival.
+
+    position, time: int64 (n,); ids or None (the position is the id); scores: float32 (n, K), probabilities under the
+    stream's own class shares; decision: int16 (n,); threshold: float32 (n,), of the positive class where there are
+    two classes, else of the decided one.
+    """
+
+    position: NDArray[np.int64]
+    time: NDArray[np.int64]
+    ids: Text | None
+    scores: NDArray[np.float32]
+    decision: NDArray[np.int16]
+    threshold: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+
+@dataclass(frozen=True, slots=True)
+class Matured:
+    """m events whose label is settled, in event-time order: position int64, label int16 (-1: dropped out), time."""
+
+    position: NDArray[np.int64]
+    label: NDArray[np.int16]
+    label_time: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One measured value: of a class (or None), over a named window, with its interval and the events behind it."""
+
+    position: int
+    time: int
+    metric: str
+    class_: str | None
+    window: str
+    value: float
+    low: float
+    high: float
+    support: int
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A warning or a drift, and what was done about it."""
+
+    position: int
+    time: int
+    signal: str
+    detector: str
+    class_: str | None
+    kind: str
+    value: float
+    reference: float
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All that one call of ``Pipeline.process`` has to tell."""
+
+    predictions: Predictions
+    matured: Matured
+    metrics: list[Metric] = field(default_factory=list)
+    signals: list[Signal] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)

@@ -1,0 +1,149 @@
+"""The event contract: what an event must look like, declared in TOML or inferred from a file (``streamimb.infer``)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+#: Classes are int16 codes and every window keeps a row and a column for each.
+CLASSES_MAX = 1_000
+#: Codes of hashed categories stay below this, so that float32 holds them exactly.
+CATEGORY_CODE_MAX = 1 << 24
+#: Features are float32.
+NUMBER_ABS_MAX = 3.4e38
+
+ClassName = str | int | bool
+
+
+class Strict(BaseModel):
+    """A table whose unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Feature(Strict):
+    """One input column.
+
+    ``path`` reaches into nested JSON (``after.amount``); default the name itself. ``categories`` lists the values of a
+    categorical feature, whose codes are their places in the list (an unlisted value is missing); without it a value's
+    code is a stable hash. ``missing`` says what happens to an absent or null value: ``nan`` keeps it missing,
+    ``default`` puts ``default`` there, ``refuse`` refuses the event.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    type: Literal["numeric", "categorical", "boolean"] = "numeric"
+    path: str | None = None
+    categories: tuple[str, ...] | None = None
+    missing: Literal["nan", "default", "refuse"] = "nan"
+    default: float | str | bool | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.missing == "default" and self.default is None:
+            raise ValueError(f"feature {self.name!r}: missing = 'default' needs a default")
+        if self.categories is not None and self.type != "categorical":
+            raise ValueError(f"feature {self.name!r}: categories belong to a categorical feature")
+        fits = {"numeric": (int, float), "boolean": (bool,), "categorical": (str,)}[self.type]
+        odd = self.type == "numeric" and (isinstance(self.default, bool) or not _within_float32(self.default))
+        if self.default is not None and (odd or not isinstance(self.default, fits)):
+            raise ValueError(f"feature {self.name!r}: the default {self.default!r} is not {self.type}")
+        if self.categories is not None and len(self.categories) > CATEGORY_CODE_MAX:
+            raise ValueError(f"feature {self.name!r}: more than {CATEGORY_CODE_MAX} categories")
+        return self
+
+
+def _within_float32(value: float | str | bool | None) -> bool:
+    return not isinstance(value, float) or abs(value) <= NUMBER_ABS_MAX
+
+
+class Label(Strict):
+    """Where the class is, what the classes are, and which of them matters.
+
+    ``time`` is the field with the moment at which the label became known. ``unknown`` says what happens to a class
+    that is not listed: the event is refused, or is treated as one without a label.
+    """
+
+    name: str = "label"
+    path: str | None = None
+    classes: Annotated[tuple[ClassName, ...], Field(min_length=2, max_length=CLASSES_MAX)]
+    positive: ClassName | None = None
+    time: str | None = None
+    unknown: Literal["refuse", "none"] = "refuse"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len({str(c) for c in self.classes}) != len(self.classes):
+            raise ValueError("label.classes names a class twice")
+        if self.positive is not None and not any(c == self.positive for c in self.classes):
+            raise ValueError(f"label.positive {self.positive!r} is none of the classes {list(self.classes)}")
+        return self
+
+
+class Time(Strict):
+    """Where the event time is and what it counts."""
+
+    name: str = "time"
+    path: str | None = None
+    unit: Literal["s", "ms", "us", "iso"] = "iso"
+
+
+class Identity(Strict):
+    """Where the event's id is: text or a whole number."""
+
+    name: str = "id"
+    path: str | None = None
+
+
+class Schema(Strict):
+    """The whole contract.
+
+    >>> schema = Schema(features=[Feature(name="amount")], label=Label(classes=["legit", "fraud"], positive="fraud"))
+    >>> schema.class_names, schema.positive
+    (('legit', 'fraud'), 1)
+    """
+
+    features: Annotated[tuple[Feature, ...], Field(min_length=1)]
+    label: Label
+    time: Time | None = None
+    id: Identity | None = None
+    unknown_fields: Literal["ignore", "refuse"] = "ignore"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [f.name for f in self.features]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise ValueError(f"features named twice: {', '.join(twice)}")
+        if self.label.time is not None and self.time is None:
+            raise ValueError("label.time needs an event time: declare [schema.time]")
+        self._one_reader_each()
+        return self
+
+    def _one_reader_each(self) -> None:
+        places = [f.path or f.name for f in self.features] + [self.label.path or self.label.name]
+        places += [f.path or f.name for f in (self.time, self.id) if f is not None]
+        places += [] if self.label.time is None else [self.label.time]
+        twice = sorted({p for p in places if places.count(p) > 1})
+        if twice:
+            raise ValueError(f"two fields read the same place: {', '.join(twice)}")
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes as text, in the order of their codes."""
+        return tuple(str(c).lower() if isinstance(c, bool) else str(c) for c in self.label.classes)
+
+    @property
+    def positive(self) -> int:
+        """Code of the positive class: as declared, else the last listed."""
+        if self.label.positive is None:
+            return len(self.label.classes) - 1
+        return self.label.classes.index(self.label.positive)
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.label.classes)
+
+    @property
+    def has_time(self) -> bool:
+        return self.time is not None

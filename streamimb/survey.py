@@ -1,0 +1,185 @@
+"""One pass over a file for inference: its first rows as Python values, and how often each label occurs."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from streamimb.config import LimitsConfig
+from streamimb.decode_json import struct_of
+from streamimb.decode_table import MISSING_CELLS
+from streamimb.errors import InputError
+from streamimb.schema import CLASSES_MAX
+from streamimb.sources.base import reading
+from streamimb.sources.csv import CsvTable
+from streamimb.sources.files import format_of
+from streamimb.sources.lines import LineReader, TooLong
+from streamimb.sources.parquet import ParquetReader
+
+Choose = Callable[[Sequence[str]], str]
+
+
+@dataclass(slots=True)
+class Survey:
+    """What was seen.
+
+    sample: each column's first values, None where missing; nested: columns that are paths into nested JSON; label: the
+    label column; label_counts: its values over the whole file (at most a few beyond ``CLASSES_MAX`` different ones);
+    text: whether values are CSV cells.
+    """
+
+    text: bool
+    json: bool = False
+    label: str = ""
+    sample: dict[str, list[Any]] = field(default_factory=dict)
+    nested: set[str] = field(default_factory=set)
+    label_counts: Counter[Any] = field(default_factory=Counter)
+    rows: int = 0
+
+
+def survey(path: str, choose: Choose, rows: int) -> Survey:
+    """Look through a file; ``choose`` picks the label among the columns. Raises InputError and what choose raises."""
+    kind = format_of(path)
+    limits = LimitsConfig()
+    lines = LineReader(path, limits.event_bytes_max)
+    with reading(path, lines.where if kind != "parquet" else lambda: ""):
+        if kind == "ndjson":
+            found = _ndjson(lines, choose, rows)
+        elif kind == "csv":
+            found = _frames((frame for frame, _, _ in CsvTable(lines, limits).frames()), choose, rows, text=True)
+        else:
+            frames = (frame for frame, _ in ParquetReader(path, None, limits).frames())
+            found = _frames(frames, choose, rows, text=False)
+    if not found.rows:
+        raise InputError(f"{path}: has no rows to infer a schema from")
+    return found
+
+
+def _frames(frames: Any, choose: Choose, rows: int, *, text: bool) -> Survey:
+    found = Survey(text=text)
+    for frame in frames:
+        if not found.label:
+            frame = _flat(frame, found)
+            found.label = choose(frame.columns)
+            found.sample = {name: [] for name in frame.columns}
+        elif not text:
+            frame = _flat(frame, found)
+        found.rows += len(frame)
+        left = rows - len(next(iter(found.sample.values())))
+        if left > 0:
+            for name, values in found.sample.items():
+                values += _values(frame[name][:left], text)
+        counts = frame[found.label].value_counts(name="events of a label")
+        _count(found, zip(*(counts.to_series(i).to_list() for i in (0, 1)), strict=True))
+    return found
+
+
+def _flat(frame: pl.DataFrame, found: Survey) -> pl.DataFrame:
+    """Structs as columns named by their paths."""
+    while structs := [name for name, kind in frame.schema.items() if isinstance(kind, pl.Struct)]:
+        for name in structs:
+            inner = frame[name].struct.unnest()
+            inner.columns = [f"{name}.{key}" for key in inner.columns]
+            found.nested.update(inner.columns)
+            frame = frame.drop(name).hstack(inner)
+    return frame
+
+
+def _values(cells: pl.Series, text: bool) -> list[Any]:
+    values: list[Any] = cells.to_list()
+    if text:
+        return [None if v in MISSING_CELLS else v for v in values]
+    return [None if isinstance(v, float) and math.isnan(v) else v for v in values]
+
+
+def _count(found: Survey, counts: Any) -> None:
+    for value, n in counts:
+        gap = value is None or (found.text and value in MISSING_CELLS) or (isinstance(value, float) and math.isnan(value))
+        if not gap and (value in found.label_counts or len(found.label_counts) <= CLASSES_MAX):
+            found.label_counts[value] += n
+
+
+def _ndjson(lines: LineReader, choose: Choose, rows: int) -> Survey:
+    found = Survey(text=False, json=True)
+    head: list[dict[str, Any]] = []
+    early: list[bytes] = []
+    label: _LabelOf | None = None
+    for block in lines.blocks():
+        if isinstance(block, TooLong):
+            continue
+        records = block.data.splitlines()
+        if label is None:
+            early += records
+            head += [flat for r in records[: rows - len(head)] if (flat := _object(r, found)) is not None]
+            if len(head) < rows and len(early) < 4 * rows:
+                continue
+            label, records = _LabelOf(_sampled(found, head, choose), found), early
+        label.count(records)
+    if label is None:
+        _LabelOf(_sampled(found, head, choose), found).count(early)
+    return found
+
+
+def _sampled(found: Survey, head: list[dict[str, Any]], choose: Choose) -> str:
+    names = list(dict.fromkeys(name for event in head for name in event))
+    if not names:
+        raise InputError("no line holds a JSON object with fields")
+    found.label = choose(names)
+    found.sample = {name: [event.get(name) for event in head] for name in names}
+    return found.label
+
+
+def _object(record: bytes, found: Survey) -> dict[str, Any] | None:
+    try:
+        event = msgspec.json.decode(record)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(event, dict):
+        return None
+    flat: dict[str, Any] = {}
+    _flatten(event, "", flat, found)
+    return flat
+
+
+def _flatten(event: dict[str, Any], prefix: str, flat: dict[str, Any], found: Survey) -> None:
+    for key, value in event.items():
+        name = prefix + key
+        if isinstance(value, dict):
+            if "." not in key:
+                _flatten(value, f"{name}.", flat, found)
+        elif name not in flat and (not prefix or "." not in key):
+            flat[name] = value
+            if prefix:
+                found.nested.add(name)
+
+
+class _LabelOf:
+    """Counts one field of JSON objects, reading no other."""
+
+    def __init__(self, name: str, found: Survey) -> None:
+        keys = name.split(".") if name in found.nested else [name]
+        tree: Any = Any
+        for key in reversed(keys):
+            tree = {key: tree}
+        self._decoder = msgspec.json.Decoder(struct_of("LabelOnly", tree, False))
+        self._depth, self._found = len(keys), found
+
+    def count(self, records: list[bytes]) -> None:
+        counts: Counter[tuple[type, Any]] = Counter()
+        for record in records:
+            try:
+                value: Any = self._decoder.decode(record)
+            except (ValueError, RecursionError):
+                continue
+            self._found.rows += 1
+            for _ in range(self._depth):
+                value = None if value is None else value.f0
+            if isinstance(value, str | int | float):
+                counts[type(value), value] += 1
+        _count(self._found, ((value, n) for (_, value), n in counts.items()))

@@ -1,0 +1,95 @@
+"""What a pipeline tells of itself: rows of metrics while it runs, a summary of the whole run."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamimb.outcome import Metric, Signal
+
+if TYPE_CHECKING:
+    from streamimb.pipeline import Pipeline
+
+NAN = math.nan
+#: The window name of a value that is no window's.
+NOW = "now"
+
+
+def gauges(pipeline: Pipeline) -> list[Metric]:
+    """Quality as the evaluation measures it, shares by window, and what the controller has set."""
+    names = pipeline.schema.class_names
+    position, time = pipeline.store.next_position, pipeline.store.watermark
+    rows = [
+        Metric(
+            position,
+            time,
+            m.metric,
+            None if m.class_ is None else names[m.class_],
+            m.window,
+            m.value,
+            m.low,
+            m.high,
+            m.support,
+        )  # fmt: skip
+        for m in pipeline.evaluation.measure()
+    ]
+
+    def add(metric: str, window: str, values: NDArray[np.float64], support: int) -> None:
+        rows.extend(
+            Metric(position, time, metric, name, window, float(value), NAN, NAN, support)
+            for name, value in zip(names, values, strict=True)
+        )
+
+    windows, plan = pipeline.windows, pipeline.controller.plan
+    for window in windows.names:
+        held = windows.seen if window == "decayed" else windows.length(window)
+        add("class_ratio", window, windows.shares(window), held)
+    add("class_ratio_reference", NOW, pipeline.reference, windows.seen)
+    add("trained_class_ratio", NOW, plan.trained_shares, windows.seen)
+    add("class_weight", NOW, plan.weights, windows.seen)
+    add("decision_threshold", NOW, plan.thresholds, windows.seen)
+    waiting = pipeline.store.counts()["waiting"]
+    rows.append(Metric(position, time, "pending_labels", None, NOW, float(waiting), NAN, NAN, waiting))
+    return rows
+
+
+def summarise(pipeline: Pipeline) -> dict[str, Any]:
+    """The whole run, in the names of ``replay --json`` without its clock; undefined is NaN."""
+    names = pipeline.schema.class_names
+    labels = pipeline.store.counts()
+    totals = pipeline.evaluation.totals()
+    classes = {names[k]: measured for k, measured in totals.pop("classes").items()}
+    shares = pipeline.windows.shares("rarest")
+    return {
+        "events": pipeline.store.next_position,
+        "predicted": pipeline.store.next_position,
+        "learned": labels["labelled"] + labels["expired"] + labels["corrected"],
+        "rejected": pipeline.rejected,
+        "labels": labels,
+        "positive": names[pipeline.schema.positive],
+        "classes": classes,
+        **totals,
+        "shares": dict(zip(names, shares.tolist(), strict=True)),
+        "plan": {
+            "weights": dict(zip(names, pipeline.controller.plan.weights.tolist(), strict=True)),
+            "thresholds": dict(zip(names, pipeline.controller.plan.thresholds.tolist(), strict=True)),
+            "trained_shares": dict(zip(names, pipeline.controller.plan.trained_shares.tolist(), strict=True)),
+            "renewals": pipeline.controller.plan.number,
+        },
+        "objective": pipeline.controller.objectives[0].name,
+        "objectives": pipeline.controller.shown(),
+        "signals": [signal_row(s) for s in pipeline.signals],
+        "signal_counts": pipeline.signal_counts,
+        "config_notes": pipeline.notes,
+    }
+
+
+def signal_row(signal: Signal) -> dict[str, Any]:
+    """A signal under the names that other programs read."""
+    row = dataclasses.asdict(signal)
+    row["class"] = row.pop("class_")
+    return row

@@ -1,0 +1,100 @@
+"""Columns of text as two flat arrays, so that ids pass through without an object each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamimb.kernel import Array, kernel, mix64
+
+FNV_OFFSET = np.uint64(0xCBF29CE484222325)
+FNV_PRIME = np.uint64(0x100000001B3)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """n strings: ``data`` uint8, all UTF-8 bytes in a row; ``offsets`` int64 (n + 1,).
+
+    >>> Text.of(["a", "übel"])[1]
+    'übel'
+    """
+
+    data: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, values: Sequence[str]) -> Text:
+        """Lay out a sequence of strings."""
+        joined = "".join(values)
+        data = joined.encode()
+        if len(data) == len(joined):  # all ASCII: a character is a byte
+            lengths = np.fromiter(map(len, values), np.int64, len(values))
+        else:
+            lengths = np.fromiter((len(v.encode()) for v in values), np.int64, len(values))
+        offsets = np.zeros(len(values) + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        return cls(np.frombuffer(data, np.uint8), offsets)
+
+    @classmethod
+    def concat(cls, parts: Iterable[Text]) -> Text:
+        """One column from several, in order."""
+        parts = list(parts)
+        if len(parts) == 1:
+            return parts[0]
+        offsets = [np.zeros(1, np.int64)]
+        base = 0
+        for part in parts:
+            offsets.append(part.offsets[1:] - part.offsets[0] + base)
+            base = int(offsets[-1][-1]) if len(part) else base
+        data = [p.data[p.offsets[0] : p.offsets[-1]] for p in parts]
+        return cls(np.concatenate(data) if data else np.zeros(0, np.uint8), np.concatenate(offsets))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, i: int) -> str:
+        return self.data[self.offsets[i] : self.offsets[i + 1]].tobytes().decode()
+
+    def slice(self, start: int, stop: int) -> Text:
+        """Rows start to stop, sharing the bytes."""
+        return Text(self.data, self.offsets[start : stop + 1])
+
+    def take(self, rows: NDArray[np.int64]) -> Text:
+        """The given rows, copied."""
+        return Text(*_take(self.data, self.offsets, np.asarray(rows, np.int64)))
+
+    def tolist(self) -> list[str]:
+        """The strings as Python objects."""
+        whole, offsets = self.data.tobytes(), self.offsets.tolist()
+        return [whole[a:b].decode() for a, b in zip(offsets, offsets[1:], strict=False)]
+
+    def hashes(self) -> NDArray[np.uint64]:
+        """64-bit hashes, uint64 (n,): FNV-1a finished with SplitMix64's mixer; the same on every machine."""
+        return np.asarray(_hashes(self.data, self.offsets))
+
+
+@kernel
+def _take(data: Array, offsets: Array, rows: Array) -> tuple[Array, Array]:
+    out_offsets = np.zeros(len(rows) + 1, np.int64)
+    for i in range(len(rows)):
+        out_offsets[i + 1] = out_offsets[i] + offsets[rows[i] + 1] - offsets[rows[i]]
+    out = np.empty(out_offsets[-1], np.uint8)
+    for i in range(len(rows)):
+        start = offsets[rows[i]]
+        for j in range(out_offsets[i + 1] - out_offsets[i]):
+            out[out_offsets[i] + j] = data[start + j]
+    return out, out_offsets
+
+
+@kernel
+def _hashes(data: Array, offsets: Array) -> Array:
+    out = np.empty(len(offsets) - 1, np.uint64)
+    for i in range(len(out)):
+        h = FNV_OFFSET
+        for j in range(offsets[i], offsets[i + 1]):
+            h = (h ^ np.uint64(data[j])) * FNV_PRIME
+        out[i] = mix64(h)
+    return out

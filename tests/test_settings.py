@@ -1,0 +1,150 @@
+from pathlib import Path
+
+import pytest
+
+from streamimb.errors import ConfigError, InputError
+from streamimb.settings import known_keys, load_settings
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "c.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def origin_of(settings, key):
+    return next(origin for name, _, origin in settings.items() if name == key)
+
+
+def test_options_win_over_environment_over_file_over_defaults(write):
+    """A key has the value of the first that gives it: option, environment, file, default."""
+    path = write('[control]\nobjective = "kappa"\nevery = 10\nweights = "none"\n[label]\ndelay = "1d"\n')
+    environ = {"STREAMIMB_CONTROL__OBJECTIVE": "g_mean", "STREAMIMB_CONTROL__EVERY": "20"}
+    settings = load_settings(path, environ, {"control.objective": ("--objective", "f1"), "label.delay": ("--d", None)})
+    control = settings.config.control
+    assert (control.objective, control.every, control.weights, control.smoothing) == ("f1", 20, "none", 0.5)
+    assert settings.config.label.delay == "1d", "an option that was not given changes nothing"
+    kinds = [origin_of(settings, f"control.{k}").kind for k in ("objective", "every", "weights", "smoothing")]
+    assert kinds == ["option", "environment", "file", "default"]
+    assert origin_of(settings, "control.every").name == "STREAMIMB_CONTROL__EVERY"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "table", "key", "value"),
+    [
+        ("CONTROL__THRESHOLD", "0.3", "control", "threshold", 0.3),
+        ("CONTROL__THRESHOLD", "tuned", "control", "threshold", "tuned"),
+        ("CONTROL__PRIOR_CORRECTION", "false", "control", "prior_correction", False),
+        ("CONTROL__COSTS", "{fraud = 50, legit = 1}", "control", "costs", {"fraud": 50.0, "legit": 1.0}),
+        ("CONTROL__COSTS__FRAUD", "50", "control", "costs", {"fraud": 50.0}),
+        ("LABEL__EXPIRES_AS", "1", "label", "expires_as", "1"),
+        ("LABEL__WAIT", "500", "label", "wait", "500"),
+        ("LEARNER__PARAMETERS", "{rate = 0.5}", "learner", "parameters", {"rate": 0.5}),
+        ("LEARNER__PARAMETERS__RATE", "0.5", "learner", "parameters", {"rate": 0.5}),
+        ("LEARNER__PARAMETERS__LOSS", "focal", "learner", "parameters", {"loss": "focal"}),
+        ("LEARNER__PARAMETERS__BASE__DEPTH", "3", "learner", "parameters", {"base": {"depth": 3}}),
+    ],
+)
+def test_environment_gives_every_kind_of_value(name, text, table, key, value):
+    """Words, numbers, switches and tables can be given by environment variables."""
+    settings = load_settings(environ={f"STREAMIMB_{name}": text})
+    assert getattr(getattr(settings.config, table), key) == value
+
+
+def test_environment_reaches_three_levels():
+    """Tables within tables are reached by one more pair of underscores."""
+    assert load_settings(environ={"STREAMIMB_DRIFT__SHARE__COOLDOWN": "7"}).config.drift.share.cooldown == 7
+
+
+def test_variables_of_other_uses_are_left_alone():
+    """Without two underscores a variable is no key; an empty one is not set."""
+    environ = {"STREAMIMB_DEBUG": "1", "STREAMIMB_REPLAY_LIMIT": "3", "STREAMIMB_CONTROL__EVERY": "", "HOME": "/"}
+    assert load_settings(environ=environ) == load_settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[control]\nevry = 3", "control.evry is no known key; did you mean control.every?"),
+        ("[contrl]\nevery = 3", "contrl is no known key; did you mean control?"),
+        ("every = 3", "every is no known key; did you mean control.every?"),
+        ("[drift.shares]\ndelta = 0.1", "drift.shares is no known key; did you mean drift.share?"),
+        ("[label]\nqqq = 1", "label.qqq is no known key; label has delay, wait, expires_as"),
+        ("[control]\nevery = 0", "control.every = 0: must be greater than 0"),
+        ("[control]\nevery = true", "control.every = true: must be a number"),
+        ("[control]\nweights = 'x'", "control.weights = 'x': must be 'inverse_frequency', 'effective_number', 'cost'"),
+        ("[control]\nthreshold = 2", "control.threshold = 2: must be 'tuned' or less than 1"),
+        ("[control.costs]\nfraud = -1", "control.costs.fraud = -1: must be greater than or equal to 0"),
+        ("control = 4", "control = 4: must be a table"),
+        ("[window]\ntime = 'soon'", "window.time: 'soon' is no duration"),
+        ("[schema]\nfeatures = [{name = 'a', typ = 'numeric'}]\n[schema.label]\nclasses = ['a', 'b']",
+         "schema.features.0.typ is no known key; did you mean schema.features.0.type?"),
+        ("[schema]\nfeatures = [{name = 'a'}]\n[schema.label]\nclasses = ['a']",
+         "schema.label.classes = ['a']: must have 2 or more"),
+        ("[schema]\nfeatures = [{name = 'a'}]", "schema.label is missing"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_with_file_key_and_remedy(write, text, message):
+    """An unknown key is told with the nearest known one, a wrong value with what is allowed."""
+    path = write(text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    assert f"{path}: {message}" in str(caught.value)
+    assert caught.value.exit_code == 78
+
+
+def test_every_wrong_key_is_told_at_once(write):
+    """Two mistakes take one try, not two."""
+    with pytest.raises(ConfigError, match=r"(?s)label\.wayt.*\n.*control\.evry"):
+        load_settings(write("[control]\nevry = 1\n[label]\nwayt = 1"))
+
+
+def test_a_wrong_variable_is_named():
+    """A mistake in the environment is told with the variable's name."""
+    with pytest.raises(ConfigError, match=r"^STREAMIMB_CONTROL__EVRY: control\.evry is no .* control\.every\?"):
+        load_settings(environ={"STREAMIMB_CONTROL__EVRY": "3"})
+    with pytest.raises(ConfigError, match=r"^STREAMIMB_CONTROL__EVERY: control\.every = '-3'"):
+        load_settings(environ={"STREAMIMB_CONTROL__EVERY": "-3"})
+
+
+def test_a_variable_cannot_reach_into_a_value(write):
+    """A table is not made out of a number."""
+    with pytest.raises(ConfigError, match="every holds the value 3 already"):
+        load_settings(write("[control]\nevery = 3"), {"STREAMIMB_CONTROL__EVERY__X": "1"})
+
+
+def test_broken_toml_is_told_with_line_and_column(write):
+    """A syntax error says file, line and column."""
+    path = write("[control]\nevery = = 3\n")
+    with pytest.raises(ConfigError, match=r"c\.toml: line 2, column 9: "):
+        load_settings(path)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    """A missing file is an input error, one in another encoding a configuration error."""
+    with pytest.raises(InputError, match="No such file"):
+        load_settings(tmp_path / "none.toml")
+    with pytest.raises(InputError, match="Is a directory"):
+        load_settings(tmp_path)
+    latin = tmp_path / "latin.toml"
+    latin.write_bytes("# \xfc".encode("latin-1"))
+    with pytest.raises(ConfigError, match="not UTF-8 at byte 2"):
+        load_settings(latin)
+
+
+def test_long_values_are_shortened(write):
+    """A wrong value of a thousand characters does not fill the screen."""
+    with pytest.raises(ConfigError) as caught:
+        load_settings(write(f"[control]\nevery = '{'x' * 1000}'"))
+    assert len(str(caught.value).removeprefix(str(Path(write("")))) ) < 250  # fmt: skip
+
+
+def test_items_name_every_key_once():
+    """What is shown is every key that can be given."""
+    names = [name for name, _, _ in load_settings().items()]
+    assert sorted(names) == sorted(known_keys())
+    assert len(names) == len(set(names)) > 40
