@@ -180,14 +180,12 @@ def default_code(feature: Feature) -> float:
     return float(value or 0)
 
 
-def _batch(
-    columns: Columns, label_only: NDArray[np.bool_], has_label: NDArray[np.bool_], origin: Origin
-) -> Batch:
+def _batch(columns: Columns, label_only: NDArray[np.bool_], has_label: NDArray[np.bool_], origin: Origin) -> Batch:
     n = len(columns.label)
     kind = np.where(has_label, Kind.BOTH, Kind.FEATURES).astype(np.int8)
     kind[label_only] = Kind.LABEL
     return Batch(
-        X=np.ascontiguousarray(columns.raw.T, np.float32) if columns.raw.size else np.zeros((n, len(columns.raw)), np.float32),
+        X=np.ascontiguousarray(columns.raw.T, np.float32),
         y=columns.label,
         kind=kind,
         ids=columns.ids,
@@ -233,3 +231,8 @@ def split(batch: Batch, rejected: list[Rejected], rows_max: int) -> Iterable[tup
             upto += 1
         yield part, rejected[done:upto]
         done = upto
+
+
+def too_large(n_bytes: int, limits: LimitsConfig) -> str:
+    """What is said of a line or a record that is too long."""
+    return f"{n_bytes:,} bytes; limits.event_bytes_max is {limits.event_bytes_max:,}"

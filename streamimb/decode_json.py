@@ -24,11 +24,12 @@ from streamimb.decode_columns import (
     keys_of,
     no_label_times,
     shown,
+    too_large,
 )
 from streamimb.decode_table import refuse_unknown
 from streamimb.decode_time import from_iso, from_numbers
 from streamimb.errors import SchemaError
-from streamimb.schema import Feature, Label, Schema
+from streamimb.schema import Label, Schema
 from streamimb.text import Text
 
 #: Brackets within brackets; far below the interpreter's own limit, so that refusing never depends on the caller.
@@ -80,53 +81,43 @@ class JsonDecoder:
         offsets: NDArray[np.int64] | int,
         partition: NDArray[np.int32] | int | None = None,
     ) -> tuple[Batch, list[Rejected]]:
-        """n records to the batch of those accepted and the refusals of the others, both in order.
+        """The batch of the accepted among n records, and the refusals of the others, both in order.
 
         offsets: int64 (n,), or the number of the first (lines of a file); partition: None for a file. A record of
         None is a tombstone.
         """
         n = len(records)
-        events, causes = self._parse(records)
+        events, refusals = self._parse(records)
         offset = np.arange(offsets, offsets + n, dtype=np.int64) if isinstance(offsets, int) else offsets
         where = None if partition is None else np.broadcast_to(np.asarray(partition, np.int32), n)
-        origin = Origin(source, offset, where)
-        if not causes:
-            return self._finish(events, records, origin)
-        keep = np.ones(n, np.bool_)
-        keep[list(causes)] = False
-        kept = np.flatnonzero(keep)
-        inner = Origin(source, offset[kept], None if where is None else where[kept])
-        batch, later = self._finish(events, [records[i] for i in kept.tolist()], inner)
-        rejected = [origin.rejected(row, *cause) for row, cause in causes.items()]
-        if not later:
-            return batch, rejected
-        places = {(r.partition, r.line if r.partition is None else r.offset): r for r in rejected + later}
-        order = zip(repeat(None) if where is None else where.tolist(), offset.tolist(), strict=False)
-        return batch, [places[at] for at in order if at in places]
+        columns = self._columns(events, refusals)
+        return finish(self._schema, self._limits, columns, refusals, Origin(source, offset, where))
 
-    def _parse(self, records: Sequence[bytes | None]) -> tuple[list[Any], dict[int, tuple[Reason, str | None, str]]]:
-        """The tight loop: an object for each good record, a cause for each bad one."""
+    def _parse(self, records: Sequence[bytes | None]) -> tuple[list[Any], Refusals]:
+        """The tight loop: an object for each record, a blank one and a cause for each that is refused."""
+        refusals = Refusals()
         events: list[Any] = []
-        causes: dict[int, tuple[Reason, str | None, str]] = {}
-        append, decode = events.append, self._decoder.decode
+        append, decode, blank = events.append, self._decoder.decode, self._root()
         suspicious = min(2 * DEPTH_MAX, FIELD_BYTES_MIN * self._limits.fields_max, self._limits.event_bytes_max)
         for row, record in enumerate(records):
             try:
                 if len(record) > suspicious or not record.isascii():  # type: ignore[arg-type, union-attr]
                     cause = self._suspect(record or b"")
                     if cause is not None:
-                        causes[row] = cause
+                        refusals.add(row, *cause)
+                        append(blank)
                         continue
                 append(decode(record))  # type: ignore[arg-type]
             except (ValueError, TypeError, RecursionError) as error:
-                causes[row] = self._cause(record, error)
-        return events, causes
+                refusals.add(row, *self._cause(record, error))
+                append(blank)
+        return events, refusals
 
     def _suspect(self, record: bytes) -> tuple[Reason, str | None, str] | None:
         """What makes a long or non-ASCII record inadmissible, if anything."""
         limits = self._limits
         if len(record) > limits.event_bytes_max:
-            return Reason.TOO_LARGE, None, f"{len(record):,} bytes; limits.event_bytes_max is {limits.event_bytes_max:,}"
+            return Reason.TOO_LARGE, None, too_large(len(record), limits)
         try:
             record.decode()
         except UnicodeDecodeError as error:
@@ -182,12 +173,9 @@ class JsonDecoder:
         ends = [path for path in self._kinds if path == key or path.endswith(f".{key}")]
         return ends[0] if len(ends) == 1 else key
 
-    def _finish(
-        self, events: list[Any], records: Sequence[bytes | None], origin: Origin
-    ) -> tuple[Batch, list[Rejected]]:
+    def _columns(self, events: list[Any], refusals: Refusals) -> Columns:
         schema, n = self._schema, len(events)
-        columns = dict(_columns(self._tree, events))
-        refusals = Refusals()
+        columns = dict(columns_of(self._tree, events))
         raw = np.empty((len(schema.features), n), np.float64)
         for j, feature in enumerate(schema.features):
             values = columns[keys_of(feature)]
@@ -208,7 +196,7 @@ class JsonDecoder:
             absent = np.array([v is None for v in told], np.bool_)
             refusals.add_where(bad & ~absent, Reason.BAD_TIME, schema.label.time, "no time in the declared unit")
             label_time[absent] = WITH_EVENT
-        return finish(schema, self._limits, Columns(raw, label, ids, time, label_time), refusals, origin)
+        return Columns(raw, label, ids, time, label_time)
 
     def _times(self, values: list[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         assert self._schema.time is not None
@@ -295,7 +283,7 @@ def _tree(schema: Schema) -> dict[str, Any]:
 def struct_of(name: str, tree: dict[str, Any], refuse_unknown_fields: bool) -> type[msgspec.Struct]:
     """A struct of nested dicts from keys to types: the i-th key is its field ``f{i}``, absent as None."""
     fields: list[tuple[str, Any, Any]] = []
-    for i, (key, kind) in enumerate(tree.items()):
+    for i, kind in enumerate(tree.values()):
         inner = struct_of(f"{name}{i}", kind, refuse_unknown_fields) | None if isinstance(kind, dict) else kind
         fields.append((f"f{i}", inner, None))
     rename = {f"f{i}": key for i, key in enumerate(tree)}
@@ -304,7 +292,7 @@ def struct_of(name: str, tree: dict[str, Any], refuse_unknown_fields: bool) -> t
     )
 
 
-def _columns(tree: dict[str, Any], events: list[Any]) -> list[tuple[tuple[str, ...], list[Any]]]:
+def columns_of(tree: dict[str, Any], events: list[Any]) -> list[tuple[tuple[str, ...], list[Any]]]:
     """Each leaf's keys and its n values; None where it, or what leads to it, is absent."""
     columns: list[tuple[tuple[str, ...], list[Any]]] = []
     for i, (key, kind) in enumerate(tree.items()):
@@ -315,7 +303,7 @@ def _columns(tree: dict[str, Any], events: list[Any]) -> list[tuple[tuple[str, .
         if None in values:
             nothing = _Nothing()
             values = [nothing if v is None else v for v in values]
-        columns += [((key, *rest), inner) for rest, inner in _columns(kind, values)]
+        columns += [((key, *rest), inner) for rest, inner in columns_of(kind, values)]
     return columns
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections.abc import Sequence
@@ -15,7 +16,6 @@ from streamimb.batch import NO_LABEL, WITH_EVENT, Batch, Reason, Rejected
 from streamimb.config import LimitsConfig
 from streamimb.decode_columns import (
     UNKNOWN_CLASS,
-    UNLISTED,
     Categories,
     Columns,
     Named,
@@ -26,7 +26,6 @@ from streamimb.decode_columns import (
     shown,
 )
 from streamimb.decode_time import TIME_ABS_MAX_US, from_iso, scaled
-from streamimb.durations import UNITS_US
 from streamimb.errors import InputError
 from streamimb.schema import Feature, Label, Schema
 from streamimb.text import Text
@@ -57,7 +56,7 @@ class TableDecoder:
         self._label_time = None if schema.label.time is None else self._find(_At(schema.label.time))
 
     def decode(self, frame: pl.DataFrame, origin: Origin, refusals: Refusals) -> tuple[Batch, list[Rejected]]:
-        """n rows to a batch and the refusals; ``refusals`` may already hold rows refused by the reader."""
+        """The batch and the refusals of n rows; ``refusals`` may already hold rows refused by the reader."""
         n = len(frame)
         raw = np.empty((len(self._features), n), np.float64)
         for j, (feature, column, categories) in enumerate(self._features):
@@ -203,8 +202,6 @@ class _At:
 
 def missing_column(source: str, name: str, columns: Sequence[str]) -> InputError:
     """The error for a declared column that a file lacks, naming the nearest one there is."""
-    import difflib
-
     near = difflib.get_close_matches(name, columns, 1, 0.5)
     hint = f" (nearest: {near[0]!r})" if near else f"; its columns are {', '.join(columns[:12])}"
     return InputError(f"{source}: no column {name!r}, which the schema declares{hint}")
@@ -297,6 +294,3 @@ def _replaced(cells: pl.Series, codes: dict[Any, Any], absent: float, dtype: Any
 
 def _floats(cells: pl.Series) -> NDArray[np.float64]:
     return cells.cast(pl.Float64).to_numpy(writable=True)
-
-
-__all__ = ["MISSING_CELLS", "UNITS_US", "UNLISTED", "TableDecoder", "class_code", "missing_column", "to_text"]

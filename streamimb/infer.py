@@ -119,7 +119,7 @@ def _classes(found: Survey) -> Counter[ClassName]:
         return _renamed(counts, int)
     odd = [c for c in counts if not isinstance(c, str | int | bool)]
     if odd:
-        raise SchemaError(f"label column {found.label!r} holds {odd[0]!r}: a class is text, a whole number or a boolean")
+        raise SchemaError(f"label column {found.label!r} holds {odd[0]!r}: classes are text, whole numbers or booleans")
     return _renamed(counts, lambda c: c)
 
 

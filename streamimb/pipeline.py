@@ -98,7 +98,7 @@ class Pipeline:
         if not len(ops):
             return
         slots = np.ascontiguousarray(ops[:, 0])
-        tape = Tape(slots, (ops[:, 1] != at.PREDICT).astype(np.int8), np.ascontiguousarray(ops[:, 2]))
+        tape = Tape(slots, (ops[:, 1] > at.PREDICT).astype(np.int8), np.ascontiguousarray(ops[:, 2]))
         P = self.learner.run(store.X, store.y, tape, control.plan.weights)
         score_rows(
             P, ops, control.parameters, control.plan.cuts, store.y, store.raw, store.scores, store.notes,

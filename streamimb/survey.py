@@ -20,7 +20,7 @@ from streamimb.sources.base import reading
 from streamimb.sources.csv import CsvTable
 from streamimb.sources.files import format_of
 from streamimb.sources.lines import LineReader, TooLong
-from streamimb.sources.parquet import ParquetReader
+from streamimb.sources.parquet import parquet_frames
 
 Choose = Callable[[Sequence[str]], str]
 
@@ -54,7 +54,7 @@ def survey(path: str, choose: Choose, rows: int) -> Survey:
         elif kind == "csv":
             found = _frames((frame for frame, _, _ in CsvTable(lines, limits).frames()), choose, rows, text=True)
         else:
-            frames = (frame for frame, _ in ParquetReader(path, None, limits).frames())
+            frames = (frame for frame, _ in parquet_frames(path))
             found = _frames(frames, choose, rows, text=False)
     if not found.rows:
         raise InputError(f"{path}: has no rows to infer a schema from")
@@ -100,8 +100,12 @@ def _values(cells: pl.Series, text: bool) -> list[Any]:
 
 def _count(found: Survey, counts: Any) -> None:
     for value, n in counts:
-        gap = value is None or (found.text and value in MISSING_CELLS) or (isinstance(value, float) and math.isnan(value))
-        if not gap and (value in found.label_counts or len(found.label_counts) <= CLASSES_MAX):
+        gap = value is None or (isinstance(value, float) and math.isnan(value))
+        if (
+            not gap
+            and not (found.text and value in MISSING_CELLS)
+            and (value in found.label_counts or len(found.label_counts) <= CLASSES_MAX)
+        ):
             found.label_counts[value] += n
 
 

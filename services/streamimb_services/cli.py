@@ -122,7 +122,8 @@ def schema_infer(
     positive: o.PositiveClass = None,
 ) -> None:
     """Infer the event contract from a file and print it as TOML; what was guessed is told on standard error."""
-    from streamimb.infer import infer_schema, schema_to_toml
+    from streamimb.infer import infer_schema
+    from streamimb.schema_toml import schema_to_toml
 
     schema, notes = infer_schema(file, label=label, id=id, time=time, positive=positive)
     for line in notes:
@@ -148,7 +149,7 @@ def config_show(
         return
     sys.stdout.write(settings_as_toml(settings))
     if settings.config.schema_ is not None:
-        from streamimb.infer import schema_to_toml
+        from streamimb.schema_toml import schema_to_toml
 
         sys.stdout.write(f"\n# the event contract, from {config}\n{schema_to_toml(settings.config.schema_)}")
 

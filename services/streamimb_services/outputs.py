@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import typer
 
-from streamimb.infer import schema_to_toml
 from streamimb.outcome import Outcome
 from streamimb.schema import Schema
+from streamimb.schema_toml import schema_to_toml
 from streamimb.settings import Settings
 from streamimb.sinks.atomic import told_as_output, write_whole
 from streamimb.sinks.base import Sink

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from streamimb.errors import ConfigError
-from streamimb.infer import infer_schema, load_schema
+from streamimb.infer import infer_schema
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
+from streamimb.schema_toml import load_schema
 from streamimb.settings import Settings, load_settings
 from streamimb_services.exits import note
 from streamimb_services.feed import open_feed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -33,9 +35,20 @@ LABELS: Final = {"waiting": "still waiting", "expired": "expired", "late": "too 
                  "twice": "told twice", "corrected": "corrected"}  # fmt: skip
 
 
+def show_summary(story: Story) -> None:
+    """Print the summary on standard output, plain where that is no terminal."""
+    console = Console(highlight=False)
+    with console.capture() as captured:  # rich would end the process on a broken pipe
+        print_summary(story, console)
+    with contextlib.suppress(AttributeError):
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # tests put other streams there
+    sys.stdout.write(captured.get())
+
+
 def print_summary(story: Story, console: Console) -> None:
     """Print the summary, at most ``WIDTH_MAX`` columns wide."""
-    console.print(Group(*_sections(story, min(console.width, WIDTH_MAX))), width=min(console.width, WIDTH_MAX))
+    width = min(console.width, WIDTH_MAX)
+    console.print(Group(*_sections(story, width)), width=width)
 
 
 def _sections(story: Story, width: int) -> Iterator[RenderableType]:

@@ -41,7 +41,7 @@ def score_rows(
     j = 0
     for i in range(len(ops)):
         slot = ops[i, 0]
-        if ops[i, 1] != at.PREDICT:
+        if ops[i, 1] > at.PREDICT:
             for k in range(n_classes):
                 trained[k] *= decay
             trained[y[slot]] += plan[WEIGHT, y[slot]]
@@ -52,6 +52,9 @@ def score_rows(
             raw[slot, k] = r
             u[k] = plan[TEMPERATURE, k] * (raw[slot, k] + plan[PUT_IN, k]) + plan[BIAS, k]
             top = max(top, u[k])
+        j += 1
+        if ops[i, 1] == at.AGAIN:
+            continue
         total = 0.0
         for k in range(n_classes):
             u[k] = math.exp(u[k] - top)
@@ -62,15 +65,18 @@ def score_rows(
             value = scores[slot, k] / plan[THRESHOLD, k]
             if value > best_value:
                 best, best_value = k, value
-            out_scores[at_row + j, k] = scores[slot, k]
+            out_scores[at_row, k] = scores[slot, k]
+        if n_classes == 2:  # the same rule, in the figures that are written, so that a reader comes to the same
+            above = scores[slot, positive] > np.float32(plan[THRESHOLD, positive])
+            best = positive if above else 1 - positive
         shadow = 0
         for s in range(len(cuts)):
-            if scores[slot, positive] >= cuts[s]:
+            if scores[slot, positive] > np.float32(cuts[s]):
                 shadow |= 1 << s
         notes[slot, at.DECISION], notes[slot, at.SHADOWS] = best, shadow
-        out_position[at_row + j], out_decision[at_row + j] = ops[i, 2], best
-        out_threshold[at_row + j] = plan[THRESHOLD, positive if n_classes == 2 else best]
-        j += 1
+        out_position[at_row], out_decision[at_row] = ops[i, 2], best
+        out_threshold[at_row] = plan[THRESHOLD, positive if n_classes == 2 else best]
+        at_row += 1
 
 
 @leaf

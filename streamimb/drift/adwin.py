@@ -38,8 +38,9 @@ class AdwinBank:
 
     delta: significance, a number or (n,); clock: a cut is looked for at every so many values, a number or (n,);
     max_buckets: of one size; min_window_length: of either part; grace_period: no cut in a window up to so long. After
-    a drift a detector goes on from what it kept (``keep``, the paper's way) or from nothing (river's). Values that are
-    not finite, or beyond ``VALUE_ABS_MAX``, are ignored and counted.
+    a drift a detector goes on from what came after the most significant cut (``keep``) or from nothing, as river does.
+    That cut is also what a firing's ``before``, ``after`` and ``kept`` are of. Values that are not finite, or beyond
+    ``VALUE_ABS_MAX``, are ignored and counted.
     """
 
     def __init__(
@@ -141,12 +142,12 @@ class ADWIN(Detector):
     """Adaptive windowing: river's ``drift.ADWIN``, saved as plain arrays, fed by whole arrays.
 
     Parameters are river's. Fires at the same values as river's, which starts from nothing after a drift;
-    ``keep=True`` goes on from what it kept, as the paper does. ``n_detections`` counts all drifts so far.
+    ``keep=True`` goes on from what came after the most significant cut. ``n_detections`` counts all drifts so far.
 
     >>> adwin = ADWIN()
     >>> firings = adwin.update_many(np.r_[np.tile([0.0, 1.0], 500), np.full(500, 5.0)])
     >>> firings.index, firings.before.round(2), firings.after.round(2)
-    (array([1023]), array([0.5]), array([3.88]))
+    (array([1023]), array([0.5]), array([5.]))
     """
 
     def __init__(
@@ -250,18 +251,21 @@ def take(d: int, x: float, buckets: Array, reals: Array, wholes: Array) -> bool:
     wholes[d, TICK] = 0
     if reals[d, WIDTH] <= wholes[d, GRACE]:
         return False
-    width = dropped = 0.0
-    while _has_cut(d, buckets, reals, wholes):
-        n, total = _drop_oldest(d, buckets, reals, wholes)
-        width += n
-        dropped += total
-    if width == 0.0:
+    if not _has_cut(d, buckets, reals, wholes):
         return False
+    n0, u0 = _strongest_cut(d, buckets, reals, wholes)
+    reals[d, BEFORE] = u0 / n0
+    reals[d, AFTER] = (reals[d, TOTAL] - u0) / (reals[d, WIDTH] - n0)
+    reals[d, KEPT] = reals[d, WIDTH] - n0
+    if wholes[d, KEEP] == 1:
+        while reals[d, WIDTH] > reals[d, KEPT]:
+            _drop_oldest(d, buckets, reals, wholes)
+    else:
+        _drop_oldest(d, buckets, reals, wholes)
+        while _has_cut(d, buckets, reals, wholes):
+            _drop_oldest(d, buckets, reals, wholes)
     wholes[d, FIRED] = 1
     wholes[d, DETECTIONS] += 1
-    reals[d, BEFORE] = dropped / width
-    reals[d, AFTER] = reals[d, TOTAL] / reals[d, WIDTH]
-    reals[d, KEPT] = reals[d, WIDTH]
     return True
 
 
@@ -304,8 +308,7 @@ def _shift(d: int, row: int, by: int, buckets: Array, wholes: Array) -> None:
 
 
 @kernel
-def _drop_oldest(d: int, buckets: Array, reals: Array, wholes: Array) -> tuple[float, float]:
-    """Drop the oldest bucket; return its length and its total."""
+def _drop_oldest(d: int, buckets: Array, reals: Array, wholes: Array) -> None:
     row = wholes[d, USED] - 1
     n, total, variance = float(1 << row), buckets[d, row, 0, 0], buckets[d, row, 0, 1]
     width = reals[d, WIDTH] - n
@@ -316,7 +319,6 @@ def _drop_oldest(d: int, buckets: Array, reals: Array, wholes: Array) -> tuple[f
     _shift(d, row, 1, buckets, wholes)
     if wholes[d, COUNTS + row] == 0:
         wholes[d, USED] -= 1
-    return n, total
 
 
 @kernel
@@ -344,8 +346,34 @@ def _has_cut(d: int, buckets: Array, reals: Array, wholes: Array) -> bool:
             gap = abs(x - y) + ROUNDING * (abs(x) + abs(y))
             if gap * gap * a * b <= least * (a + b) * n * n:
                 continue
-            m = 1.0 / a + 1.0 / b
-            epsilon = math.sqrt(2.0 * m * variance * confidence) + 2.0 / 3.0 * confidence * m
-            if abs(u0 / n0 - u1 / n1) > epsilon:
+            if abs(u0 / n0 - u1 / n1) > _epsilon(a, b, variance, confidence):
                 return True
     return False
+
+
+@kernel
+def _strongest_cut(d: int, buckets: Array, reals: Array, wholes: Array) -> tuple[float, float]:
+    """Length and total of the older part at the edge where the gap is most times epsilon."""
+    n0, n1, u0, u1 = 0.0, reals[d, WIDTH], 0.0, reals[d, TOTAL]
+    length_min = float(wholes[d, LENGTH_MIN])
+    confidence = math.log(2.0 * math.log(n1) / reals[d, DELTA])
+    variance = reals[d, VARIANCE] / n1
+    best, best_n0, best_u0 = 0.0, 0.0, 0.0
+    for row in range(wholes[d, USED] - 1, -1, -1):
+        size = float(1 << row)
+        for j in range(wholes[d, COUNTS + row]):
+            n0 += size
+            n1 -= size
+            u0 += buckets[d, row, j, 0]
+            u1 -= buckets[d, row, j, 0]
+            if n0 >= length_min and n1 >= length_min:
+                epsilon = _epsilon(n0 - length_min + 1.0, n1 - length_min + 1.0, variance, confidence)
+                if abs(u0 / n0 - u1 / n1) > best * epsilon:
+                    best, best_n0, best_u0 = abs(u0 / n0 - u1 / n1) / epsilon, n0, u0
+    return best_n0, best_u0
+
+
+@kernel
+def _epsilon(a: float, b: float, variance: float, confidence: float) -> float:
+    m = 1.0 / a + 1.0 / b
+    return math.sqrt(2.0 * m * variance * confidence) + 2.0 / 3.0 * confidence * m

@@ -14,8 +14,8 @@ from river.base import DriftAndWarningDetector
 class Firings(NamedTuple):
     """The drifts that f of some values set off.
 
-    index: int64 (f,), which values, in order; before, after: float64 (f,), the mean of what was dropped and of what was
-    kept; kept: int64 (f,), how many values were kept. A fall is ``after < before``.
+    index: int64 (f,), which values, in order; before, after: float64 (f,), the means on both sides of the change, as far
+    back as the detector remembered; kept: int64 (f,), how many values came after it. A fall is ``after < before``.
     """
 
     index: NDArray[np.int64]  # type: ignore[assignment]  # a tuple's own method of that name is of no use here

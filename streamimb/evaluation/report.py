@@ -61,7 +61,7 @@ def measure(view: View) -> list[Measure]:
         if window == ALL:
             found |= _of_run(view)
         elif window != DECAYED:
-            found |= _of_window(view, first, last)
+            found |= _of_window(view, window)
         out += [Measure(name, None, window, *value, last - first) for name, value in found.items()]
     return out + _early(view)
 
@@ -123,8 +123,8 @@ def _of_run(view: View) -> dict[str, Triple]:
     return _of_scores(view, ALL, mean, view.sums[:4], view.calibration)
 
 
-def _of_window(view: View, first: int, last: int) -> dict[str, Triple]:
-    window = RAREST if (first, last) == view.spans[RAREST] else EVENTS
+def _of_window(view: View, window: str) -> dict[str, Triple]:
+    first, last = view.spans[window]
     begin = max(first, last - RANKED_CELLS_MAX // len(view.confusions[ALL]))
     ranked = tally.rank(view.labels, view.scores, begin, last, view.setup)
     sums, table = tally.window_sums(view.labels, view.scores, first, last, view.setup)

@@ -20,8 +20,14 @@ STEP = 4
 
 @leaf
 def lesson(facts: Array, c: Array, ops: Array, outs: Array, slot: int, kind: int) -> None:
-    """Write one lesson on the tape."""
+    """Write one lesson on the tape, after a second prediction where the first lies back.
+
+    Thresholds and calibration are for the model of now: with labels a week late the first prediction was another's.
+    """
     n = outs[at.OUT_OPS]
+    if kind != at.LEARN_CORRECTED and facts[slot, at.KNOWN] > facts[slot, at.TIME]:
+        ops[n, 0], ops[n, 1], ops[n, 2], ops[n, 3] = slot, at.AGAIN, facts[slot, at.POSITION], -1
+        n += 1
     ops[n, 0], ops[n, 1], ops[n, 2], ops[n, 3] = slot, kind, facts[slot, at.POSITION], -1
     outs[at.OUT_OPS] = n + 1
     facts[slot, at.LESSON] = c[at.SEGMENT]

@@ -33,8 +33,9 @@ LABELLED: Final = 1
 EXPIRED: Final = 2
 DROPPED: Final = 3
 
-# What a segment's operations are; all but the first are lessons.
+# What a segment's operations are: predictions up to PREDICT, lessons above it.
 PREDICT: Final = 0
+AGAIN: Final = -1  # predict once more, just before the lesson: what the model of today makes of the event
 LEARN_LABEL: Final = 1
 LEARN_EXPIRED: Final = 2
 LEARN_CORRECTED: Final = 3

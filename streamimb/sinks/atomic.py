@@ -35,6 +35,7 @@ class AtomicFile:
         target = Path(os.path.realpath(path))
         self._target = target
         self._temporary: Path | None = None
+        self._settled = False
         with told_as_output(path):
             if target.is_dir():
                 raise IsADirectoryError(0, "a folder, not a file")
@@ -47,17 +48,19 @@ class AtomicFile:
 
     def commit(self) -> None:
         """Close the file and put it in place."""
-        if self.file.closed:
+        if self._settled:
             return
         with told_as_output(self.path):
             self.file.close()
             if self._temporary is not None:
                 self._temporary.replace(self._target)
+        self._settled = True
 
     def abort(self) -> None:
         """Close the file and remove it; a second call, or one after ``commit``, does nothing."""
-        if self.file.closed:
+        if self._settled:
             return
+        self._settled = True
         with contextlib.suppress(OSError):
             self.file.close()
         if self._temporary is not None:

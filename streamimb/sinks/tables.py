@@ -31,10 +31,14 @@ class ParquetFile:
         self.schema = schema
         self._file = AtomicFile(path)
         self._closed = False
-        with told_as_output(path):
-            self._writer = pq.ParquetWriter(
-                self._file.file, schema, use_dictionary=dictionary, compression="zstd", store_schema=False
-            )
+        try:
+            with told_as_output(path):
+                self._writer = pq.ParquetWriter(
+                    self._file.file, schema, use_dictionary=dictionary, compression="zstd", store_schema=False
+                )
+        except BaseException:
+            self._file.abort()
+            raise
 
     def write(self, table: pa.Table) -> None:
         """Append one row group."""
@@ -43,10 +47,10 @@ class ParquetFile:
 
     def close(self) -> None:
         if not self._closed:
-            self._closed = True
             with told_as_output(self._file.path):
                 self._writer.close()
             self._file.commit()
+            self._closed = True
 
     def abort(self) -> None:
         if not self._closed:

@@ -12,16 +12,17 @@ from numpy.typing import NDArray
 
 from streamimb.batch import Reason, Rejected
 from streamimb.config import LimitsConfig
-from streamimb.decode_columns import Origin, Refusals
+from streamimb.decode_columns import Origin, Refusals, too_large
 from streamimb.decode_table import TableDecoder
 from streamimb.errors import InputError
 from streamimb.schema import Schema
 from streamimb.sources.base import Pair
-from streamimb.sources.lines import Block, LineReader, TooLong
+from streamimb.sources.lines import LineReader, TooLong
 
 _COMMA: Final = 44
 _NEWLINE: Final = 10
 Refused = tuple[Reason, str]
+Frame = tuple[pl.DataFrame, NDArray[np.int64], dict[int, Refused]]
 
 
 class CsvTable:
@@ -37,7 +38,7 @@ class CsvTable:
         self._header = b""
         self._carry = b""
 
-    def frames(self) -> Iterator[tuple[pl.DataFrame, NDArray[np.int64], dict[int, Refused]]]:
+    def frames(self) -> Iterator[Frame]:
         """Blocks in order. Raises the errors of reading, and InputError for a header that cannot be used."""
         line = 1
         for block in self._lines.blocks():
@@ -70,12 +71,12 @@ class CsvTable:
             )
         return False
 
-    def _finished(self, line: int) -> Iterator[tuple[pl.DataFrame, NDArray[np.int64], dict[int, Refused]]]:
+    def _finished(self, line: int) -> Iterator[Frame]:
         if self._carry:
             data, self._carry = self._carry, b""
             yield self._frame(data, line - data.count(b"\n"), last=True)
 
-    def _nothing(self, refused: dict[int, Refused]) -> tuple[pl.DataFrame, NDArray[np.int64], dict[int, Refused]]:
+    def _nothing(self, refused: dict[int, Refused]) -> Frame:
         if not self.columns:
             raise InputError(f"{self._lines.path}: its header is longer than limits.event_bytes_max")
         return pl.DataFrame(schema=dict.fromkeys(self.columns, pl.String)), np.zeros(0, np.int64), refused
@@ -100,7 +101,7 @@ class CsvTable:
         self.columns = names
         return data[end:], first + 1
 
-    def _frame(self, data: bytes, first: int, *, last: bool) -> tuple[pl.DataFrame, NDArray[np.int64], dict[int, Refused]]:
+    def _frame(self, data: bytes, first: int, *, last: bool) -> Frame:
         data = data.replace(b"\r\n", b"\n")
         data += b"" if data.endswith(b"\n") else b"\n"
         bytes_ = np.frombuffer(data, np.uint8)
@@ -260,13 +261,8 @@ class CsvReader:
     def _look_for_header(
         self, table: CsvTable, frame: pl.DataFrame, lines: NDArray[np.int64], rejected: list[Rejected]
     ) -> None:
-        for row in np.searchsorted(lines, [r.line for r in rejected]).tolist():
+        for row in np.searchsorted(lines, [r.line or 0 for r in rejected]).tolist():
             table.is_header(",".join(c or "" for c in frame.row(row)).encode())
-
-
-def too_large(n_bytes: int, limits: LimitsConfig) -> str:
-    """What is said of a line or a record that is too long."""
-    return f"{n_bytes:,} bytes; limits.event_bytes_max is {limits.event_bytes_max:,}"
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -6,7 +6,7 @@ import gzip
 import lzma
 import sys
 from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, cast
@@ -92,15 +92,18 @@ class LineReader:
         self.line += 1
         return rest
 
-    def _open(self) -> AbstractContextManager[IO[bytes]]:
+    @contextmanager
+    def _open(self) -> Iterator[IO[bytes]]:
         if self.path == STDIN:
-            return nullcontext(cast(IO[bytes], sys.stdin.buffer))
-        self._file = Path(self.path).open("rb")
-        if self.path.endswith(".gz"):
-            return cast(IO[bytes], gzip.GzipFile(fileobj=self._file))
-        if self.path.endswith(".xz"):
-            return cast(IO[bytes], lzma.LZMAFile(self._file))
-        return self._file
+            yield cast(IO[bytes], sys.stdin.buffer)
+            return
+        with Path(self.path).open("rb") as self._file:
+            if self.path.lower().endswith(".gz"):
+                yield cast(IO[bytes], gzip.GzipFile(fileobj=self._file))
+            elif self.path.lower().endswith(".xz"):
+                yield cast(IO[bytes], lzma.LZMAFile(self._file))
+            else:
+                yield self._file
 
     def _check_start(self, start: bytes) -> None:
         if not start:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from streamimb.batch import Reason, Rejected
 from streamimb.config import LimitsConfig
+from streamimb.decode_columns import too_large
 from streamimb.decode_json import JsonDecoder
 from streamimb.schema import Schema
 from streamimb.sources.base import PIECE_ROWS, Pair
-from streamimb.sources.csv import too_large
 from streamimb.sources.lines import LineReader, TooLong
 
 

@@ -21,41 +21,40 @@ from streamimb.sources.base import PIECE_ROWS, Pair
 class ParquetReader:
     """One Parquet file as batches of a schema; a row's number, from 1, is its offset."""
 
-    def __init__(self, path: str, schema: Schema | None, limits: LimitsConfig) -> None:
+    def __init__(self, path: str, schema: Schema, limits: LimitsConfig) -> None:
         self._path, self._schema, self._limits = path, schema, limits
-        self._size = 0
-        self._share = 0.0
+        self._done = 0.0
 
     @property
     def position(self) -> int:
         """Bytes read, as the share of rows."""
-        return int(self._size * self._share)
+        return int(Path(self._path).stat().st_size * self._done)
 
     def pairs(self) -> Iterator[Pair]:
         """Batches and refusals. Raises InputError."""
         decoder: TableDecoder | None = None
         done = 0
-        for frame, n_rows in self.frames():
+        for frame, n_rows in parquet_frames(self._path):
             if decoder is None:
                 decoder = TableDecoder(self._schema, self._limits, dict(frame.schema), self._path, text=False)
             offset = np.arange(done + 1, done + 1 + len(frame), dtype=np.int64)
             done += len(frame)
-            self._share = done / n_rows
+            self._done = done / n_rows
             yield decoder.decode(frame, Origin(self._path, offset), Refusals())
 
-    def frames(self) -> Iterator[tuple[pl.DataFrame, int]]:
-        """Rows as typed frames, and how many rows the file has. Raises InputError."""
-        with Path(self._path).open("rb") as file:
-            self._size = Path(self._path).stat().st_size
-            if not self._size:
-                raise InputError(f"{self._path}: is empty")
-            try:
-                parquet = pq.ParquetFile(file)
-                names = parquet.schema_arrow.names
-                twice = sorted({n for n in names if names.count(n) > 1})
-                if twice:
-                    raise InputError(f"{self._path}: has a column twice: {', '.join(map(repr, twice))}; rename one")
-                for batch in parquet.iter_batches(batch_size=PIECE_ROWS):
-                    yield pl.DataFrame(pl.from_arrow(batch)), parquet.metadata.num_rows
-            except pa.ArrowException as error:
-                raise InputError(f"{self._path}: is not a whole Parquet file: {str(error)[:200]}") from error
+
+def parquet_frames(path: str) -> Iterator[tuple[pl.DataFrame, int]]:
+    """Rows as typed frames, and how many rows the file has. Raises InputError."""
+    with Path(path).open("rb") as file:
+        if not Path(path).stat().st_size:
+            raise InputError(f"{path}: is empty")
+        try:
+            parquet = pq.ParquetFile(file)
+            names = parquet.schema_arrow.names
+            twice = sorted({n for n in names if names.count(n) > 1})
+            if twice:
+                raise InputError(f"{path}: has a column twice: {', '.join(map(repr, twice))}; rename one")
+            for batch in parquet.iter_batches(batch_size=PIECE_ROWS):
+                yield pl.DataFrame(pl.from_arrow(batch)), parquet.metadata.num_rows
+        except pa.ArrowException as error:
+            raise InputError(f"{path}: is not a whole Parquet file: {str(error)[:200]}") from error

@@ -47,7 +47,7 @@ def outcome(start, stop):
         ),
         Matured(ripe, np.where(ripe % 7 == 0, -1, ripe % 2).astype(np.int16), ripe * 1_000_000 + 5),
         metrics=[
-            Metric(i, i * 1_000_000, "recall", "fraud" if i % 2 else None, "rarest", np.nan if i % 3 else 0.5, 0.4, 0.6, i)
+            Metric(i, i * 1_000_000, "f1", "fraud" if i % 2 else None, "rarest", np.nan if i % 3 else 0.5, 0.4, 0.6, i)
             for i in position.tolist()
         ],
         signals=[
@@ -56,7 +56,9 @@ def outcome(start, stop):
             if i % 5 == 0
         ],
         rejected=[
-            Rejected("s.csv", Reason.WRONG_TYPE, "a", '"x" is no number', line=i) for i in position.tolist() if i % 4 == 0
+            Rejected("s.csv", Reason.WRONG_TYPE, "a", '"x" is no number', line=i)
+            for i in position.tolist()
+            if i % 4 == 0
         ],
     )  # fmt: skip
 
@@ -191,14 +193,14 @@ def test_rejects_are_one_object_a_line(tmp_path):
     path = tmp_path / "r.ndjson"
     sink = RejectsSink(path)
     told = outcome(0, 1)
-    record = Rejected("topic", Reason.NOT_JSON, None, "line\nbreak é", partition=3, offset=77)
+    record = Rejected("topic", Reason.NOT_JSON, None, "line\né", partition=3, offset=77)
     told.rejected.append(record)
     sink.write(told)
     sink.close()
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert rows == [
         {"source": "s.csv", "line": 0, "reason": "wrong_type", "field": "a", "detail": '"x" is no number'},
-        {"source": "topic", "partition": 3, "offset": 77, "reason": "not_json", "field": None, "detail": "line\nbreak é"},
+        {"source": "topic", "partition": 3, "offset": 77, "reason": "not_json", "field": None, "detail": "line\né"},
     ]  # fmt: skip
 
 

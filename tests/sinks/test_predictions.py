@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -79,7 +81,7 @@ def test_every_row_is_written_once_in_order_with_its_label(data, tmp_path_factor
     edges = [0, *cuts, n, n + 30]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(predictions, "GROUP_ROWS", 4)
-        for low, high in zip(edges, edges[1:], strict=False):
+        for low, high in itertools.pairwise(edges):
             ripe = [i for i in range(n) if low <= i + label_after[i] < high or (low == 0 and label_after[i] + i < 0)]
             matured = [(start + i, i % 3 - 1, i * 10 + 3) for i in reversed(ripe)]
             sink.write(told(range(start + low, start + min(high, n)), matured))
