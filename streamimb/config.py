@@ -103,8 +103,8 @@ class DetectorConfig(Strict):
 class DriftConfig(Strict):
     """One detector for each of the two kinds of signal."""
 
-    share: DetectorConfig = DetectorConfig(delta=1e-5)
-    recall: DetectorConfig = DetectorConfig(delta=1e-3)
+    share: DetectorConfig = DetectorConfig(delta=2e-3)
+    recall: DetectorConfig = DetectorConfig(delta=2e-3)
 
 
 class LearnerConfig(Strict):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.batch import NO_LABEL, WITH_EVENT, Batch, Kind, Reason, Rejected
 from streamimb.config import LimitsConfig
-from streamimb.schema import CATEGORY_CODE_MAX, Feature, Schema
+from streamimb.schema import CATEGORY_CODE_MAX, Feature, Label, Schema
 from streamimb.text import Text
 
 #: Stands in raw columns for a category that the schema does not list: present, but without a code.
@@ -141,6 +141,7 @@ def finish(
         if feature.type == "numeric" and out_of_range[j].any():
             detail = f"beyond limits.number_abs_max = {limits.number_abs_max:g}"
             refusals.add_where(out_of_range[j], Reason.OUT_OF_RANGE, shown(feature), detail)
+            raw[j][out_of_range[j]] = np.nan
     batch = _batch(columns, label_only, has_label, origin)
     rejected = [origin.rejected(row, *refusals.by_row[row]) for row in sorted(refusals.by_row)]
     if rejected:
@@ -231,6 +232,18 @@ def split(batch: Batch, rejected: list[Rejected], rows_max: int) -> Iterable[tup
             upto += 1
         yield part, rejected[done:upto]
         done = upto
+
+
+def refuse_unknown(label: Label, codes: NDArray[np.int16], refusals: Refusals, values: Any) -> NDArray[np.int16]:
+    """Refuse the rows of unknown classes, or take their labels away, as the schema says."""
+    unknown = codes == UNKNOWN_CLASS
+    if unknown.any():
+        if label.unknown == "refuse":
+            for row in np.flatnonzero(unknown).tolist():
+                value = str(values[row])[:40]
+                refusals.add(row, Reason.UNKNOWN_CLASS, shown(label), f"{value!r} is none of the schema's classes")
+        codes = np.where(unknown, np.int16(NO_LABEL), codes)
+    return codes
 
 
 def too_large(n_bytes: int, limits: LimitsConfig) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import repeat
-from operator import attrgetter
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -23,13 +22,14 @@ from streamimb.decode_columns import (
     finish,
     keys_of,
     no_label_times,
+    refuse_unknown,
     shown,
     too_large,
 )
-from streamimb.decode_table import refuse_unknown
 from streamimb.decode_time import from_iso, from_numbers
 from streamimb.errors import SchemaError
-from streamimb.schema import Label, Schema
+from streamimb.json_fields import class_codes, columns_of, field_kinds, struct_of, tree_of
+from streamimb.schema import Schema
 from streamimb.text import Text
 
 #: Brackets within brackets; far below the interpreter's own limit, so that refusing never depends on the caller.
@@ -37,11 +37,6 @@ DEPTH_MAX: Final = 200
 #: No field of JSON is shorter than ``"":0,``.
 FIELD_BYTES_MIN: Final = 5
 
-_TYPES: Final[dict[str, Any]] = {
-    "numeric": float | None,
-    "boolean": bool | Literal[0, 1] | None,
-    "categorical": str | int | float | None,
-}
 _PATH = re.compile(r" - at `\$\.?(.*)`$")
 _TOKEN = re.compile(rb"-?(NaN|Infinity)")
 _LAST_KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:\s*$')
@@ -53,7 +48,7 @@ class JsonDecoder:
     Raises SchemaError where the schema's paths contradict each other, or declare more fields than
     ``limits.fields_max``.
 
-    >>> from streamimb.schema import Label
+    >>> from streamimb.schema import Feature, Label
     >>> schema = Schema(features=[Feature(name="amount")], label=Label(classes=["legit", "fraud"]))
     >>> decoder = JsonDecoder(schema, LimitsConfig())
     >>> batch, refused = decoder.decode([b'{"amount": 2.5, "label": "fraud"}', b"{"], source="example", offsets=1)
@@ -63,15 +58,15 @@ class JsonDecoder:
 
     def __init__(self, schema: Schema, limits: LimitsConfig) -> None:
         self._schema, self._limits = schema, limits
-        self._tree = _tree(schema)
+        self._tree = tree_of(schema)
         if len(schema.features) + 4 > limits.fields_max:
             raise SchemaError(f"{len(schema.features):,} features; limits.fields_max is {limits.fields_max:,}")
         self._root = struct_of("Event", self._tree, schema.unknown_fields == "refuse")
         self._decoder = msgspec.json.Decoder(self._root)
         self._fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
         self._categories = [Categories(f) for f in schema.features]
-        self._codes = _class_codes(schema.label)
-        self._kinds = _field_kinds(schema)
+        self._codes = class_codes(schema.label)
+        self._kinds = field_kinds(schema)
 
     def decode(
         self,
@@ -238,77 +233,3 @@ def _as_texts(values: list[Any]) -> list[str | None]:
     if set(map(type, values)) <= {str, type(None)}:
         return values
     return [v if v is None or isinstance(v, str) else repr(v) for v in values]
-
-
-def _class_codes(label: Label) -> dict[type, dict[Any, int]]:
-    codes: dict[type, dict[Any, int]] = {}
-    for code, value in enumerate(label.classes):
-        codes.setdefault(type(value), {None: NO_LABEL})[value] = code
-    return codes
-
-
-def _leaves(schema: Schema) -> list[tuple[tuple[str, ...], Any, Reason]]:
-    """Each field's keys, its type in JSON, and why it is refused where that does not fit."""
-    leaves = [(keys_of(f), _TYPES[f.type], Reason.WRONG_TYPE) for f in schema.features]
-    leaves.append((keys_of(schema.label), str | int | float | bool | None, Reason.WRONG_TYPE))
-    if schema.id is not None:
-        leaves.append((keys_of(schema.id), str | int | None, Reason.BAD_ID))
-    if schema.time is not None:
-        moment = str | None if schema.time.unit == "iso" else int | float | None
-        leaves.append((keys_of(schema.time), moment, Reason.BAD_TIME))
-        if schema.label.time is not None:
-            leaves.append((tuple(schema.label.time.split(".")), moment, Reason.BAD_TIME))
-    return leaves
-
-
-def _field_kinds(schema: Schema) -> dict[str, Reason]:
-    return {".".join(keys): reason for keys, _, reason in _leaves(schema)}
-
-
-def _tree(schema: Schema) -> dict[str, Any]:
-    """Nested dicts from keys to types. Raises SchemaError where a path leads through another field."""
-    tree: dict[str, Any] = {}
-    for keys, kind, _ in _leaves(schema):
-        node = tree
-        for key in keys[:-1]:
-            node = node.setdefault(key, {})
-            if not isinstance(node, dict):
-                raise SchemaError(f"path {'.'.join(keys)!r} leads through another field")
-        if keys[-1] in node:
-            raise SchemaError(f"path {'.'.join(keys)!r} is a field and leads to others")
-        node[keys[-1]] = kind
-    return tree
-
-
-def struct_of(name: str, tree: dict[str, Any], refuse_unknown_fields: bool) -> type[msgspec.Struct]:
-    """A struct of nested dicts from keys to types: the i-th key is its field ``f{i}``, absent as None."""
-    fields: list[tuple[str, Any, Any]] = []
-    for i, kind in enumerate(tree.values()):
-        inner = struct_of(f"{name}{i}", kind, refuse_unknown_fields) | None if isinstance(kind, dict) else kind
-        fields.append((f"f{i}", inner, None))
-    rename = {f"f{i}": key for i, key in enumerate(tree)}
-    return msgspec.defstruct(
-        name, fields, rename=rename, gc=False, forbid_unknown_fields=refuse_unknown_fields, module=__name__
-    )
-
-
-def columns_of(tree: dict[str, Any], events: list[Any]) -> list[tuple[tuple[str, ...], list[Any]]]:
-    """Each leaf's keys and its n values; None where it, or what leads to it, is absent."""
-    columns: list[tuple[tuple[str, ...], list[Any]]] = []
-    for i, (key, kind) in enumerate(tree.items()):
-        values = list(map(attrgetter(f"f{i}"), events))
-        if not isinstance(kind, dict):
-            columns.append(((key,), values))
-            continue
-        if None in values:
-            nothing = _Nothing()
-            values = [nothing if v is None else v for v in values]
-        columns += [((key, *rest), inner) for rest, inner in columns_of(kind, values)]
-    return columns
-
-
-class _Nothing:
-    """Every field of an object that is not there."""
-
-    def __getattr__(self, name: str) -> None:
-        return None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,8 +13,8 @@ from numpy.typing import NDArray
 
 from streamimb.batch import NO_LABEL, WITH_EVENT, Batch, Reason, Rejected
 from streamimb.config import LimitsConfig
+from streamimb.decode_cells import MISSING_CELLS, boolean_of, class_code, number_of, numbers_of
 from streamimb.decode_columns import (
-    UNKNOWN_CLASS,
     Categories,
     Columns,
     Named,
@@ -23,20 +22,13 @@ from streamimb.decode_columns import (
     Refusals,
     finish,
     no_label_times,
+    refuse_unknown,
     shown,
 )
 from streamimb.decode_time import TIME_ABS_MAX_US, from_iso, scaled
 from streamimb.errors import InputError
-from streamimb.schema import Feature, Label, Schema
+from streamimb.schema import Feature, Schema
 from streamimb.text import Text
-
-#: CSV cells that say: no value.
-MISSING_CELLS: Final = ("", "NA", "NaN", "nan", "null", "NULL")
-TRUE_CELLS: Final = ("true", "1", "yes", "1.0")
-FALSE_CELLS: Final = ("false", "0", "no", "0.0")
-NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-WHOLE: Final = re.compile(r"[+-]?\d{1,300}(\.0*)?", re.ASCII)
-_INFINITE: Final = re.compile(r"[+-]?(inf|infinity|nan)", re.IGNORECASE)
 
 
 class TableDecoder:
@@ -100,7 +92,7 @@ class TableDecoder:
         if feature.type == "boolean":
             return self._boolean(feature, cells, refusals)
         if cells.dtype == pl.String and self.text:
-            return _numbers(cells, shown(feature), refusals)
+            return numbers_of(cells, shown(feature), refusals)
         if not (cells.dtype.is_numeric() or cells.dtype == pl.Null):
             raise self._misfit(feature, cells)
         numbers = _floats(cells)
@@ -121,7 +113,7 @@ class TableDecoder:
     def _boolean(self, feature: Feature, cells: pl.Series, refusals: Refusals) -> NDArray[np.float64]:
         if cells.dtype == pl.String and self.text:
             cells = self._without_missing(cells)
-            codes = {c: _boolean_cell(c) for c in cells.unique().drop_nulls().to_list()}
+            codes = {c: boolean_of(c) for c in cells.unique().drop_nulls().to_list()}
             numbers = _replaced(cells, codes, 2.0, pl.Float64)
         elif cells.dtype == pl.Boolean or cells.dtype.is_numeric() or cells.dtype == pl.Null:
             numbers = _floats(cells)
@@ -154,7 +146,7 @@ class TableDecoder:
             return from_iso([None if c is None else c.strip() for c in cells.to_list()])
         if cells.dtype == pl.String and self.text:
             stripped = cells.str.strip_chars()
-            return scaled(_floats(stripped.cast(pl.Float64, strict=False)), lambda i: _number(stripped[i]), unit)
+            return scaled(_floats(stripped.cast(pl.Float64, strict=False)), lambda i: number_of(stripped[i]), unit)
         if not cells.dtype.is_numeric():
             raise self._misfit(self.schema.time, cells)
         return scaled(_floats(cells), lambda i: cells[i], unit)
@@ -207,37 +199,6 @@ def missing_column(source: str, name: str, columns: Sequence[str]) -> InputError
     return InputError(f"{source}: no column {name!r}, which the schema declares{hint}")
 
 
-def class_code(label: Label, value: Any, text: bool) -> int:
-    """Code of a cell's class: its type must fit; a whole number written 1.0 is the class 1 (columns with gaps are
-    often written so), and in CSV a boolean class is written as boolean features are.
-    """
-    for code, declared in enumerate(label.classes):
-        if type(declared) is type(value) and declared == value:
-            return code
-    if isinstance(value, float):
-        return class_code(label, int(value), text) if value.is_integer() else UNKNOWN_CLASS
-    if text and isinstance(value, str):
-        if WHOLE.fullmatch(value.strip()):
-            code = class_code(label, int(value.strip().partition(".")[0]), text)
-            if code != UNKNOWN_CLASS:
-                return code
-        as_boolean = _boolean_cell(value)
-        return class_code(label, bool(as_boolean), text) if as_boolean in (0.0, 1.0) else UNKNOWN_CLASS
-    return UNKNOWN_CLASS
-
-
-def refuse_unknown(label: Label, codes: NDArray[np.int16], refusals: Refusals, values: Any) -> NDArray[np.int16]:
-    """Refuse the rows of unknown classes, or take their labels away, as the schema says."""
-    unknown = codes == UNKNOWN_CLASS
-    if unknown.any():
-        if label.unknown == "refuse":
-            for row in np.flatnonzero(unknown).tolist():
-                value = str(values[row])[:40]
-                refusals.add(row, Reason.UNKNOWN_CLASS, shown(label), f"{value!r} is none of the schema's classes")
-        codes = np.where(unknown, np.int16(NO_LABEL), codes)
-    return codes
-
-
 def to_text(cells: pl.Series) -> Text:
     """A column of strings as Text, without an object each; null is empty."""
     array = cells.fill_null("").rechunk().to_arrow()
@@ -245,43 +206,6 @@ def to_text(cells: pl.Series) -> Text:
     start = array.offset
     bounds = np.frombuffer(offsets, np.int64)[start : start + len(array) + 1] if len(array) else np.zeros(1, np.int64)
     return Text(np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8), bounds)
-
-
-def _numbers(cells: pl.Series, name: str, refusals: Refusals) -> NDArray[np.float64]:
-    parsed = cells.cast(pl.Float64, strict=False)
-    if parsed.null_count() != cells.null_count():
-        cells = cells.str.strip_chars()
-        cells = cells.set(cells.is_in(MISSING_CELLS), None)
-        parsed = cells.cast(pl.Float64, strict=False)
-    numbers = _floats(parsed)
-    odd = ~np.isfinite(numbers) & cells.is_not_null().to_numpy()
-    for row in np.flatnonzero(odd).tolist():
-        cell = cells[row]
-        number = _number(cell)
-        if cell in MISSING_CELLS or (number is not None and math.isfinite(number)):
-            numbers[row] = np.nan if number is None else number
-            continue
-        numbers[row] = np.nan
-        reason, detail = Reason.WRONG_TYPE, f"expected a number, got {cell[:40]!r}"
-        if number is not None:
-            reason, detail = Reason.OUT_OF_RANGE, f"{cell[:40]} is beyond any number"
-        elif _INFINITE.fullmatch(cell):
-            reason, detail = Reason.NOT_FINITE, f"{cell!r} is not finite"
-        refusals.add(row, reason, name, detail)
-    return numbers
-
-
-def _number(cell: Any) -> int | float | None:
-    if not isinstance(cell, str):
-        return None
-    if cell.lstrip("+-").isdecimal() and cell.isascii() and len(cell) < 300:
-        return int(cell) if NUMBER.fullmatch(cell) else None
-    return float(cell) if NUMBER.fullmatch(cell) else None
-
-
-def _boolean_cell(cell: str) -> float:
-    lowered = cell.strip().lower()
-    return 1.0 if lowered in TRUE_CELLS else 0.0 if lowered in FALSE_CELLS else 2.0
 
 
 def _replaced(cells: pl.Series, codes: dict[Any, Any], absent: float, dtype: Any) -> NDArray[Any]:

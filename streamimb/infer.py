@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from streamimb.decode_table import NUMBER, WHOLE
+from streamimb.decode_cells import NUMBER, WHOLE
 from streamimb.decode_time import iso_us
 from streamimb.errors import SchemaError
 from streamimb.schema import CLASSES_MAX, ClassName, Feature, Identity, Label, Schema, Time

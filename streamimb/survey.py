@@ -12,15 +12,15 @@ import msgspec
 import polars as pl
 
 from streamimb.config import LimitsConfig
-from streamimb.decode_json import struct_of
-from streamimb.decode_table import MISSING_CELLS
+from streamimb.decode_cells import MISSING_CELLS
 from streamimb.errors import InputError
+from streamimb.json_fields import struct_of
 from streamimb.schema import CLASSES_MAX
 from streamimb.sources.base import reading
 from streamimb.sources.csv import CsvTable
 from streamimb.sources.files import format_of
 from streamimb.sources.lines import LineReader, TooLong
-from streamimb.sources.parquet import parquet_frames
+from streamimb.sources.parquet import parquet_columns, parquet_frames
 
 Choose = Callable[[Sequence[str]], str]
 
@@ -59,6 +59,26 @@ def survey(path: str, choose: Choose, rows: int) -> Survey:
     if not found.rows:
         raise InputError(f"{path}: has no rows to infer a schema from")
     return found
+
+
+def column_names(path: str) -> list[str]:
+    """A file's columns: its header, or the fields of its first JSON object. Raises InputError."""
+    kind = format_of(path)
+    lines = LineReader(path, LimitsConfig().event_bytes_max)
+    with reading(path, lines.where if kind != "parquet" else lambda: ""):
+        if kind == "parquet":
+            return parquet_columns(path)
+        if kind == "csv":
+            table = CsvTable(lines, LimitsConfig())
+            next(table.frames(), None)
+            return table.columns
+        found = Survey(text=False, json=True)
+        for block in lines.blocks():
+            for record in [] if isinstance(block, TooLong) else block.data.splitlines():
+                flat = _object(record, found)
+                if flat is not None:
+                    return list(flat)
+    raise InputError(f"{path}: no line holds a JSON object")
 
 
 def _frames(frames: Any, choose: Choose, rows: int, *, text: bool) -> Survey:

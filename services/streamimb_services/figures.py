@@ -17,8 +17,8 @@ def _defined(value: float | None) -> TypeGuard[float]:
 def percent(share: float | None) -> str:
     """A share with the digits that matter, few or many.
 
-    >>> percent(0.0087), percent(0.919), percent(0.00002)
-    ('0.87 %', '91.9 %', '0.002 %')
+    >>> percent(0.0087), percent(0.919), percent(0.000021)
+    ('0.87 %', '91.9 %', '0.0021 %')
     """
     if not _defined(share):
         return UNDEFINED
@@ -28,24 +28,29 @@ def percent(share: float | None) -> str:
     return f"{value:.{min(6, max(1, 1 - math.floor(math.log10(value))))}f} %".replace(".00 %", ".0 %")
 
 
-def rate(value: float | None, digits: int) -> str:
-    """A number between 0 and 1; a dash where it is undefined.
+def rate(value: float | None) -> str:
+    """A number between 0 and 1 to three digits; a dash where it is undefined.
 
-    >>> rate(0.61249, 2), rate(None, 2)
-    ('0.61', '–')
+    >>> rate(0.61249), rate(None)
+    ('0.612', '–')
     """
-    return f"{value:.{digits}f}" if _defined(value) else UNDEFINED
+    return f"{value:.3f}" if _defined(value) else UNDEFINED
 
 
-def interval(estimate: Sequence[float | None] | None, digits: int) -> str:
-    """The bounds of [value, low, high].
+def interval(estimate: Sequence[float | None] | None) -> str:
+    """The bounds of [value, low, high], without the zeros before the point.
 
-    >>> interval([0.6, 0.55, 0.65], 2), interval([0.6, None, None], 2)
-    ('0.55–0.65', '')
+    >>> interval([0.6, 0.55, 1.0]), interval([0.0, -0.01, 0.01]), interval([0.6, None, None])
+    ('.550–1.000', '-.010–.010', '')
     """
     if estimate is None or not (_defined(estimate[1]) and _defined(estimate[2])):
         return ""
-    return f"{estimate[1]:.{digits}f}{DASH}{estimate[2]:.{digits}f}"
+    return f"{_bare(estimate[1])}{DASH}{_bare(estimate[2])}"
+
+
+def _bare(bound: float) -> str:
+    text = f"{bound:.3f}"
+    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
 
 
 def value_of(estimate: Sequence[float | None] | None) -> float | None:

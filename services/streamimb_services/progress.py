@@ -33,6 +33,7 @@ class ReplayProgress:
         )
         self._positive = positive
         self._task = self._progress.add_task("replaying", total=None, told="")
+        self._finished = False
         on_first_compile(self._compiling)
 
     def __enter__(self) -> Self:
@@ -42,9 +43,12 @@ class ReplayProgress:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._finished = True
         self._progress.stop()
 
     def _compiling(self) -> None:
+        if self._finished:
+            return
         message = "compiling for this machine (first start only)..."
         if self._shown:
             self._progress.console.print(message)

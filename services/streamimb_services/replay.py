@@ -6,30 +6,20 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from streamimb.batch import Batch, Kind, Rejected
 from streamimb.outcome import Matured, Outcome, Predictions
 from streamimb.pipeline import Pipeline
+from streamimb_services.feed import Feed
 from streamimb_services.interrupt import Interrupt
 from streamimb_services.outputs import Outputs
 from streamimb_services.pace import Pacer
 from streamimb_services.progress import ReplayProgress
 from streamimb_services.story import Story
-
-
-class Feed(Protocol):
-    """Where a replay reads from."""
-
-    @property
-    def bytes_done(self) -> int: ...
-
-    @property
-    def bytes_total(self) -> int | None: ...
-
-    def batches(self) -> Iterator[tuple[Batch, list[Rejected]]]: ...
 
 
 class Replay:
@@ -69,19 +59,22 @@ class Replay:
 
     def _loop(self, interrupt: Interrupt, progress: ReplayProgress, started: float) -> None:
         for batch, rejected in self._feed.batches():
-            with interrupt.deferred():
-                self._refuse(rejected)
+            last = None
             for piece in self._pieces(batch):
                 with interrupt.deferred():
                     self._process(piece)
+                last = piece
                 progress.update(
                     self._feed.bytes_done,
-                    self._feed.bytes_total,
+                    self._feed.bytes_total if self._pacer is None else None,  # bytes run ahead of paced events
                     events=self._events,
                     positives=self._positives,
                     seconds=self._clock() - started,
                 )
-            if self._events == self._limit:
+            with interrupt.deferred():
+                full = self._events == self._limit
+                self._refuse(self._feed.until(rejected, last) if full else rejected)
+            if full:
                 return
 
     def _pieces(self, batch: Batch) -> Iterator[Batch]:
@@ -99,6 +92,8 @@ class Replay:
 
     def _process(self, batch: Batch) -> None:
         outcome = self._pipeline.process(batch)
+        if outcome.rejected:
+            outcome = replace(outcome, rejected=[self._feed.told(r) for r in outcome.rejected])
         self._events += len(outcome.predictions)
         self._positives += int((outcome.matured.label == self.story.schema.positive).sum())
         self.story.take(outcome)

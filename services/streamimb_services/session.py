@@ -14,7 +14,7 @@ from streamimb.schema import Schema
 from streamimb.schema_toml import load_schema
 from streamimb.settings import Settings, load_settings
 from streamimb_services.exits import note
-from streamimb_services.feed import open_feed
+from streamimb_services.feed import Feed
 from streamimb_services.outputs import OutputPaths, Outputs
 from streamimb_services.pace import Pacer
 from streamimb_services.progress import ReplayProgress
@@ -47,8 +47,9 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str]) -> Story:
     schema, notes = _contract(options, settings)
     inputs = [*options.files, *([options.labels] if options.labels else [])]
     options.outputs.refuse_overlap([Path(p) for p in inputs if p != STDIN])
+    progress = ReplayProgress(schema.class_names[schema.positive])
     pipeline = Pipeline(schema, settings.config)
-    feed = open_feed(schema, settings.config, options.files, options.labels, batch_events=options.batch_events)
+    feed = Feed(schema, settings.config, options.files, options.labels, batch_events=options.batch_events)
     for line in [*notes, *pipeline.notes]:
         note(line)
     story = Story(
@@ -60,7 +61,7 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str]) -> Story:
     )
     outputs = Outputs(options.outputs, schema)
     pacer = None if options.speed is None else Pacer(options.speed, has_time=schema.has_time)
-    Replay(pipeline, feed, outputs, story, limit=options.limit, pacer=pacer).run(ReplayProgress(story.positive))
+    Replay(pipeline, feed, outputs, story, limit=options.limit, pacer=pacer).run(progress)
     outputs.describe(settings, story.summary, inputs)
     return story
 
@@ -77,7 +78,10 @@ def _contract(options: ReplayOptions, settings: Settings) -> tuple[Schema, list[
             "(`streamimb schema infer FILE` writes one)"
         )
     first = options.files[0]
-    schema, notes = infer_schema(first, **options.guesses)
+    guess = options.guesses
+    schema, notes = infer_schema(
+        first, label=guess.get("label"), id=guess.get("id"), time=guess.get("time"), positive=guess.get("positive")
+    )
     return schema, [f"no schema was given: inferred one from {first} (`streamimb schema infer` shows it)", *notes]
 
 

@@ -23,14 +23,15 @@ from streamimb_services.story import Story
 
 ACCENT: Final = "cyan"
 QUIET: Final = "bright_black"
-#: Columns from which on three digits are shown instead of two.
-WIDE: Final = 100
 #: Lines are no longer than this however wide the terminal is.
 WIDTH_MAX: Final = 120
+#: Columns of "How it moved" for its numbers and gaps; names are cut at the other.
+NUMBERS_WIDTH: Final = 3 + 4 + 7 + 7 + 10
+NAME_WIDTH_MAX: Final = 24
 CLASSES_SHOWN_MAX: Final = 12
 SIGNALS_SHOWN_MAX: Final = 5
-OVERALL: Final = {"g_mean": "G-mean", "pr_auc": "PR-AUC", "roc_auc": "ROC-AUC", "kappa": "kappa", "brier": "Brier",
-                  "balanced_accuracy": "balanced accuracy"}  # fmt: skip
+COUNTS_SHOWN_MAX: Final = 4
+OVERALL: Final = {"g_mean": "G-mean", "pr_auc": "PR-AUC", "roc_auc": "ROC-AUC", "kappa": "kappa", "brier": "Brier"}
 LABELS: Final = {"waiting": "still waiting", "expired": "expired", "late": "too late", "unknown": "for unknown events",
                  "twice": "told twice", "corrected": "corrected"}  # fmt: skip
 
@@ -42,7 +43,10 @@ def show_summary(story: Story) -> None:
         print_summary(story, console)
     with contextlib.suppress(AttributeError):
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # tests put other streams there
-    sys.stdout.write(captured.get())
+    text = captured.get()
+    if not console.is_terminal:
+        text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+    sys.stdout.write(text)
 
 
 def print_summary(story: Story, console: Console) -> None:
@@ -52,20 +56,20 @@ def print_summary(story: Story, console: Console) -> None:
 
 
 def _sections(story: Story, width: int) -> Iterator[RenderableType]:
-    digits = 3 if width >= WIDE else 2
     yield _head(story)
     sections = {
-        "How it is doing": _doing(story, digits),
-        "How it moved": _moved(story, width),
-        "What another objective would decide": _objectives(story, digits),
-        "What was detected": _detected(story),
-        "Labels": _labels(story),
-        "Refused": _refused(story),
+        ("How it is doing", f"with {100 * story.config.evaluation.confidence:g} % intervals"): _doing(story),
+        ("How it moved", "from the first event to the last"): _moved(story, width),
+        ("What another objective would decide", ""): _objectives(story),
+        ("What was detected", ""): _detected(story),
+        ("Labels", ""): _labels(story),
+        ("Refused", ""): _refused(story),
     }
-    for title, body in sections.items():
+    for (title, aside), body in sections.items():
         if body is not None:
             yield Text("")
-            yield Rule(Text(f" {title} ", "bold"), align="left", style=QUIET, characters="─")
+            told = Text.assemble((f" {title}", "bold"), (f"  {aside}" if aside else "", QUIET))
+            yield Rule(told, align="left", style=QUIET, characters="─")
             yield Padding(body, (0, 1, 0, 2))
     yield Text("")
     yield _speed(story)
@@ -73,96 +77,95 @@ def _sections(story: Story, width: int) -> Iterator[RenderableType]:
 
 def _head(story: Story) -> RenderableType:
     names = [PurePath(path).name for path in story.inputs]
-    lines = [Text(f" {', '.join(names[:3])}" + (f" and {len(names) - 3} more" if len(names) > 3 else ""), "bold")]
-    parts = [f"{story.summary['events']:,} events"]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    told = f"{story.summary['events']:,} events"
     if story.schema.has_time and story.first_time is not None and story.last_time is not None:
         first, last = (show_time(t, has_time=True)[:10] for t in (story.first_time, story.last_time))
-        parts += [first if first == last else f"{first} to {last}", show_duration(story.last_time - story.first_time)]
-    parts.append(f"{len(story.schema.class_names)} classes, {story.positive} is positive")
-    lines.append(Text(f" {' · '.join(parts)}"))
-    lines.append(Text(f" {' · '.join([_model(story), story.labels])}", QUIET))
-    return Group(*lines)
+        told += f", {first if first == last else f'{first} to {last}'}"
+        told += f" ({show_duration(story.last_time - story.first_time)})"
+    classes = len(story.schema.class_names)
+    return Group(
+        Text(f" {', '.join(names[:3])}{more}", "bold"),
+        Text(f" {told}"),
+        Text.assemble((f" {story.positive}", ACCENT), (f" is the positive class of {classes} · {story.labels}", QUIET)),
+        Text(f" {_model(story)}", QUIET),
+    )
 
 
 def _model(story: Story) -> str:
     control = story.config.control
     threshold = control.threshold
-    decided = f"tuned for {story.objective}" if threshold == "tuned" else f"threshold {short(float(threshold))}"
+    decided = (
+        f"threshold tuned for {story.objective}" if threshold == "tuned" else f"threshold {rate(float(threshold))}"
+    )
     weights = "no class weights" if control.weights == "none" else f"{control.weights.replace('_', ' ')} weights"
-    return f"{story.config.learner.model}, {weights}, {decided}"
+    return f"{story.config.learner.model} · {weights} · {decided}"
 
 
-def _doing(story: Story, digits: int) -> RenderableType:
+def _doing(story: Story) -> RenderableType:
     classes: dict[str, Any] = story.summary["classes"]
     total = sum(c["support"] for c in classes.values())
-    table = _grid("class", ">share", ">events", ">recall", "<", ">precision", "<", ">F1", "<")
+    table = _grid("class", ">share", ">events", ">recall", "", ">precision", "", ">F1", "")
     shown = sorted(classes, key=lambda c: (c != story.positive, classes[c]["support"]))
     for name in shown[:CLASSES_SHOWN_MAX]:
         told = classes[name]
-        cells: list[RenderableType] = [Text(name, ACCENT if name == story.positive else "", overflow="ellipsis")]
+        cells: list[RenderableType] = [Text(name, ACCENT if name == story.positive else "")]
         cells += [percent(told["support"] / total if total else None), f"{told['support']:,}"]
         for metric in ("recall", "precision", "f1"):
-            cells += _estimate(told[metric], digits)
+            cells += _estimate(told[metric])
         table.add_row(*cells)
     parts: list[RenderableType] = [table]
     if len(shown) > CLASSES_SHOWN_MAX:
         parts.append(Text(f"and {len(shown) - CLASSES_SHOWN_MAX} more classes: --json tells all", QUIET))
-    return Group(*parts, Text(""), _overall(story, digits))
+    return Group(*parts, Text(""), _overall(story.summary["metrics"]))
 
 
-def _overall(story: Story, digits: int) -> RenderableType:
-    told = [
-        (title, story.summary["metrics"][name]) for name, title in OVERALL.items() if name in story.summary["metrics"]
-    ]
-    table = Table.grid(padding=(0, 1))
-    for _ in range(3):
-        table.add_column()
-        table.add_column(justify="right")
-        table.add_column(min_width=2 * digits + 8)
-    cells: list[RenderableType] = []
-    for title, estimate in told:
-        cells += [Text(title), *_estimate(estimate, digits)]
-    for i in range(0, len(cells), 9):
-        table.add_row(*cells[i : i + 9])
+def _overall(metrics: dict[str, Any]) -> RenderableType:
+    """A line a metric: of the whole run, and the mean of its windows, as the field reports it."""
+    table = _grid("", ">whole run", "", ">mean of windows", "")
+    for name, title in OVERALL.items():
+        if name in metrics:
+            windowed = _estimate(metrics[f"windowed_{name}"]) if f"windowed_{name}" in metrics else ["", ""]
+            table.add_row(title, *_estimate(metrics[name]), *windowed)
     return table
 
 
-def _estimate(estimate: Any, digits: int) -> list[RenderableType]:
-    return [Text(rate(value_of(estimate), digits), "bold"), Text(interval(estimate, digits), QUIET)]
+def _estimate(estimate: Any) -> list[RenderableType]:
+    return [Text(rate(value_of(estimate)), "bold"), Text(interval(estimate), QUIET)]
 
 
 def _moved(story: Story, width: int) -> RenderableType | None:
     rows = {
         "class_ratio": (f"share of {story.positive}", percent),
-        "recall": (f"recall of {story.positive}", short),
-        "decision_threshold": (f"threshold of {story.positive}", short),
+        "recall": (f"recall of {story.positive}", rate),
+        "decision_threshold": (f"threshold of {story.positive}", rate),
     }
-    table = _grid("", f"start {'end':>{max(1, width // 2 - 6)}}", ">lowest", ">highest", ">at the end")
-    some = False
+    name_width = min(NAME_WIDTH_MAX, max(len(title) for title, _ in rows.values()))
+    table = _grid("", "", ">lowest", ">highest", ">at the end")
+    table.columns[0].width = name_width
+    drawn = 0
     for metric, (title, show) in rows.items():
         moved = story.trajectories.of[metric]
         points = moved.points()
-        if points:
-            some = True
-            line = Text(sparkline(points, width // 2), ACCENT)
-            table.add_row(Text(title, overflow="ellipsis"), line, show(moved.low), show(moved.high), show(moved.last))
-    return table if some else None
+        if len(points) > 1:
+            drawn += 1
+            line = Text(sparkline(points, width - name_width - NUMBERS_WIDTH), ACCENT)
+            table.add_row(title, line, show(moved.low), show(moved.high), show(moved.last))
+    return table if drawn else None
 
 
-def _objectives(story: Story, digits: int) -> RenderableType | None:
+def _objectives(story: Story) -> RenderableType | None:
     objectives: dict[str, Any] = story.summary["objectives"]
-    if not objectives:
+    if all(told.get("value") is None for told in objectives.values()):
         return None
-    counted = any("alerts" in o for o in objectives.values())
-    table = _grid("objective", ">threshold", ">its value", ">recall", ">precision", *([">alerts"] if counted else []))
+    daily = story.schema.has_time
+    table = _grid("", ">threshold", ">its value", ">recall", ">precision", *([">alerts a day"] if daily else []))
     for name, told in objectives.items():
         chosen = name == story.objective
-        style = ACCENT if chosen else ""
-        cells = [Text(f"{name} (chosen)" if chosen else name, style)]
-        cells += [Text(short(told.get(key)), style) for key in ("threshold", "value")]
-        cells += [Text(rate(told.get(key), digits), style) for key in ("recall", "precision")]
-        cells += [Text(short(told.get("alerts")), style)] if counted else []
-        table.add_row(*cells)
+        cells = [f"{name} (chosen)" if chosen else name, rate(told.get("threshold")), short(told.get("value"))]
+        cells += [rate(told.get("recall")), rate(told.get("precision"))]
+        cells += [short(told.get("alerts_per_day"))] if daily else []
+        table.add_row(*cells, style=ACCENT if chosen else "")
     return table
 
 
@@ -170,14 +173,21 @@ def _detected(story: Story) -> RenderableType:
     signals: list[dict[str, Any]] = story.summary["signals"]
     if not signals:
         return Text("nothing moved enough to be told", QUIET)
-    counts = Counter((s["signal"], s["kind"]) for s in signals)
-    told = ", ".join(f"{n:,} {kind}{'s' * (n != 1)} of {name}" for (name, kind), n in counts.items())
+    counts = Counter((s["signal"], s["class"], s["kind"]) for s in signals).most_common()
+    told = [f"{n:,} {kind}{'s' * (n != 1)} of the {_of(name, of)}" for (name, of, kind), n in counts[:COUNTS_SHOWN_MAX]]
+    told += [f"{sum(n for _, n in counts[COUNTS_SHOWN_MAX:]):,} more"] if len(counts) > COUNTS_SHOWN_MAX else []
+    earlier = sum(story.summary["signal_counts"].values()) - len(signals)
+    told += [f"{earlier:,} earlier ones"] if earlier > 0 else []
     table = _grid("", "", "", "", "", header=False)
     for s in signals[-SIGNALS_SHOWN_MAX:]:
-        moved = f"{short(s['reference'])} → {short(s['value'])}"
-        table.add_row(_when(story, s), s["signal"], s["kind"], moved, Text(s["action"], QUIET))
-    latest = Text("the latest:", QUIET) if len(signals) > SIGNALS_SHOWN_MAX else Text("")
-    return Group(Text(told), latest, table)
+        moved = f"{rate(s['reference'])} → {rate(s['value'])}"
+        table.add_row(_when(story, s), _of(s["signal"], s["class"]), moved, s["kind"], Text(s["action"], QUIET))
+    latest = [Text("the latest:", QUIET)] if len(signals) > SIGNALS_SHOWN_MAX else []
+    return Group(Text(", ".join(told)), *latest, table)
+
+
+def _of(signal: str, class_: str | None) -> str:
+    return signal if class_ is None else f"{signal} of {class_}"
 
 
 def _when(story: Story, signal: dict[str, Any]) -> str:

@@ -27,6 +27,8 @@ TRAINED_DECAY = 0.9995
 CALIBRATION_MEMORY = 0.9999
 #: With more than two classes thresholds are tuned at every so many renewals: the search is a hundred times dearer.
 MANY_TUNE_EVERY = 10
+#: With more than two classes a class's threshold is tuned where the window holds so many of its events.
+TUNED_EVENTS_MIN = 5
 #: Thresholds stay this far from 0 and 1.
 THRESHOLD_MIN = 1e-6
 #: Present shares are never taken for less: the logarithm of a vanished class's share must stay finite.
@@ -100,20 +102,28 @@ class Controller:
         return self.plan
 
     def _tune(self, plan: Plan, counts: NDArray[np.int64]) -> Plan:
-        seen = counts[counts > 0]
-        ready = len(seen) > 1 and seen.min() >= self._config.tune_rarest
-        if not ready or not len(self.scores):
-            return plan
+        ready = np.count_nonzero(counts >= self._config.tune_rarest) > 1
         if self._k == 2:
-            return self._tune_binary(plan)
-        if self._config.threshold == "tuned" and plan.number % MANY_TUNE_EVERY == 0:
-            return self._tune_many(plan)
-        return plan
+            return self._tune_binary(plan) if ready else self._guess_binary(plan)
+        if self._config.threshold != "tuned" or plan.number % MANY_TUNE_EVERY:
+            return plan
+        return self._tune_many(plan, ready=ready)
+
+    def _guess_binary(self, plan: Plan) -> Plan:
+        """Cuts while too few events of the rarest class are known, between one half and the share of the class."""
+        odds = self._log_odds(plan)
+        cuts = np.array([1 / (1 + np.exp(-o.prior_power * odds)) if o.prior_power else o.start for o in self.objectives])
+        return self._cut(plan, cuts)
+
+    def _cut(self, plan: Plan, cuts: Floats) -> Plan:
+        cuts = np.clip(cuts, THRESHOLD_MIN, 1 - THRESHOLD_MIN)
+        chosen = float(cuts[0]) if self._config.threshold == "tuned" else float(self._config.threshold)
+        return _with(plan, cuts=cuts, thresholds=self._thresholds(chosen))
 
     def _tune_binary(self, plan: Plan) -> Plan:
         held = self.scores.histogram.sum(axis=1)
         if held.min() == 0:
-            return plan
+            return self._guess_binary(plan)
         share = plan.shares[self._positive]
         scale = np.array([1 - share, share]) * held.sum() / held
         table = np.array([self._row(o) for o in self.objectives])
@@ -121,9 +131,7 @@ class Controller:
         sweep(self.scores.histogram, scale, table, best, np.zeros((len(table), 2), np.int64))
         u = plan.temperature * (best[:, 0] + self._log_odds(plan)) + plan.bias[self._positive]
         u -= plan.bias[1 - self._positive]
-        cuts = np.clip(1 / (1 + np.exp(-u)), THRESHOLD_MIN, 1 - THRESHOLD_MIN)
-        chosen = float(cuts[0]) if self._config.threshold == "tuned" else float(self._config.threshold)
-        return _with(plan, cuts=cuts, thresholds=self._thresholds(chosen))
+        return self._cut(plan, 1 / (1 + np.exp(-u)))
 
     def _log_odds(self, plan: Plan) -> float:
         """The present shares' part of the score."""
@@ -139,13 +147,14 @@ class Controller:
             return [objective.kind, allowed, 0.0]
         return [objective.kind, objective.a, objective.b]
 
-    def _tune_many(self, plan: Plan) -> Plan:
-        raw, y, _ = self.scores.contents()
-        u = plan.temperature * (raw + self._put_in(plan)) + plan.bias
-        u = (u - u.max(axis=1, keepdims=True)).astype(np.float64)
-        logs = np.log(plan.thresholds)
+    def _tune_many(self, plan: Plan, *, ready: bool) -> Plan:
+        chosen = self.objectives[0]
+        logs = chosen.prior_power * np.log(plan.shares)
         logs -= logs.max()
-        tune_many(u, y, self.objectives[0].kind, logs)
+        if ready:
+            raw, y, _ = self.scores.contents()
+            u = plan.temperature * (raw + self._put_in(plan)) + plan.bias
+            tune_many((u - u.max(axis=1, keepdims=True)).astype(np.float64), y, chosen.kind, TUNED_EVENTS_MIN, logs)
         thresholds = np.exp(logs - logs.max())
         return _with(plan, thresholds=np.maximum(thresholds / thresholds.sum(), THRESHOLD_MIN))
 

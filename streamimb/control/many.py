@@ -52,7 +52,7 @@ def decide(u: Array, log_thresholds: Array) -> int:
 
 
 @kernel
-def tune_many(u: Array, y: Array, kind: int, log_thresholds: Array) -> float:
+def tune_many(u: Array, y: Array, kind: int, events_min: int, log_thresholds: Array) -> float:
     """Improve the log thresholds (K,) in place on log scores u (n, K) and labels (n,); return the value reached."""
     n, n_classes = u.shape
     support = np.zeros(n_classes)
@@ -64,6 +64,8 @@ def tune_many(u: Array, y: Array, kind: int, log_thresholds: Array) -> float:
     reached = -np.inf
     for _ in range(PASSES):
         for k in range(n_classes):
+            if support[k] < events_min:
+                continue
             correct, decided = np.zeros(n_classes), np.zeros(n_classes)
             for i in range(n):
                 rival = 1 if k == 0 else 0
@@ -72,7 +74,7 @@ def tune_many(u: Array, y: Array, kind: int, log_thresholds: Array) -> float:
                         rival = j
                 other[i] = rival
                 margin = u[i, k] - (u[i, rival] - log_thresholds[rival])
-                place[i] = min(max(int(math.floor((margin - LOG_LOW) / width)) + 1, 0), STEPS)
+                place[i] = min(max(math.floor((margin - LOG_LOW) / width) + 1, 0), STEPS)
                 decided[rival] += 1
                 correct[rival] += y[i] == rival
             order = np.argsort(-place, kind="mergesort")

@@ -49,6 +49,16 @@ class Objective:
         """The threshold before anything was seen: 1 / (1 + c) for costs FN:FP = c, else one half."""
         return min(max(self.b / (self.a + self.b), 1e-6), 1 - 1e-6) if self.kind == COST else 0.5
 
+    @property
+    def prior_power(self) -> float:
+        """Where to cut while nothing can be tuned: at the classes' shares to this power.
+
+        1 is the best cut of calibrated scores for balanced accuracy, 0 for accuracy; F-measures and kappa lie between.
+        """
+        if self.kind in (G_MEAN, BALANCED_ACCURACY):
+            return 1.0
+        return 0.5 if self.kind in (F_BETA, KAPPA, G_MEAN_KAPPA) else 0.0
+
 
 def parse_objective(text: str) -> Objective:
     """Read an objective. Raises ConfigError naming the nearest valid form.

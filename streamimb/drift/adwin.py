@@ -28,9 +28,9 @@ ROUNDING: Final = 1e-15
 #: Rows of buckets, of 2^row values each.
 ROWS: Final = 32
 
-# Columns of ``reals`` (n, 7) and of ``wholes`` (n, 9 + rows); how many buckets each row holds begins at COUNTS.
+# Columns of ``reals`` (n, 7) and of ``wholes`` (n, 10 + rows); how many buckets each row holds begins at COUNTS.
 WIDTH, TOTAL, VARIANCE, DELTA, BEFORE, AFTER, KEPT = range(7)
-USED, TICK, DETECTIONS, IGNORED, FIRED, CLOCK, LENGTH_MIN, GRACE, KEEP, COUNTS = range(10)
+USED, TICK, DETECTIONS, IGNORED, FIRED, CLOCK, LENGTH_MIN, GRACE, KEEP, FULL, COUNTS = range(11)
 
 
 class AdwinBank:
@@ -61,13 +61,13 @@ class AdwinBank:
         clocks = np.broadcast_to(np.asarray(clock, np.int64), (n,))
         if (clocks < 1).any() or max_buckets < 2 or min_window_length < 1 or grace_period < 0 or rows < 2:
             raise ValueError("clock and min_window_length are at least 1, max_buckets and rows 2, grace_period 0")
-        self.buckets = np.zeros((n, rows, max_buckets + 1, 2))  # total and variance
+        self.buckets = np.zeros((n, rows * (max_buckets + 1) * 2))  # row by row, of each bucket its total and variance
         self.reals = np.zeros((n, KEPT + 1))
         self.reals[:, DELTA] = deltas
         self.wholes = np.zeros((n, COUNTS + rows), np.int64)
         self.wholes[:, USED] = 1
         self.wholes[:, CLOCK] = clocks
-        self.wholes[:, LENGTH_MIN : KEEP + 1] = min_window_length, grace_period, keep
+        self.wholes[:, LENGTH_MIN : FULL + 1] = min_window_length, grace_period, keep, max_buckets + 1
 
     def __len__(self) -> int:
         return len(self.reals)
@@ -126,11 +126,12 @@ class AdwinBank:
             if saved is None or saved.shape != mine.shape or saved.dtype != mine.dtype:
                 raise StateError(f"adwin: {name} does not fit a bank of {len(self)} detectors")
         same = np.array_equal(state["reals"][:, DELTA], self.reals[:, DELTA])
-        if not same or not np.array_equal(state["wholes"][:, CLOCK : KEEP + 1], self.wholes[:, CLOCK : KEEP + 1]):
+        if not same or not np.array_equal(state["wholes"][:, CLOCK : FULL + 1], self.wholes[:, CLOCK : FULL + 1]):
             raise StateError("adwin: the state was saved under other parameters")
-        counts, rows, buckets = state["wholes"][:, COUNTS:], *self.buckets.shape[1:3]
+        counts = state["wholes"][:, COUNTS:]
+        rows, full = counts.shape[1], int(self.wholes[0, FULL])
         used = state["wholes"][:, USED]
-        if counts.min(initial=0) < 0 or counts.max(initial=0) >= buckets or used.min() < 1 or used.max() > rows:
+        if counts.min(initial=0) < 0 or counts.max(initial=0) >= full or used.min() < 1 or used.max() > rows:
             raise StateError("adwin: the saved buckets are not possible")
         if not np.array_equal((counts * (1 << np.arange(rows))).sum(axis=1), state["reals"][:, WIDTH]):
             raise StateError("adwin: the saved buckets do not make up the saved width")
@@ -277,47 +278,45 @@ def _insert(d: int, x: float, buckets: Array, reals: Array, wholes: Array) -> No
         off = x - total / before
         reals[d, VARIANCE] += before * off * off / (before + 1.0)
     reals[d, TOTAL] = total + x
-    full = buckets.shape[2]
+    full = wholes[d, FULL]
     last = wholes[d, COUNTS]
-    buckets[d, 0, last, 0] = x
-    buckets[d, 0, last, 1] = 0.0
+    buckets[d, 2 * last] = x
+    buckets[d, 2 * last + 1] = 0.0
     wholes[d, COUNTS] = last + 1
-    row, size, per = 0, 1.0, 1.0
+    row, at, size, per = 0, 0, 1.0, 1.0
     while wholes[d, COUNTS + row] == full:
-        if row + 1 == buckets.shape[1]:
+        if COUNTS + row + 1 == wholes.shape[1]:
             _drop_oldest(d, buckets, reals, wholes)
             return
-        u0, u1 = buckets[d, row, 0, 0], buckets[d, row, 1, 0]
+        u0, u1 = buckets[d, at], buckets[d, at + 2]
         gap = u0 * per - u1 * per
         place = wholes[d, COUNTS + row + 1]
-        buckets[d, row + 1, place, 0] = u0 + u1
-        buckets[d, row + 1, place, 1] = buckets[d, row, 0, 1] + buckets[d, row, 1, 1] + size * 0.5 * gap * gap
+        to = at + 2 * (full + place)
+        buckets[d, to] = u0 + u1
+        buckets[d, to + 1] = buckets[d, at + 1] + buckets[d, at + 3] + size * 0.5 * gap * gap
         wholes[d, COUNTS + row + 1] = place + 1
-        wholes[d, USED] = max(wholes[d, USED], row + 2)
-        _shift(d, row, 2, buckets, wholes)
-        row, size, per = row + 1, size * 2.0, per * 0.5
-
-
-@kernel
-def _shift(d: int, row: int, by: int, buckets: Array, wholes: Array) -> None:
-    left = wholes[d, COUNTS + row] - by
-    for j in range(left):
-        buckets[d, row, j, 0] = buckets[d, row, j + by, 0]
-        buckets[d, row, j, 1] = buckets[d, row, j + by, 1]
-    wholes[d, COUNTS + row] = left
+        for j in range(at, at + 2 * full - 4):
+            buckets[d, j] = buckets[d, j + 4]
+        wholes[d, COUNTS + row] = full - 2
+        row, at, size, per = row + 1, at + 2 * full, size * 2.0, per * 0.5
+    wholes[d, USED] = max(wholes[d, USED], row + 1)
 
 
 @kernel
 def _drop_oldest(d: int, buckets: Array, reals: Array, wholes: Array) -> None:
     row = wholes[d, USED] - 1
-    n, total, variance = float(1 << row), buckets[d, row, 0, 0], buckets[d, row, 0, 1]
+    at = 2 * row * wholes[d, FULL]
+    n, total, variance = float(1 << row), buckets[d, at], buckets[d, at + 1]
     width = reals[d, WIDTH] - n
     reals[d, WIDTH] = width
     reals[d, TOTAL] -= total
     gap = total / n - reals[d, TOTAL] / width
     reals[d, VARIANCE] -= variance + n * width * gap * gap / (n + width)
-    _shift(d, row, 1, buckets, wholes)
-    if wholes[d, COUNTS + row] == 0:
+    left = wholes[d, COUNTS + row] - 1
+    for j in range(at, at + 2 * left):
+        buckets[d, j] = buckets[d, j + 2]
+    wholes[d, COUNTS + row] = left
+    if left == 0:
         wholes[d, USED] -= 1
 
 
@@ -331,11 +330,12 @@ def _has_cut(d: int, buckets: Array, reals: Array, wholes: Array) -> bool:
     least = (1.0 - 1e-9) * 2.0 * variance * confidence
     for row in range(wholes[d, USED] - 1, -1, -1):
         size = float(1 << row)
-        for j in range(wholes[d, COUNTS + row]):
+        at = 2 * row * wholes[d, FULL]
+        for j in range(at, at + 2 * wholes[d, COUNTS + row], 2):
             n0 += size
             n1 -= size
-            u0 += buckets[d, row, j, 0]
-            u1 -= buckets[d, row, j, 0]
+            u0 += buckets[d, j]
+            u1 -= buckets[d, j]
             if n1 < length_min:
                 return False
             if n0 < length_min:
@@ -361,11 +361,12 @@ def _strongest_cut(d: int, buckets: Array, reals: Array, wholes: Array) -> tuple
     best, best_n0, best_u0 = 0.0, 0.0, 0.0
     for row in range(wholes[d, USED] - 1, -1, -1):
         size = float(1 << row)
-        for j in range(wholes[d, COUNTS + row]):
+        at = 2 * row * wholes[d, FULL]
+        for j in range(at, at + 2 * wholes[d, COUNTS + row], 2):
             n0 += size
             n1 -= size
-            u0 += buckets[d, row, j, 0]
-            u1 -= buckets[d, row, j, 0]
+            u0 += buckets[d, j]
+            u1 -= buckets[d, j]
             if n0 >= length_min and n1 >= length_min:
                 epsilon = _epsilon(n0 - length_min + 1.0, n1 - length_min + 1.0, variance, confidence)
                 if abs(u0 / n0 - u1 / n1) > best * epsilon:

@@ -14,7 +14,7 @@ from river.base import DriftAndWarningDetector
 class Firings(NamedTuple):
     """The drifts that f of some values set off.
 
-    index: int64 (f,), which values, in order; before, after: float64 (f,), the means on both sides of the change, as far
+    index: int64 (f,), which values, in order; before, after: float64 (f,), the means on both sides of a change, as far
     back as the detector remembered; kept: int64 (f,), how many values came after it. A fall is ``after < before``.
     """
 

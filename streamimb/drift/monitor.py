@@ -110,10 +110,11 @@ class Monitor:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state of a monitor that was made with the same arguments. Raises StateError."""
-        if state["silent_until"].shape != self._silent_until.shape:
+        silent = state.get("silent_until")
+        if silent is None or silent.shape != self._silent_until.shape or not {"bank", "seen"} <= state.keys():
             raise StateError(f"drift: the state is not of {len(self.class_names)} classes")
         self._bank.restore(state["bank"])
-        self._silent_until[:] = state["silent_until"]
+        self._silent_until[:] = silent
         self._seen = int(state["seen"])
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from statistics import NormalDist
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,9 +38,13 @@ def wilson(successes: float, n: float, confidence: float = 0.95) -> Interval:
     >>> [round(v, 4) for v in wilson(5, 5)]
     [0.5655, 1.0]
     """
+    return _score_interval(successes, n, normal_quantile(confidence))
+
+
+def _score_interval(successes: float, n: float, z: float) -> Interval:
     if not n > 0:
         return UNKNOWN
-    z2 = normal_quantile(confidence) ** 2
+    z2 = z**2
     middle = (successes + z2 / 2) / (n + z2)
     half = (z2 * (successes * max(n - successes, 0.0) / n + z2 / 4)) ** 0.5 / (n + z2)
     return (0.0 if successes <= 0 else max(middle - half, 0.0)), (1.0 if successes >= n else min(middle + half, 1.0))
@@ -57,12 +61,23 @@ def f1_interval(hits: float, rows: float, cols: float, confidence: float = 0.95)
 def area_interval(value: float, error: float, n_least: float, confidence: float = 0.95) -> Interval:
     """Interval of an area under a curve: Wilson's, of as many events as would give a rate this standard error.
 
-    Where the error is 0, as when all positives rank above all negatives, the smaller class's n_least stands in.
+    The error is estimated from the n_least events of the smaller class, so Student's quantile stands for the normal's.
+    Where the error is 0, as when all positives rank above all negatives, n_least stands for the events too.
     """
     if not np.isfinite(value):
         return UNKNOWN
     n = value * (1 - value) / error**2 if error > 0 and 0 < value < 1 else n_least
-    return wilson(value * n, n, confidence)
+    return _score_interval(value * n, n, student_quantile(confidence, max(n_least - 1, 1)))
+
+
+def student_quantile(confidence: float, freedom: float) -> float:
+    """Half-width of a two-sided interval of Student's t: Cornish and Fisher's expansion (Abramowitz, Stegun 26.7.5).
+
+    >>> round(student_quantile(0.95, 7), 2)
+    2.36
+    """
+    z = normal_quantile(confidence)
+    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
 
 
 def mean_interval(n: float, total: float, squares: float, confidence: float = 0.95) -> tuple[float, float, float]:
@@ -81,8 +96,8 @@ def bootstrap(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Low and high ends, (5,) each, of the metrics of :func:`streamimb.evaluation.metrics.overall`.
 
-    A Bayesian bootstrap over events (Rubin 1981): an event's weight is exponential, hence a cell's is a gamma variate of
-    its count. Each class with events adds half a hit and half a miss (Jeffreys' prior), the miss spread evenly
+    A Bayesian bootstrap over events (Rubin 1981): an event's weight is exponential, hence a cell's is a gamma variate
+    of its count. Each class with events adds half a hit and half a miss (Jeffreys' prior), the miss spread evenly
     over the other columns: a recall of 5 in 5 then varies as it should (Brown, Cai, DasGupta 2001). The ends are
     percentiles, widened to the value itself where that lies outside. Same seed, same interval.
     """
@@ -109,7 +124,7 @@ def percentiles(draws: NDArray[np.float64], tail: float) -> tuple[NDArray[np.flo
 
 
 @kernel
-def gamma_variate(shape: float, seed: int, draw: int) -> float:
+def gamma_variate(shape: Any, seed: Any, draw: Any) -> Any:
     """A gamma variate of shape >= 1/2 that belongs to (seed, draw): Marsaglia and Tsang 2000."""
     d = shape - 1.0 / 3.0 if shape >= 1.0 else shape + 2.0 / 3.0
     c = 1.0 / np.sqrt(9.0 * d)

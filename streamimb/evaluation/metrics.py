@@ -2,7 +2,7 @@
 
 C holds counts or decayed weights. Undefined is NaN: a class without events has no recall and no F1, one that was never
 decided no precision. What averages over classes (G-mean, balanced accuracy, macro-F1, kappa, MCC) does so over the
-classes that have events, and is undefined where fewer than two have: with one true class there is nothing to tell apart.
+classes that have events, and is undefined where fewer than two have: one true class leaves nothing to tell apart.
 Wherever two classes have events, the values are scikit-learn's.
 """
 

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from streamimb.config import EvaluationConfig, WindowConfig
 from streamimb.errors import StateError
-from streamimb.evaluation import report, tally
+from streamimb.evaluation import layout, report, tally
 from streamimb.evaluation.names import ALL, DECAYED, EVENTS, RAREST, Measure
 
 #: Bytes that the events of the windows may take; with many classes the longest window is shorter for it.
 RING_BYTES_MAX: Final = 1 << 26
 #: Cells of the whole run's score histograms, all classes together (8 bytes each), and its mantissa bits at most.
 HISTOGRAM_CELLS_MAX: Final = 1 << 17
-MANTISSA_BITS_MAX: Final = 8
+MANTISSA_BITS_MAX: Final = 10
 #: Bytes that the early hits may take.
 EARLY_BYTES_MAX: Final = 1 << 24
 _CAPACITY_MIN: Final = 1 << 10
@@ -30,12 +30,14 @@ class Prequential:
     """Counts mature events and measures quality over the whole run and over sliding windows.
 
     Windows: ``all``; ``rarest``, which lets its oldest events go as long as it keeps ``window.rarest`` events of every
-    class seen so far, within ``events_min`` and ``events_max``; ``events``, the last ``window.events``; ``decayed``; and
-    ``early``, the last ``window.rarest`` events of each class whose label came, mature or not.
+    class seen so far, within ``events_min`` and ``events_max``; ``events``, the last ``window.events``; ``decayed``;
+    and ``early``, the last ``window.rarest`` events of each class whose label came, mature or not.
 
     An event costs O(K); nothing depends on how the events are cut into updates. Memory is bounded whatever the length
     of the run: RING_BYTES_MAX for the windows' events, EARLY_BYTES_MAX, HISTOGRAM_CELLS_MAX, and 40 K^2 bytes.
-    The whole run's PR-AUC and ROC-AUC come from a histogram of scores (:func:`tally.score_bin`); all else is exact.
+    The whole run's PR-AUC and ROC-AUC come from a histogram of scores (``scoring.score_bin``): with two classes off by
+    under 5e-5 (ROC) and, by 3e-5 at the median and 7e-4 at worst with 22 positives, 2e-4 with thousands (PR), over 100
+    simulated streams of up to a million events. All else is exact.
     """
 
     def __init__(
@@ -46,21 +48,21 @@ class Prequential:
         self._config, self._seed, self._decay = config, seed, window.decay
         rows_max = 1 << ((RING_BYTES_MAX // (4 + 4 * K)).bit_length() - 1)
         longest = min(window.events_max, rows_max)
-        bits = (HISTOGRAM_CELLS_MAX // (4 * tally.OCTAVES * (1 if K == 2 else K))).bit_length() - 1
+        bits = (HISTOGRAM_CELLS_MAX // (4 * layout.OCTAVES * (1 if K == 2 else K))).bit_length() - 1
         self._setup = np.array(
             [K, positive, window.rarest, min(window.events_min, longest), longest, min(window.events, rows_max),
              min(max(bits, 0), MANTISSA_BITS_MAX), config.calibration_bins], np.int64)  # fmt: skip
-        bins = 2 * tally.OCTAVES << int(self._setup[tally.MANTISSA_BITS])
-        self._ints = np.zeros(tally.SEEN + 2 * K + 4 * K * K + (1 if K == 2 else K) * 2 * bins, np.int64)
-        self._floats = np.zeros(tally.SUMS + 4 * config.calibration_bins + K * K)
-        self._floats[tally.GROWTH] = 1.0
+        bins = 2 * layout.OCTAVES << int(self._setup[layout.MANTISSA_BITS])
+        self._ints = np.zeros(layout.SEEN + 2 * K + 4 * K * K + (1 if K == 2 else K) * 2 * bins, np.int64)
+        self._floats = np.zeros(layout.SUMS + 4 * config.calibration_bins + K * K)
+        self._floats[layout.GROWTH] = 1.0
         self._early_hits = np.zeros((K, min(window.rarest, max(EARLY_BYTES_MAX // K, 1))), np.uint8)
         self._early_seen = np.zeros(K, np.int64)
         self._ring(_CAPACITY_MIN)
         self._views()
 
     def __len__(self) -> int:
-        return int(self._ints[tally.COUNT])
+        return int(self._ints[layout.COUNT])
 
     def update(self, y: Codes, decision: Codes, scores: Scores) -> None:
         """Count m mature events in event-time order: y, decision int16 (m,), scores float32 (m, K) of all classes.
@@ -86,8 +88,8 @@ class Prequential:
         consecutive windows already closed stay. Raises ValueError, and moves nothing, where that cannot have been.
         """
         good = tally.correct(
-            self._labels, self._scores, self._ints, self._floats, self._setup,
-            np.ascontiguousarray(number, np.int64), np.ascontiguousarray(old, np.int16),
+            self._labels, self._ints, self._floats, self._setup, np.ascontiguousarray(number, np.int64),
+            np.ascontiguousarray(old, np.int16),
             np.ascontiguousarray(new, np.int16), np.ascontiguousarray(decision, np.int16), self._matrix(old, scores),
         )  # fmt: skip
         if not good:
@@ -102,9 +104,9 @@ class Prequential:
     def confusion(self, window: str = ALL) -> NDArray[Any]:
         """Confusion matrix (K, K) of a window, a copy: int64 counts; of ``decayed``, float64 weights, the newest 1."""
         if window == DECAYED:
-            return np.asarray(self._decayed / max(self._floats[tally.GROWTH] * self._decay, np.finfo(float).tiny))
-        places = {ALL: tally.IN_ALL, RAREST: tally.IN_RAREST, EVENTS: tally.IN_EVENTS}
-        return self._tables[places[window]].copy()
+            return np.asarray(self._decayed / (self._floats[layout.GROWTH] * self._decay))
+        places = {ALL: layout.IN_ALL, RAREST: layout.IN_RAREST, EVENTS: layout.IN_EVENTS}
+        return np.array(self._tables[places[window]])
 
     def window_events(self, window: str = ALL) -> int:
         """How many events a window holds."""
@@ -148,14 +150,14 @@ class Prequential:
             arrays = {name: np.asarray(state[name]) for name in _STATE}
         except KeyError as error:
             raise StateError(f"evaluation: the state lacks {error}") from None
-        own = {"ints": self._ints, "floats": self._floats, "early_hits": self._early_hits,
+        own: dict[str, NDArray[Any]] = {"ints": self._ints, "floats": self._floats, "early_hits": self._early_hits,
                "early_seen": self._early_seen}  # fmt: skip
         for name, mine in own.items():
             if arrays[name].shape != mine.shape or arrays[name].dtype != mine.dtype:
                 raise StateError(f"evaluation: {name} is {arrays[name].dtype}{arrays[name].shape}, "
                                  f"not {mine.dtype}{mine.shape}")  # fmt: skip
-        labels, scores, seen = arrays["labels"], arrays["scores"], int(arrays["ints"][tally.COUNT])
-        oldest = min(int(arrays["ints"][tally.START]), max(seen - int(self._setup[tally.EVENTS_PLAIN]), 0))
+        labels, scores, seen = arrays["labels"], arrays["scores"], int(arrays["ints"][layout.COUNT])
+        oldest = min(int(arrays["ints"][layout.START]), max(seen - int(self._setup[layout.EVENTS_PLAIN]), 0))
         if labels.shape != (seen - oldest, 2) or scores.shape != (seen - oldest, self.n_classes):
             raise StateError(f"evaluation: {seen - oldest} events in the windows, but {len(labels)} saved")
         for name, mine in own.items():
@@ -171,12 +173,12 @@ class Prequential:
         return table
 
     def _oldest(self) -> int:
-        return min(int(self._ints[tally.START]), max(len(self) - int(self._setup[tally.EVENTS_PLAIN]), 0))
+        return min(int(self._ints[layout.START]), max(len(self) - int(self._setup[layout.EVENTS_PLAIN]), 0))
 
     def _reserve(self, more: int) -> None:
         """Make room for the windows after ``more`` events: the ring doubles until it holds the longest window."""
         count, oldest = len(self), self._oldest()
-        longest = int(max(self._setup[tally.EVENTS_MAX], self._setup[tally.EVENTS_PLAIN]))
+        longest = int(max(self._setup[layout.EVENTS_MAX], self._setup[layout.EVENTS_PLAIN]))
         needed = min(count - oldest + more, longest)
         if needed <= len(self._labels):
             self._free = _ALWAYS if longest <= len(self._labels) else len(self._labels) - (count - oldest)
@@ -194,17 +196,17 @@ class Prequential:
         self._free = 0  # events that certainly still fit; 0 asks for a look
 
     def _views(self) -> None:
-        K, tables = self.n_classes, tally.SEEN + 2 * self.n_classes
-        calibration = tally.SUMS + 4 * self._config.calibration_bins
+        K, tables = self.n_classes, layout.SEEN + 2 * self.n_classes
+        calibration = layout.SUMS + 4 * self._config.calibration_bins
         self._tables = self._ints[tables : tables + 4 * K * K].reshape(4, K, K)
         self._histogram = self._ints[tables + 4 * K * K :].reshape(1 if K == 2 else K, 2, -1)
-        self._calibration = self._floats[tally.SUMS : calibration].reshape(-1, 4)
+        self._calibration = self._floats[layout.SUMS : calibration].reshape(-1, 4)
         self._decayed = self._floats[calibration:].reshape(K, K)
 
     def _span(self, window: str) -> tuple[int, int]:
         seen = len(self)
-        firsts = {ALL: 0, DECAYED: 0, RAREST: int(self._ints[tally.START]),
-                  EVENTS: max(seen - int(self._setup[tally.EVENTS_PLAIN]), 0)}  # fmt: skip
+        firsts = {ALL: 0, DECAYED: 0, RAREST: int(self._ints[layout.START]),
+                  EVENTS: max(seen - int(self._setup[layout.EVENTS_PLAIN]), 0)}  # fmt: skip
         return firsts[window], seen
 
     def _view(self) -> report.View:
@@ -216,7 +218,7 @@ class Prequential:
             scores=self._scores,
             spans={name: self._span(name) for name in (ALL, RAREST, EVENTS, DECAYED)},
             confusions={name: self.confusion(name) for name in (ALL, RAREST, EVENTS, DECAYED)},
-            sums=self._floats[: tally.SUMS],
+            sums=self._floats[: layout.SUMS],
             calibration=self._calibration,
             histogram=self._histogram,
             early_hits=self._early_hits,

@@ -136,7 +136,7 @@ def radix_sort(keys: Array) -> Array:
 
 @kernel
 def areas_of_keys(keys: Array) -> tuple[float, float, float, float]:
-    """:func:`areas` of exact scores, destroying keys uint32 (n,): a score's float32 bits, doubled, plus one if positive."""
+    """:func:`areas` of exact scores; destroys keys uint32 (n,): float32 bits doubled, plus one if positive."""
     keys = radix_sort(keys)
     pos = np.zeros(len(keys), np.int64)
     neg = np.zeros(len(keys), np.int64)

@@ -9,12 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.config import EvaluationConfig
-from streamimb.evaluation import intervals, tally
+from streamimb.evaluation import intervals, layout, scoring
 from streamimb.evaluation.calibration import expected_calibration_error, reliability
 from streamimb.evaluation.metrics import overall
 from streamimb.evaluation.names import (
-    ALL, BLOCK_METRICS, BRIER, CONFUSION_METRICS, DECAYED, EARLY, ECE, EVENTS, F1, LOG_LOSS, PR_AUC, PRECISION,
-    RAREST, RECALL, ROC_AUC, SPECIFICITY, Measure,
+    ALL,
+    BLOCK_METRICS,
+    BRIER,
+    CONFUSION_METRICS,
+    DECAYED,
+    EARLY,
+    ECE,
+    EVENTS,
+    F1,
+    LOG_LOSS,
+    PR_AUC,
+    PRECISION,
+    RAREST,
+    RECALL,
+    ROC_AUC,
+    SPECIFICITY,
+    Measure,
 )  # fmt: skip
 from streamimb.evaluation.ranking import areas
 
@@ -28,7 +43,7 @@ Triple = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a report reads: the evaluation's arrays as :mod:`streamimb.evaluation.tally` lays them out, not copied."""
+    """What a report reads: the evaluation's arrays as :mod:`streamimb.evaluation.layout` lays them out, not copied."""
 
     config: EvaluationConfig
     seed: int
@@ -69,8 +84,8 @@ def measure(view: View) -> list[Measure]:
 def totals(view: View) -> dict[str, Any]:
     """The whole run, every value as [value, low, high], NaN where undefined.
 
-    ``classes``: {code: {support, recall, precision, f1}}; ``metrics``: {name: ...}, those named ``windowed_`` being means
-    over the consecutive windows of ``window.events`` events in which they are defined, with normal intervals over
+    ``classes``: {code: {support, recall, precision, f1}}; ``metrics``: {name: ...}, those named ``windowed_`` being
+    means over the consecutive windows of ``window.events`` events in which they are defined, with normal intervals over
     these windows; ``calibration``: [mean score, share that came true, count] of each bin that holds events.
     """
     C = view.confusions[ALL]
@@ -80,8 +95,8 @@ def totals(view: View) -> dict[str, Any]:
             classes[m.class_][m.metric] = [m.value, m.low, m.high]
     found = _of_confusion(C, view, with_intervals=True) | _of_run(view)
     for b, name in enumerate(BLOCK_METRICS):
-        at = tally.BLOCK_SUMS + 3 * b
-        found[name] = _within_one(intervals.mean_interval(*view.sums[at : at + 3].tolist(), view.config.confidence))
+        n, total, squares = view.sums[layout.BLOCK_SUMS + 3 * b :][:3].tolist()
+        found[name] = _within_one(intervals.mean_interval(n, total, squares, view.config.confidence))
     return {
         "classes": classes,
         "metrics": {name: list(value) for name, value in found.items()},
@@ -126,8 +141,8 @@ def _of_run(view: View) -> dict[str, Triple]:
 def _of_window(view: View, window: str) -> dict[str, Triple]:
     first, last = view.spans[window]
     begin = max(first, last - RANKED_CELLS_MAX // len(view.confusions[ALL]))
-    ranked = tally.rank(view.labels, view.scores, begin, last, view.setup)
-    sums, table = tally.window_sums(view.labels, view.scores, first, last, view.setup)
+    ranked = scoring.rank(view.labels, view.scores, begin, last, view.setup)
+    sums, table = scoring.window_sums(view.labels, view.scores, first, last, view.setup)
     return _of_scores(view, window, ranked, sums, table)
 
 
@@ -136,7 +151,7 @@ def _of_scores(
 ) -> dict[str, Triple]:
     confidence = view.config.confidence
     sizes = view.confusions[window].sum(1)
-    least = _least(sizes, int(view.setup[tally.POSITIVE]))
+    least = _least(sizes, int(view.setup[layout.POSITIVE]))
     roc, pr, roc_error, pr_error = (float(v) for v in ranked)
     n = float(sizes.sum())
     brier, brier2, loss, loss2 = sums[:4].tolist()

@@ -1,129 +1,35 @@
-"""What a prequential evaluation counts: the kernels, and the layout of the arrays that they work on.
-
-``ring_labels`` int16 (capacity, 2), true and decided, and ``ring_scores`` float32 (capacity, K) hold event number i in
-row i & (capacity - 1). ``ints`` is [COUNT, START, SHORT, BLOCK | seen (K) | sizes in the rarest
-window (K) | confusions (4, K, K) | histogram (P, 2,
-bins)], ``floats`` is [sums | calibration (bins, 4) | decayed confusion (K, K)]. P, the number of one-vs-rest rankings, is
-one for two classes (the positive's) and K for more.
-"""
+"""Kernels that count mature events, put them right, and note early ones, on the arrays of ``layout``."""
 
 from __future__ import annotations
 
-from typing import Any, Final
-
 import numpy as np
 
-from streamimb.evaluation.calibration import add_calibration
+from streamimb.evaluation.layout import (
+    BLOCK,
+    BLOCK_SUMS,
+    CALIBRATION_BINS,
+    CLASSES,
+    CLASSES_RANKED_MAX,
+    COUNT,
+    EVENTS_MAX,
+    EVENTS_MIN,
+    EVENTS_PLAIN,
+    GROWTH,
+    GROWTH_MAX,
+    IN_BLOCK,
+    IN_EVENTS,
+    IN_RAREST,
+    MANTISSA_BITS,
+    OCTAVES,
+    RAREST_LEAST,
+    SEEN,
+    SHORT,
+    START,
+    SUMS,
+)
 from streamimb.evaluation.metrics import overall
-from streamimb.evaluation.ranking import LOG_LOSS_CLIP, areas_of_keys
+from streamimb.evaluation.scoring import add_scores, held, rank
 from streamimb.kernel import Array, kernel
-
-#: Scalars of ``ints``: events counted; first event of the rarest window; classes short of ``rarest`` in it; first of the block.
-COUNT: Final = 0
-START: Final = 1
-SHORT: Final = 2
-BLOCK: Final = 3
-SEEN: Final = 4
-
-#: Confusion matrices of ``ints``.
-IN_ALL: Final = 0
-IN_RAREST: Final = 1
-IN_EVENTS: Final = 2
-IN_BLOCK: Final = 3
-
-#: Scalars of ``floats``: sums and sums of squares of the losses, the weight of the next event in the decayed confusion
-#: (it grows; dividing by it is the decay), then (blocks, sum, sum of squares) of each block metric.
-BRIER_SUM: Final = 0
-LOSS_SUM: Final = 2
-GROWTH: Final = 4
-BLOCK_SUMS: Final = 5
-SUMS: Final = 17
-GROWTH_MAX: Final = 1e200
-
-#: Rows of ``setup``.
-CLASSES: Final = 0
-POSITIVE: Final = 1
-RAREST_LEAST: Final = 2
-EVENTS_MIN: Final = 3
-EVENTS_MAX: Final = 4
-EVENTS_PLAIN: Final = 5
-MANTISSA_BITS: Final = 6
-CALIBRATION_BINS: Final = 7
-
-#: Octaves of odds that the histogram tells apart on either side of one half: scores from 2^-33 to 1 - 2^-24.
-OCTAVES: Final = 32
-#: Above so many classes, the consecutive windows are not ranked: it would cost more than all the rest.
-CLASSES_RANKED_MAX: Final = 32
-
-
-@kernel
-def score_bin(score: float, mantissa_bits: int) -> int:
-    """Bin of a score in [0, 1], rising with it: 2^mantissa_bits bins an octave of the nearer of p and 1 - p.
-
-    The bins are read off the float's bits, so that they are near enough even in the logit (0.003 wide at eight bits), as
-    fine near 0 and 1 as at one half, and the same on every machine.
-    """
-    half = OCTAVES << mantissa_bits
-    near = np.float32(score if score < 0.5 else 1.0 - score)
-    octaves = np.int64(near.view(np.uint32) >> np.uint32(23 - mantissa_bits))
-    place = min(max(octaves - ((126 - OCTAVES) << mantissa_bits), 0), half - 1)
-    return place if score < 0.5 else 2 * half - 1 - place
-
-
-@kernel
-def losses(row: Array, c: int, positive: int) -> tuple[float, float]:
-    """Brier and log-loss of one event's scores (K,) and class: two classes count the positive's error only."""
-    if len(row) == 2:
-        brier = (row[positive] - (1.0 if c == positive else 0.0)) ** 2
-    else:
-        brier = 0.0
-        for k in range(len(row)):
-            brier += (row[k] - (1.0 if c == k else 0.0)) ** 2
-    own = np.float64(row[c])
-    return brier, -np.log(min(max(own, LOG_LOSS_CLIP), 1.0 - LOG_LOSS_CLIP))
-
-
-@kernel
-def outcome(row: Array, c: int, positive: int) -> tuple[float, bool]:
-    """What calibration is about: the positive's score and whether it was one; of many classes, the top score and its hit."""
-    if len(row) == 2:
-        return np.float64(row[positive]), c == positive
-    top = 0
-    for k in range(len(row)):
-        if row[k] > row[top]:
-            top = k
-    return np.float64(row[top]), c == top
-
-
-@kernel
-def add_scores(
-    scores: Array, y: Array, weight: float, setup: Array, floats: Array, calibration: Array, histogram: Array
-) -> None:
-    """Count events' scores in the totals, or with weight -1 take them back."""
-    positive, bits, single = setup[POSITIVE], setup[MANTISSA_BITS], len(histogram) == 1
-    step = np.int64(weight)
-    for e in range(len(y)):
-        row, c = scores[e], y[e]
-        brier, loss = losses(row, c, positive)
-        floats[BRIER_SUM] += weight * brier
-        floats[BRIER_SUM + 1] += weight * brier * brier
-        floats[LOSS_SUM] += weight * loss
-        floats[LOSS_SUM + 1] += weight * loss * loss
-        score, hit = outcome(row, c, positive)
-        add_calibration(calibration, score, hit, weight)
-        for p in range(len(histogram)):
-            k = positive if single else p
-            histogram[p, 1 if c == k else 0, score_bin(row[k], bits)] += step
-
-
-@kernel
-def held(scores: Array) -> Array:
-    """A copy within [0, 1], without a negative zero."""
-    out = np.empty_like(scores)
-    for e in range(scores.shape[0]):
-        for k in range(scores.shape[1]):
-            out[e, k] = min(scores[e, k], np.float32(1.0)) if scores[e, k] > 0 else np.float32(0.0)
-    return out
 
 
 @kernel
@@ -208,9 +114,7 @@ def leave(ring_labels: Array, ints: Array, tables: Array, in_rarest: Array, leas
 
 
 @kernel
-def close_block(
-    ring_labels: Array, ring_scores: Array, ints: Array, floats: Array, setup: Array, table: Array
-) -> None:
+def close_block(ring_labels: Array, ring_scores: Array, ints: Array, floats: Array, setup: Array, table: Array) -> None:
     """Add the block's G-mean, kappa, PR-AUC and ROC-AUC, where defined, to their sums, and begin the next block."""
     K = setup[CLASSES]
     rows, cols, hits, values = np.zeros(K), np.zeros(K), np.zeros(K), np.empty(5)
@@ -235,58 +139,11 @@ def close_block(
 
 
 @kernel
-def rank(ring_labels: Array, ring_scores: Array, first: int, last: int, setup: Array) -> Array:
-    """Exact areas and standard errors of events first to last, (4,) as :func:`areas` orders them.
-
-    The positive's for two classes; else the mean over the classes that have both positives and negatives, and of their
-    errors, which bounds the mean's own from above. NaN where there is none.
-    """
-    n, mask = last - first, len(ring_labels) - 1
-    K = setup[CLASSES]
-    total, ranked = np.zeros(4), 0
-    bits = ring_scores.view(np.uint32)
-    keys = np.empty(n, np.uint32)
-    for k in range(K):
-        if K == 2 and k != setup[POSITIVE]:
-            continue
-        for i in range(n):
-            slot = (first + i) & mask
-            keys[i] = (bits[slot, k] << np.uint32(1)) | np.uint32(ring_labels[slot, 0] == k)
-        found = areas_of_keys(keys)
-        if not np.isnan(found[0]):
-            ranked += 1
-            for a in range(4):
-                total[a] += found[a]
-    if ranked == 0:
-        total[:] = np.nan
-        return total
-    return total / ranked
-
-
-@kernel
-def window_sums(ring_labels: Array, ring_scores: Array, first: int, last: int, setup: Array) -> Any:
-    """Of events first to last: [Brier sum, sum of squares, log-loss sum, sum of squares], and the calibration table."""
-    sums, table = np.zeros(4), np.zeros((setup[CALIBRATION_BINS], 4))
-    mask = len(ring_labels) - 1
-    for number in range(first, last):
-        slot = number & mask
-        c = ring_labels[slot, 0]
-        brier, loss = losses(ring_scores[slot], c, setup[POSITIVE])
-        sums[0] += brier
-        sums[1] += brier * brier
-        sums[2] += loss
-        sums[3] += loss * loss
-        score, hit = outcome(ring_scores[slot], c, setup[POSITIVE])
-        add_calibration(table, score, hit, 1.0)
-    return sums, table
-
-
-@kernel
 def correct(
-    ring_labels: Array, ring_scores: Array, ints: Array, floats: Array, setup: Array,
-    number: Array, old: Array, new: Array, decision: Array, scores: Array,
+    ring_labels: Array, ints: Array, floats: Array, setup: Array, number: Array,
+    old: Array, new: Array, decision: Array, scores: Array,
 ) -> bool:  # fmt: skip
-    """Move events already counted from class old to new; False, and nothing moved, where they cannot have been counted."""
+    """Move events already counted from class old to new; False, and nothing moved, where that cannot have been."""
     K = setup[CLASSES]
     if not (acceptable(old, decision, scores, K) and acceptable(new, decision, scores, K)):
         return False

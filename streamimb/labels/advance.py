@@ -197,7 +197,7 @@ def forget(
         over = c[at.NEXT] - c[at.OLDEST] >= c[at.EVENTS_MAX]
         settled = notes[slot, at.MARKS] & at.EMITTED and notes[slot, at.PENDING] < 0
         kept = (
-            facts[slot, at.TIME] + c[at.REMEMBER] >= c[at.WATERMARK]
+            facts[slot, at.TIME] + c[at.REMEMBER] >= max(c[at.WATERMARK], c[at.ROW_TIME])
             or c[at.NEXT] - c[at.OLDEST] <= c[at.REMEMBER_EVENTS]
         )
         if not over and (not settled or kept):

@@ -21,19 +21,21 @@ WEIGHTS_MAX: Final = 1 << 24
 class LinearParameters(Strict):
     """Parameters of :class:`LinearClassifier`.
 
-    ``rate``: step of the updates; ``horizon``: lessons after which a weight's step size has forgotten most; ``bins``:
+    ``rate``: step of the updates; ``horizon``: lessons after which a weight's step size has forgotten most;
+    ``damping``: squared gradients that each weight counts as seen, so that weights stop growing where classes are told
+    apart perfectly, and can turn round; ``shrink``: share of a weight that a step of rate 1 takes away (L2); ``bins``:
     hat functions for each numeric feature, so that curved effects can be fitted (0: none); ``scale_horizon``: values
-    after which a feature's scale has forgotten most; ``clip``: bound of a standardised value; ``shrink``: share of a
-    weight that a step of rate 1 would take away (L2); ``focal``: the focal loss's gamma (0: log-loss); ``slots``:
-    weights shared by all categories that the schema does not list.
+    after which a feature's scale has forgotten most; ``clip``: bound of a standardised value; ``focal``: the focal
+    loss's gamma (0: log-loss); ``slots``: weights shared by all categories that the schema does not list.
     """
 
-    rate: Annotated[float, Field(gt=0, le=10)] = 0.2
+    rate: Annotated[float, Field(gt=0, le=10)] = 0.4
     horizon: Annotated[float, Field(ge=10, le=1e9)] = 1_000.0
-    bins: Annotated[int, Field(ge=0, le=64)] = 8
+    bins: Annotated[int, Field(ge=0, le=64)] = 12
     scale_horizon: Annotated[float, Field(ge=10, le=1e9)] = 10_000.0
     clip: Annotated[float, Field(gt=0, le=100)] = 5.0
-    shrink: Annotated[float, Field(ge=0, lt=0.1)] = 0.0
+    shrink: Annotated[float, Field(ge=0, lt=0.1)] = 1e-4
+    damping: Annotated[float, Field(gt=0, le=1e6)] = 1.0
     focal: Annotated[float, Field(ge=0, le=10)] = 0.0
     slots: Annotated[int, Field(ge=16, le=1 << 22)] = 1 << 16
 
@@ -76,7 +78,11 @@ class LinearClassifier:
         self, X: NDArray[np.float32], y: NDArray[np.int16], tape: Tape, weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         out = np.empty((int(np.count_nonzero(tape.kinds == PREDICT)), self.schema.n_classes))
-        kernels.run_tape(X, y, tape.rows, tape.kinds, weights, self._layout, self._params, *self._arrays.values(), out)
+        a = self._arrays
+        kernels.run_tape(
+            *(X, y, tape.rows, tape.kinds, weights, self._layout, self._params),
+            *(a["table"], a["stats"], a["recent"], a["knots"], out),
+        )
         return out
 
     def state(self) -> State:
@@ -120,5 +126,6 @@ def _pack(parameters: LinearParameters) -> NDArray[np.float64]:
     params[kernels.CLIP] = parameters.clip
     params[kernels.GAMMA] = parameters.focal
     params[kernels.SCALE_RATE] = 1.0 / parameters.scale_horizon
+    params[kernels.DAMPING] = parameters.damping
     params[kernels.BINS] = parameters.bins
     return params

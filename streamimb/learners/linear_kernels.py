@@ -25,8 +25,8 @@ KIND, MISSING, BASE, SIZE = 0, 1, 2, 3
 LAYOUT_COLUMNS: Final = 4
 
 # Places in ``params``, float64 (N_PARAMS,).
-RATE, FORGET, SHRINK, CLIP, GAMMA, SCALE_RATE, BINS = 0, 1, 2, 3, 4, 5, 6
-N_PARAMS: Final = 7
+RATE, FORGET, SHRINK, CLIP, GAMMA, SCALE_RATE, BINS, DAMPING = 0, 1, 2, 3, 4, 5, 6, 7
+N_PARAMS: Final = 8
 
 # Columns of ``stats``, float64 (d, STATS_COLUMNS): values seen, their decayed mean and variance, 1 / deviation.
 COUNT, MEAN, VARIANCE, INVERSE = 0, 1, 2, 3
@@ -46,8 +46,6 @@ VARIANCE_MIN: Final = 1e-90
 PLACE_VALUES: Final = 1_024
 #: How far the bins move to where the latest values would place them.
 KNOT_BLEND: Final = 0.5
-#: Added to a sum of squared gradients, so that a first, tiny gradient makes no full step.
-SQUARES_FLOOR: Final = 1e-4
 CATEGORY_MAX: Final = 1e9
 COST_MAX: Final = 1e6
 
@@ -148,9 +146,9 @@ def _encode(x: Array, layout: Array, params: Array, stats: Array, knots: Array, 
                 first = layout[j, BASE] + max(b - 1, 0)
                 index[n] = first
                 value[n] = 1.0 - share
-                index[n + 1] = min(first + 1, layout[j, BASE] + bins - 1)
+                index[n + 1] = first + 1
                 value[n + 1] = share
-                n += 2
+                n += 2 if share > 0.0 else 1
         else:
             code = np.int64(min(max(v, 0.0), CATEGORY_MAX))
             if layout[j, KIND] == LISTED:
@@ -198,6 +196,7 @@ def _learn(index: Array, value: Array, n: Any, p: Array, label: Any, cost: Any, 
     """One decayed AdaGrad step down the loss, whose derivative by class k's margin is cost (p_k - [k = label])."""
     keep = 1.0 - params[FORGET]
     rate = params[RATE]
+    damping = params[DAMPING]
     shrink = 1.0 - rate * params[SHRINK]
     if table.shape[1] == 2:
         push = cost * (p[1] - (1.0 if label == 1 else 0.0))
@@ -206,7 +205,7 @@ def _learn(index: Array, value: Array, n: Any, p: Array, label: Any, cost: Any, 
             slope = push * value[i]
             square = table[s, 1] * keep + slope * slope
             table[s, 1] = square
-            table[s, 0] = table[s, 0] * shrink - rate * slope / np.sqrt(square + SQUARES_FLOOR)
+            table[s, 0] = table[s, 0] * shrink - rate * slope / np.sqrt(square + damping)
         return
     classes = len(p)
     for i in range(n):
@@ -215,7 +214,7 @@ def _learn(index: Array, value: Array, n: Any, p: Array, label: Any, cost: Any, 
             slope = cost * (p[k] - (1.0 if k == label else 0.0)) * value[i]
             square = table[s, classes + k] * keep + slope * slope
             table[s, classes + k] = square
-            table[s, k] = table[s, k] * shrink - rate * slope / np.sqrt(square + SQUARES_FLOOR)
+            table[s, k] = table[s, k] * shrink - rate * slope / np.sqrt(square + damping)
 
 
 @kernel

@@ -23,14 +23,61 @@ BYTES_MAX: Final = 1 << 31
 
 #: River's packages whose classes may be in a model; those that reach files or the network are not among them.
 RIVER_PACKAGES: Final = frozenset(
-    "_river_rust active anomaly base cluster compose covariance drift dummy ensemble facto feature_extraction"
-    " feature_selection forest imblearn linear_model metrics misc model_selection multiclass multioutput naive_bayes"
-    " neighbors neural_net optim preprocessing proba rules sketch stats tree utils".split()
+    {
+        "_river_rust",
+        "active",
+        "anomaly",
+        "base",
+        "cluster",
+        "compose",
+        "covariance",
+        "drift",
+        "dummy",
+        "ensemble",
+        "facto",
+        "feature_extraction",
+        "feature_selection",
+        "forest",
+        "imblearn",
+        "linear_model",
+        "metrics",
+        "misc",
+        "model_selection",
+        "multiclass",
+        "multioutput",
+        "naive_bayes",
+        "neighbors",
+        "neural_net",
+        "optim",
+        "preprocessing",
+        "proba",
+        "rules",
+        "sketch",
+        "stats",
+        "tree",
+        "utils",
+    }
 )
 
 ADMITTED: Final[Mapping[str, frozenset[str]]] = {
     "builtins": frozenset(
-        "bool bytearray bytes complex dict float frozenset int list object range set slice str tuple".split()
+        {
+            "bool",
+            "bytearray",
+            "bytes",
+            "complex",
+            "dict",
+            "float",
+            "frozenset",
+            "int",
+            "list",
+            "object",
+            "range",
+            "set",
+            "slice",
+            "str",
+            "tuple",
+        }
     ),
     "collections": frozenset({"Counter", "OrderedDict", "defaultdict", "deque"}),
     "copy": frozenset({"deepcopy"}),

@@ -21,6 +21,9 @@ from streamimb.schema import Schema, Strict
 REPEAT_MEMBER: Final = 0xC0FFEE
 PROBE_EVENTS: Final = 200
 
+#: What a model raises when it meets data that it was not made for.
+FAILURES: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+
 Row = dict[str, Any]
 
 
@@ -75,25 +78,27 @@ class RiverClassifier:
     def run(
         self, X: NDArray[np.float32], y: NDArray[np.int16], tape: Tape, weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        rows, places = np.unique(tape.rows, return_inverse=True)
-        dicts = self._dicts(X[rows])
-        labels = y[tape.rows].tolist()
-        costs = weights[y[tape.rows]]
-        times = self._times(tape, costs)
+        dicts, places = self._rows(X, tape)
+        labels = y[tape.rows]
+        costs = weights[labels]
         answers: list[Any] = []
-        predict, learn, native = self._predictor(), self._model.learn_one, self._native
+        predict, learn = self._predictor(), self._model.learn_one
+        ops = zip(tape.kinds.tolist(), places, labels.tolist(), strict=True)
         try:
-            for kind, place, label, cost, n in zip(
-                tape.kinds.tolist(), places.tolist(), labels, costs.tolist(), times, strict=True
-            ):
-                if kind == PREDICT:
-                    answers.append(predict(dicts[place]))
-                elif native:
-                    learn(dicts[place], label, w=cost)
-                else:
-                    for _ in range(n):
-                        learn(dicts[place], label)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, AssertionError) as error:
+            if self._native:
+                for (kind, place, label), cost in zip(ops, costs.tolist(), strict=True):
+                    if kind == PREDICT:
+                        answers.append(predict(dicts[place]))
+                    else:
+                        learn(dicts[place], label, w=cost)
+            else:
+                for (kind, place, label), times in zip(ops, self._times(tape, costs), strict=True):
+                    if kind == PREDICT:
+                        answers.append(predict(dicts[place]))
+                    else:
+                        for _ in range(times):
+                            learn(dicts[place], label)
+        except FAILURES as error:
             raise LearnerError(f"{self.path} failed: {type(error).__name__}: {error}") from error
         return self._distributions(answers)
 
@@ -113,6 +118,13 @@ class RiverClassifier:
         model = river_models.build(self._spec, self.seed, "learner")
         return river_models.scaled(model, categorical=bool(self._categories)) if self.adapter.scaler else model
 
+    def _rows(self, X: NDArray[np.float32], tape: Tape) -> tuple[list[Row], list[int]]:
+        """The rows that a tape reads, and for each operation the place of its row among them."""
+        if len(X) <= len(tape):
+            return self._dicts(X), tape.rows.tolist()
+        rows, places = np.unique(tape.rows, return_inverse=True)
+        return self._dicts(X[rows]), places.tolist()
+
     def _dicts(self, X: NDArray[np.float32]) -> list[Row]:
         """Rows as river takes them: what is missing or not finite is left out."""
         names = self._names
@@ -123,7 +135,7 @@ class RiverClassifier:
                     code = values[j]
                     if code == code:
                         values[j] = str(int(code)) if categories is None else categories[int(code)]
-        dicts = [dict(zip(names, values, strict=True)) for values in listed]
+        dicts = [dict(zip(names, values)) for values in listed]  # noqa: B905  # checking lengths costs a tenth
         holes = ~np.isfinite(X)
         for i in np.flatnonzero(holes.any(axis=1)).tolist():
             for j in np.flatnonzero(holes[i]).tolist():
@@ -131,8 +143,6 @@ class RiverClassifier:
         return dicts
 
     def _times(self, tape: Tape, costs: NDArray[np.float64]) -> list[int]:
-        if self._native:
-            return [1] * len(tape)
         if self.adapter.weights == "refuse":
             return [1] * len(tape)
         bounded = np.minimum(costs, float(self.adapter.repeat_max))
@@ -203,7 +213,7 @@ class RiverClassifier:
             if weight is None:
                 from_bytes(to_bytes(self._model))
             return self._distributions(answers)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, AssertionError) as error:
+        except FAILURES as error:
             raise LearnerError(f"{self.path} cannot learn this schema: {type(error).__name__}: {error}") from error
         except StateError as error:
             raise LearnerError(f"{self.path} cannot be saved: {error}") from error

@@ -36,26 +36,23 @@ class CsvTable:
         self.columns: list[str] = []
         self._lines, self._limits = lines, limits
         self._header = b""
-        self._carry = b""
+        self._carry, self._carry_line = b"", 0
 
     def frames(self) -> Iterator[Frame]:
         """Blocks in order. Raises the errors of reading, and InputError for a header that cannot be used."""
-        line = 1
         for block in self._lines.blocks():
             if isinstance(block, TooLong):
-                yield from self._finished(line)
+                yield from self._finished()
                 yield self._nothing({block.line: (Reason.TOO_LARGE, too_large(block.n_bytes, self._limits))})
-                line = block.line + 1
                 continue
             data = self._carry + block.data
-            first = block.line - self._carry.count(b"\n")
+            first = self._carry_line if self._carry else block.line
             self._carry = b""
             if not self.columns:
                 data, first = self._read_header(data, first)
             if data:
                 yield self._frame(data, first, last=False)
-            line = block.line + block.data.count(b"\n")
-        yield from self._finished(line)
+        yield from self._finished()
 
     def is_header(self, line: bytes) -> bool:
         """Whether a line is the header once more. Raises InputError for another header."""
@@ -71,10 +68,10 @@ class CsvTable:
             )
         return False
 
-    def _finished(self, line: int) -> Iterator[Frame]:
+    def _finished(self) -> Iterator[Frame]:
         if self._carry:
             data, self._carry = self._carry, b""
-            yield self._frame(data, line - data.count(b"\n"), last=True)
+            yield self._frame(data, self._carry_line, last=True)
 
     def _nothing(self, refused: dict[int, Refused]) -> Frame:
         if not self.columns:
@@ -193,7 +190,7 @@ class CsvTable:
             stop, cells = self._record(data, starts, ends, quoted, i)
             if stop > len(ends):
                 if not last and len(data) - starts[i] <= self._limits.event_bytes_max:
-                    self._carry = data[starts[i] :]
+                    self._carry, self._carry_line = data[starts[i] :], first + i
                     taken[i:] = True
                     break
                 stop = i + 1

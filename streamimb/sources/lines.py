@@ -99,9 +99,11 @@ class LineReader:
             return
         with Path(self.path).open("rb") as self._file:
             if self.path.lower().endswith(".gz"):
-                yield cast(IO[bytes], gzip.GzipFile(fileobj=self._file))
+                with gzip.GzipFile(fileobj=self._file) as packed:
+                    yield cast(IO[bytes], packed)
             elif self.path.lower().endswith(".xz"):
-                yield cast(IO[bytes], lzma.LZMAFile(self._file))
+                with lzma.LZMAFile(self._file) as stream:
+                    yield cast(IO[bytes], stream)
             else:
                 yield self._file
 

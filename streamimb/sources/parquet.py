@@ -58,3 +58,11 @@ def parquet_frames(path: str) -> Iterator[tuple[pl.DataFrame, int]]:
                 yield pl.DataFrame(pl.from_arrow(batch)), parquet.metadata.num_rows
         except pa.ArrowException as error:
             raise InputError(f"{path}: is not a whole Parquet file: {str(error)[:200]}") from error
+
+
+def parquet_columns(path: str) -> list[str]:
+    """The names of a file's columns. Raises InputError."""
+    try:
+        return list(pq.read_schema(path).names)
+    except pa.ArrowException as error:
+        raise InputError(f"{path}: is not a whole Parquet file: {str(error)[:200]}") from error

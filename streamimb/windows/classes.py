@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 
 from streamimb.config import WindowConfig
 from streamimb.errors import ConfigError, StateError
+from streamimb.kernel import Array
 from streamimb.windows.kernels import (
     CLOCK,
     DECAYED_START,
+    EVENTS_COUNT,
+    EVENTS_MAX,
     LIMITS,
     MARKS,
     NEVER,
@@ -114,11 +117,16 @@ class ClassWindows:
         return sizes
 
     def shorten(self, window: str, events: int) -> None:
-        """Forget all but the last ``events`` events of a window, as if it had begun with them."""
+        """Forget all but the last ``events`` events of a window, as if it had begun with them.
+
+        Nothing is forgotten where that is further back than any window reaches.
+        """
         if events < 0:
             raise ValueError(f"cannot keep {events} events")
         marks = self._marks
-        start = max(int(marks[NEXT]) - events, self._oldest())
+        start = int(marks[NEXT]) - events
+        if start < _oldest(marks):
+            return
         if window == DECAYED:
             if start > marks[DECAYED_START]:
                 marks[DECAYED_START] = start
@@ -134,12 +142,12 @@ class ClassWindows:
         settle(self._y, self._counts, marks)
 
     def correct(self, number: int, old: int, new: int) -> bool:
-        """Event ``number`` (from 0, since the start) turned out to be of class ``new``: tell whether any window still
+        """Event ``number`` (from 0, since the start) turned out to be of class ``new``: tell whether the ring still
         held it. Raises ValueError where its class was not ``old``, or ``new`` is no class.
         """
         if not (0 <= new < self.n_classes and 0 <= number < self.seen):
             raise ValueError(f"event {number} of {self.seen}, class {new} of {self.n_classes}")
-        if number < self._oldest():
+        if number < _oldest(self._marks):
             return False
         held = int(self._y[number & (len(self._y) - 1)])
         if held != old:
@@ -158,8 +166,8 @@ class ClassWindows:
         return True
 
     def state(self) -> dict[str, Any]:
-        """Everything the next event depends on: arrays of the events that some window still holds, and counts."""
-        places = self._places(self._oldest())
+        """Everything the next event depends on: the last events, as far back as a window may reach, and counts."""
+        places = self._places(_oldest(self._marks))
         return {
             "y": self._y[places],
             "time": self._time[places],
@@ -171,33 +179,31 @@ class ClassWindows:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state of windows that were made with the same arguments. Raises StateError."""
-        shapes = {"counts": self._counts, "sizes": self._sizes, "marks": self._marks}
-        for name, mine in shapes.items():
-            if name not in state or state[name].shape != mine.shape or state[name].dtype != mine.dtype:
+        mine: dict[str, Array] = {"counts": self._counts, "sizes": self._sizes, "marks": self._marks}
+        for name, array in (mine | {"y": self._y, "time": self._time}).items():
+            saved = state.get(name)
+            if saved is None or saved.dtype != array.dtype or (name in mine and saved.shape != array.shape):
                 raise StateError(f"windows: {name} does not fit {self.n_classes} classes")
-        marks = state["marks"]
-        if not np.array_equal(marks[LIMITS:], self._marks[LIMITS:]) or state["decay"] != self._decay:
+        y, time, marks = state["y"], state["time"], state["marks"]
+        if not np.array_equal(marks[LIMITS:], self._marks[LIMITS:]) or state.get("decay") != self._decay:
             raise StateError("windows: the state was saved under another [window] configuration")
-        held = int(marks[NEXT] - marks[STARTS : STARTS + 4].min())
-        y, time = state["y"], state["time"]
-        if not 0 <= held == len(y) == len(time) < len(self._y):
-            raise StateError(f"windows: {len(y)} events saved, {held} expected")
-        if held and not 0 <= y.min() <= y.max() < self.n_classes:
+        starts, oldest = marks[STARTS : STARTS + 4], _oldest(marks)
+        if not marks[NEXT] - oldest == len(y) == len(time) < len(self._y) or starts.max() > marks[NEXT]:
+            raise StateError(f"windows: {len(y)} events saved, but not those of the windows")
+        if len(y) and not 0 <= y.min() <= y.max() < self.n_classes:
             raise StateError(f"windows: a saved class is none of {self.n_classes}")
-        for name, mine in shapes.items():
-            mine[:] = state[name]
-        places = self._places(self._oldest())
+        for row, start in enumerate(starts):
+            if not np.array_equal(np.bincount(y[start - oldest :], minlength=self.n_classes), state["counts"][row]):
+                raise StateError("windows: saved counts are not those of the saved events")
+        for name, array in mine.items():
+            array[:] = state[name]
+        places = self._places(_oldest(self._marks))
         self._y[places], self._time[places] = y, time
-        if any(not np.array_equal(self._counts[row], self._recount(row)) for row in range(4)):
-            raise StateError("windows: saved counts are not those of the saved events")
 
     def _row(self, window: str) -> int:
         if window not in self.names or window == DECAYED:
             raise ValueError(f"{window!r} is none of the windows {', '.join(n for n in self.names if n != DECAYED)}")
         return WINDOWS.index(window)
-
-    def _oldest(self) -> int:
-        return int(self._marks[STARTS : STARTS + 4].min())
 
     def _places(self, start: int) -> NDArray[np.int64]:
         return np.arange(start, self.seen, dtype=np.int64) & (len(self._y) - 1)
@@ -208,3 +214,9 @@ class ClassWindows:
 
     def _short(self) -> int:
         return int(((self._counts[ROW_REACH] > 0) & (self._counts[ROW_RAREST] < self._marks[WANTED])).sum())
+
+
+def _oldest(marks: Array) -> int:
+    """Number of the oldest event that the ring is sure to hold, shortened windows or not."""
+    reach = int(marks[NEXT]) - max(int(marks[EVENTS_MAX]), int(marks[EVENTS_COUNT]))
+    return min(max(reach, 0), int(marks[STARTS : STARTS + 4].min()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -118,9 +119,7 @@ def test_a_prediction_changes_nothing(name: str) -> None:
     for _ in range(10):
         asked.run(X, y, Tape.only(PREDICT, 150), weights_of(name))
     tape = Tape.interleaved(150, 100)
-    np.testing.assert_array_equal(
-        quiet.run(X, y, tape, weights_of(name)), asked.run(X, y, tape, weights_of(name))
-    )
+    np.testing.assert_array_equal(quiet.run(X, y, tape, weights_of(name)), asked.run(X, y, tape, weights_of(name)))
 
 
 @every_learner
@@ -133,10 +132,7 @@ def test_cutting_the_tape_anywhere_gives_the_same_bits(name: str, cuts: list[int
     whole, parts = make(name), make(name)
     expected = whole.run(X, y, tape, weights_of(name))
     edges = [0, *sorted(cuts), len(tape)]
-    got = [
-        parts.run(X, y, cut(tape, start, stop), weights_of(name))
-        for start, stop in zip(edges, edges[1:], strict=False)
-    ]
+    got = [parts.run(X, y, cut(tape, start, stop), weights_of(name)) for start, stop in itertools.pairwise(edges)]
     np.testing.assert_array_equal(np.concatenate(got), expected)
 
 
@@ -165,9 +161,7 @@ def test_a_restored_learner_goes_on_as_if_never_stopped(name: str, at: int) -> N
     first.run(X, y, cut(tape, 0, at), weights_of(name))
     second.restore(first.state())
     rest = cut(tape, at, 300)
-    np.testing.assert_array_equal(
-        second.run(X, y, rest, weights_of(name)), first.run(X, y, rest, weights_of(name))
-    )
+    np.testing.assert_array_equal(second.run(X, y, rest, weights_of(name)), first.run(X, y, rest, weights_of(name)))
 
 
 @every_learner
@@ -193,9 +187,7 @@ def test_a_reset_learner_equals_a_fresh_one(name: str) -> None:
     used.run(X, y, Tape.interleaved(150), weights_of(name))
     used.reset("drift")
     tape = Tape.interleaved(150)
-    np.testing.assert_array_equal(
-        used.run(X, y, tape, weights_of(name)), fresh.run(X, y, tape, weights_of(name))
-    )
+    np.testing.assert_array_equal(used.run(X, y, tape, weights_of(name)), fresh.run(X, y, tape, weights_of(name)))
 
 
 @every_learner

@@ -58,7 +58,7 @@ def test_bootstrap_holds_the_value(C):
 
 
 def test_bootstrapped_recall_is_jeffreys():
-    """With the other class settled, twice the balanced accuracy less one is the recall, and varies as Beta's quantiles."""
+    """With the other class settled, the balanced accuracy's interval is that of the recall, Beta's quantiles."""
     low, high = intervals.bootstrap([[10_000_000, 0], [3, 9]], seed=1, replicates=10_000)
     expected = stats.beta.ppf([0.025, 0.975], 9.5, 3.5)
     np.testing.assert_allclose([2 * low[1] - 1, 2 * high[1] - 1], expected, atol=0.01)
@@ -124,4 +124,6 @@ def test_mean_interval_is_normal():
     values = np.array([1.0, 2.0, 4.0])
     mean, low, high = intervals.mean_interval(3, values.sum(), (values**2).sum())
     half = 1.959964 * values.std(ddof=1) / 3**0.5
-    np.testing.assert_allclose([mean, low, high], [values.mean(), values.mean() - half, values.mean() + half], rtol=1e-6)
+    np.testing.assert_allclose(
+        [mean, low, high], [values.mean(), values.mean() - half, values.mean() + half], rtol=1e-6
+    )

@@ -86,7 +86,7 @@ class Twin:
             return [(len(knots) - 1, 1.0)]
         b = max(i for i, k in enumerate(knots) if v >= k)
         share = (v - knots[b]) / (knots[b + 1] - knots[b])
-        return [(b, 1.0 - share), (b + 1, share)]
+        return [(b, 1.0 - share), (b + 1, share)] if share > 0.0 else [(b, 1.0)]
 
     def predict(self, slots: list[tuple[object, float]]) -> np.ndarray:
         columns = 1 if self.k == 2 else self.k
@@ -112,7 +112,7 @@ class Twin:
             slope = push * v
             g = self.g.get(s, np.zeros(len(push))) * (1.0 - 1.0 / self.p.horizon) + slope**2
             w = self.w.get(s, np.zeros(len(push))) * (1.0 - self.p.rate * self.p.shrink)
-            self.g[s], self.w[s] = g, w - self.p.rate * slope / np.sqrt(g + 1e-4)
+            self.g[s], self.w[s] = g, w - self.p.rate * slope / np.sqrt(g + self.p.damping)
 
 
 def mixed_stream(n: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -178,9 +178,9 @@ def test_bins_fit_what_no_straight_line_can() -> None:
     y = (np.abs(X[:, 0]) < 0.7).astype(np.int16)
     tape = Tape.interleaved(4_000)
     accuracy = {
-        bins: (
-            (LinearClassifier(schema_of("numeric"), bins=bins).run(X, y, tape, np.ones(2))[:, 1] > 0.5) == y
-        )[1_000:].mean()
+        bins: ((LinearClassifier(schema_of("numeric"), bins=bins).run(X, y, tape, np.ones(2))[:, 1] > 0.5) == y)[
+            1_000:
+        ].mean()
         for bins in (0, 8)
     }
     assert accuracy[0] < 0.7
@@ -202,9 +202,7 @@ def test_a_concept_that_turns_round_is_relearned() -> None:
     rng = np.random.default_rng(6)
     X = rng.normal(size=(20_000, 3)).astype(np.float32)
     y = ((X[:, 0] > 0) ^ (np.arange(20_000) >= 15_000)).astype(np.int16)
-    P = LinearClassifier(schema_of("numeric", "numeric", "numeric")).run(
-        X, y, Tape.interleaved(20_000), np.ones(2)
-    )
+    P = LinearClassifier(schema_of("numeric", "numeric", "numeric")).run(X, y, Tape.interleaved(20_000), np.ones(2))
     right = (P[:, 1] > 0.5) == y
     assert right[14_000:15_000].mean() > 0.95
     assert right[16_000:17_000].mean() > 0.9
@@ -215,9 +213,7 @@ def test_weights_of_a_hundred_do_not_blow_up() -> None:
     rng = np.random.default_rng(7)
     y = (rng.random(20_000) < 0.01).astype(np.int16)
     X = rng.normal(y[:, None] * 2.5, 1.0, (20_000, 2)).astype(np.float32)
-    P = LinearClassifier(schema_of("numeric", "numeric")).run(
-        X, y, Tape.interleaved(20_000), np.array([1.0, 100.0])
-    )
+    P = LinearClassifier(schema_of("numeric", "numeric")).run(X, y, Tape.interleaved(20_000), np.array([1.0, 100.0]))
     guess = P[5_000:, 1] > 0.5
     assert guess[y[5_000:] == 1].mean() > 0.85
     assert (~guess)[y[5_000:] == 0].mean() > 0.85

@@ -1,0 +1,56 @@
+# Two commands: `make demo` and `make test`. All they write stays in this folder, but for pip's cache.
+#
+# Everything is called as `python -m ...`: the scripts that pip writes name their interpreter in the first line, which
+# a folder with a space in its path breaks.
+
+PYTHON ?= python3
+JOBS ?= 2
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --disable-pip-version-check
+DEMO_READY := $(VENV)/.demo-ready
+TEST_READY := $(VENV)/.test-ready
+FLIGHTS := .demo/flights.parquet
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint clean
+
+help: ## Show what there is to make
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 8 | sed 's/^/  make /'
+
+demo: $(FLIGHTS) ## Replay 336,776 flights and show how their rare class was learned
+	$(RUN) -m streamimb_services replay $(FLIGHTS) -c benchmarks/flights.toml --run .demo/run
+
+test: lint ## Lint, check types, run every test
+	mkdir -p .tmp
+	TMPDIR="$$PWD/.tmp" $(RUN) -m pytest -n $(JOBS) --basetemp=.tmp/pytest
+
+lint: $(TEST_READY) ## Lint and check types
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+clean: ## Remove everything that was made, the virtual environment too
+	rm -rf $(VENV) .demo .tmp .numba_cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(FLIGHTS): services/streamimb_services/flights.py | $(DEMO_READY)
+	$(RUN) -m streamimb_services.flights $@
+
+$(DEMO_READY): pyproject.toml constraints.txt | $(RUN)
+	$(PIP) install --quiet -c constraints.txt -e '.[demo]'
+	@touch $@
+
+$(TEST_READY): pyproject.toml constraints.txt | $(RUN)
+	$(PIP) install --quiet -c constraints.txt -e '.[demo,test]'
+	@touch $@ $(DEMO_READY)
+
+# The link's own age says nothing (it may be the system's interpreter): it is made once, and so asked for by order only.
+$(RUN):
+	@command -v '$(PYTHON)' >/dev/null || \
+	    { echo "streamimb needs Python 3.11 or newer, and there is no '$(PYTHON)': make PYTHON=... names one" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "streamimb needs Python 3.11 or newer, but '$(PYTHON)' is $$('$(PYTHON)' -V): make PYTHON=... names another" >&2; exit 1; }
+	@echo "setting up $(VENV) (once; it takes a minute)"
+	'$(PYTHON)' -m venv $(VENV)

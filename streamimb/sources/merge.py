@@ -1,0 +1,140 @@
+"""Events and labels as one stream, merged by time however either side is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamimb.batch import Batch, Kind, Rejected
+from streamimb.decode_columns import take
+from streamimb.sources.base import BATCH_EVENTS, Pair
+
+
+def merge(
+    features: Iterable[Pair],
+    labels: Iterable[Pair],
+    *,
+    has_time: bool,
+    batch_events: int = BATCH_EVENTS,
+    ahead_max_us: int | None = None,
+    ahead_confirm: int = 10,
+) -> Iterator[Pair]:
+    """One stream of batches of at most ``batch_events`` rows, each side in its own order.
+
+    A label of time t (sorted) comes before the first event whose time is greater than t: at one time, events come
+    first. Without times (``has_time`` False) an event's time is its position, the number of accepted events before it.
+    An event over ``ahead_max_us`` ahead of all before it releases no label until ``ahead_confirm`` such events in a
+    row agree. Labels after the last event come last.
+    """
+    clock = _Clock(has_time, ahead_max_us, ahead_confirm)
+    waiting = _Waiting(iter(labels))
+    for batch, rejected in features:
+        released, indices = waiting.release(clock.read(batch))
+        rejected = rejected + waiting.take_rejected()
+        yield from _cut(_woven(batch, released, indices), rejected, batch_events)
+    for batch, rejected in waiting.rest():
+        yield from _cut(batch, rejected, batch_events)
+
+
+class _Clock:
+    """The greatest time so far, as of each event."""
+
+    def __init__(self, has_time: bool, ahead_max_us: int | None, confirm: int) -> None:
+        self._has_time, self._ahead_max, self._confirm = has_time, ahead_max_us, confirm
+        self._now: int | None = None
+        self._ahead = 0
+        self._position = -1
+
+    def read(self, batch: Batch) -> NDArray[np.int64]:
+        """Greatest time up to and with each row, int64 (n,), never falling."""
+        if not len(batch):
+            return np.zeros(0, np.int64)
+        if not self._has_time:
+            positions = self._position + np.cumsum(batch.kind != Kind.LABEL)
+            self._position = int(positions[-1])
+            return positions
+        first = batch.time[:1] if self._now is None else np.array([self._now], np.int64)
+        times = np.maximum.accumulate(np.concatenate((first, batch.time)))
+        if self._ahead_max is not None and (times[1:] - self._ahead_max > times[:-1]).any():
+            times = np.array(self._carefully(batch, int(first[0])), np.int64)
+        else:
+            times, self._ahead = times[1:], 0
+        self._now = int(times[-1])
+        return times
+
+    def _carefully(self, batch: Batch, now: int) -> list[int]:
+        times = []
+        for time in batch.time.tolist():
+            if time > now + (self._ahead_max or 0):
+                self._ahead += 1
+                if self._ahead >= self._confirm:
+                    now, self._ahead = time, 0
+            else:
+                now, self._ahead = max(now, time), 0
+            times.append(now)
+        return times
+
+
+class _Waiting:
+    """Labels that no event has passed yet."""
+
+    def __init__(self, labels: Iterator[Pair]) -> None:
+        self._labels = labels
+        self._head: Batch | None = None
+        self._empty: Batch | None = None
+        self._rejected: list[Rejected] = []
+        self._pull()
+
+    def release(self, clock: NDArray[np.int64]) -> tuple[list[Batch], NDArray[np.int64]]:
+        """The labels that come before some row of a batch, and before which, int64 (m,)."""
+        released: list[Batch] = []
+        while self._head is not None and len(clock):
+            n = int(np.searchsorted(self._head.time, clock[-1], side="left"))
+            if n:
+                released.append(self._head.slice(0, n))
+            if n < len(self._head):
+                self._head = self._head.slice(n, len(self._head))
+                break
+            self._pull()
+        times = [b.time for b in released]
+        return released, np.searchsorted(clock, np.concatenate(times) if times else clock[:0], side="right")
+
+    def take_rejected(self) -> list[Rejected]:
+        """What was refused among the labels read since the last call."""
+        rejected, self._rejected = self._rejected, []
+        return rejected
+
+    def rest(self) -> Iterator[Pair]:
+        """All that is left."""
+        while self._head is not None:
+            yield self._head, self.take_rejected()
+            self._pull()
+        if self._rejected and self._empty is not None:
+            yield self._empty, self.take_rejected()
+
+    def _pull(self) -> None:
+        self._head = None
+        for batch, rejected in self._labels:
+            self._rejected += rejected
+            self._empty = batch.slice(0, 0)
+            if len(batch):
+                self._head = batch
+                return
+
+
+def _woven(batch: Batch, released: list[Batch], before: NDArray[np.int64]) -> Batch:
+    if not released:
+        return batch
+    both = Batch.concat([*released, batch])
+    place = np.concatenate((2 * before, 2 * np.arange(len(batch)) + 1))
+    return take(both, np.argsort(place, kind="stable"))
+
+
+def _cut(batch: Batch, rejected: list[Rejected], batch_events: int) -> Iterator[Pair]:
+    for start in range(0, max(1, len(batch)), batch_events):
+        part = batch.slice(start, min(start + batch_events, len(batch)))
+        if len(part) or rejected:
+            yield part, rejected
+        rejected = []

@@ -1,0 +1,142 @@
+"""The Plan: weights follow the window, scores the present shares, thresholds the objective."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamimb.batch import Batch
+from streamimb.config import Config, ControlConfig
+from streamimb.control import Controller
+from streamimb.control.scoring import calibrate
+from streamimb.errors import ConfigError
+from streamimb.pipeline import Pipeline
+from streamimb.rebalance import class_weights
+from streamimb.schema import Feature, Label, Schema
+
+
+def schema(k: int = 2) -> Schema:
+    return Schema(features=[Feature(name="x")], label=Label(classes=list("abcdef")[:k], positive="b"))
+
+
+def controller(**config: object) -> Controller:
+    return Controller(schema(), ControlConfig(**config), "f1", events_max=10_000)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.integers(0, 10**6), min_size=2, max_size=6),
+    st.sampled_from(["inverse_frequency", "effective_number", "cost", "none"]),
+    st.floats(1, 1_000),
+)
+def test_weights_are_positive_finite_and_clamped(counts, rule, bound):
+    """Whatever the counts, a vanished class included."""
+    config = ControlConfig(weights=rule, weight_max=bound)
+    weights = class_weights(np.array(counts), config, np.linspace(1, 5, len(counts)))
+    assert (weights >= 1 / bound * (1 - 1e-9)).all() and (weights <= bound * (1 + 1e-9)).all()
+
+
+def test_inverse_frequency_gives_every_class_the_same_sum():
+    """n_k times w_k is the same for all."""
+    counts = np.array([900, 90, 10])
+    weights = class_weights(counts, ControlConfig(weight_max=1_000), None)
+    assert np.ptp(counts * weights) == pytest.approx(0)
+
+
+def test_weights_move_smoothly_and_at_once_after_a_drift():
+    """Smoothing keeps a share of the old weights, on a logarithmic scale; a drift keeps none."""
+    control = controller(smoothing=0.5)
+    control.renew(np.array([50, 50]), window_events=100, at_once=False)
+    smooth = control.renew(np.array([90, 10]), window_events=100, at_once=False).weights
+    assert smooth[1] == pytest.approx(np.sqrt(5.0))
+    assert control.renew(np.array([90, 10]), window_events=100, at_once=True).weights[1] == pytest.approx(5.0)
+
+
+def test_roles_may_flip():
+    """The class that was rare gets the small weight once it is common."""
+    control = controller(smoothing=0.0)
+    first = control.renew(np.array([990, 10]), window_events=1_000, at_once=False).weights
+    second = control.renew(np.array([10, 990]), window_events=1_000, at_once=False).weights
+    assert first[0] == pytest.approx(second[1]) and first[1] == pytest.approx(second[0])
+
+
+def test_costs_name_classes_that_exist():
+    """And are asked for where the rule needs them."""
+    with pytest.raises(ConfigError, match=r"control\.costs: 'z' is none of the classes a, b"):
+        controller(weights="cost", costs={"z": 2.0})
+    with pytest.raises(ConfigError, match="needs the cost"):
+        controller(weights="cost")
+
+
+def simulate(share: float, n: int = 30_000, seed: int = 3, **control: object) -> tuple[Pipeline, np.ndarray, np.ndarray]:
+    """A stream of two Gaussians; the pipeline, its scores of the second half, the labels."""
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < share).astype(np.int16)
+    X = rng.normal(2 * y, 1.0).astype(np.float32).reshape(-1, 1)
+    pipeline = Pipeline(schema(), Config(control=control))
+    scores = pipeline.process(Batch.of(X, y)).predictions.scores[:, 1]
+    return pipeline, scores[n // 2 :], y[n // 2 :]
+
+
+@pytest.mark.parametrize("share", [0.3, 0.05, 0.01])
+def test_scores_are_probabilities_under_the_streams_own_shares(share):
+    """However much the learner was weighted: the mean score is the share, and bins say what they mean."""
+    _, scores, y = simulate(share)
+    assert scores.mean() == pytest.approx(y.mean(), rel=0.2)
+    bold = scores > 0.5
+    assert y[bold].mean() == pytest.approx(scores[bold].mean(), abs=0.2)
+
+
+def test_without_the_correction_weighted_scores_overstate_the_minority():
+    """What prior correction and calibration are for."""
+    _, scores, y = simulate(0.01, prior_correction=False, calibration=False)
+    assert scores.mean() > 5 * y.mean()
+
+
+def test_calibration_alone_undoes_a_distortion():
+    """Odds that are squared and shifted come back."""
+    rng = np.random.default_rng(0)
+    ratio = rng.normal(size=40_000)
+    y = (rng.random(40_000) < 1 / (1 + np.exp(-ratio))).astype(np.int16)
+    raw = np.stack([np.zeros(40_000), 2 * ratio + 1], axis=1).astype(np.float32)
+    fit = np.zeros((2, 3))
+    fit[0, 0] = 1.0
+    calibrate(raw, y, np.zeros((6, 2)), fit, np.zeros(2), 0.9999)
+    assert fit[0, 0] == pytest.approx(0.5, abs=0.05)
+    assert fit[0, 2] - fit[0, 1] == pytest.approx(-0.5, abs=0.1)
+
+
+def test_calibration_of_many_classes_undoes_a_distortion():
+    """The temperature comes back."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(40_000, 3))
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    y = (rng.random((40_000, 1)) > p.cumsum(axis=1)).sum(axis=1).astype(np.int16)
+    fit = np.zeros((2, 4))
+    fit[0, 0] = 1.0
+    calibrate((2 * logits).astype(np.float32), y, np.zeros((6, 3)), fit, np.zeros(3), 0.9999)
+    assert fit[0, 0] == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize(("objective", "recall_above", "precision_above"), [("f1", 0.3, 0.3), ("recall>=0.9", 0.8, 0.0)])
+def test_the_threshold_serves_the_objective(objective, recall_above, precision_above):
+    """Recall of at least 0.9 is very nearly reached; F1 balances."""
+    pipeline, _, _ = simulate(0.05, objective=objective)
+    shown = pipeline.summary()["objectives"][objective]
+    assert shown["recall"] > recall_above and shown["precision"] > precision_above
+
+
+def test_the_shown_objective_is_what_was_decided():
+    """The chosen objective's row counts the very decisions of the run."""
+    pipeline, _, _ = simulate(0.05, objective="kappa")
+    told = pipeline.summary()
+    assert told["objectives"]["kappa"]["recall"] == pytest.approx(told["classes"]["b"]["recall"][0])
+    assert told["objectives"]["kappa"]["value"] == pytest.approx(told["metrics"]["kappa"][0])
+
+
+def test_a_fixed_threshold_stays():
+    """No tuning where a number is given."""
+    pipeline, _, _ = simulate(0.05, threshold=0.3)
+    assert pipeline.controller.plan.thresholds.tolist() == [0.7, 0.3]

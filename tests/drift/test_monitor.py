@@ -1,0 +1,210 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamimb.config import DetectorConfig, DriftConfig
+from streamimb.drift.adwin import ADWIN
+from streamimb.drift.monitor import RECALL, RECALL_CLOCK, SHARE, SHARE_CLOCK, Monitor
+from streamimb.errors import StateError
+from streamimb.outcome import Signal
+
+NAMES = ("a", "b", "c", "d")
+
+
+def monitor(n_classes: int = 2, *, share: dict | None = None, recall: dict | None = None) -> Monitor:
+    config = DriftConfig(
+        share=DetectorConfig(**{"delta": 0.002, "cooldown": 500, **(share or {})}),
+        recall=DetectorConfig(**{"delta": 0.002, "cooldown": 500, **(recall or {})}),
+    )
+    return Monitor(n_classes, 1, config, NAMES[:n_classes])
+
+
+def feed(m: Monitor, y: np.ndarray, decision: np.ndarray | None = None, first: int = 0) -> list[Signal]:
+    position = np.arange(first, first + len(y), dtype=np.int64)
+    y = y.astype(np.int16)
+    return m.update(position, position * 10, y, y if decision is None else decision.astype(np.int16))
+
+
+def binary(seed: int, shares: list[float], n: int = 5000) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return (rng.random(len(shares) * n) < np.repeat(shares, n)).astype(np.int16)
+
+
+def decided(seed: int, y: np.ndarray, recalls: list[float]) -> np.ndarray:
+    """The right class of each event at these recalls, one after the other, else the next class."""
+    rng = np.random.default_rng(seed)
+    right = rng.random(len(y)) < np.repeat(recalls, len(y) // len(recalls))
+    return np.where(right, y, (y + 1) % max(2, int(y.max()) + 1)).astype(np.int16)
+
+
+def same_state(a: dict, b: dict) -> bool:
+    bank = all(np.array_equal(a["bank"][k], b["bank"][k]) for k in ("buckets", "reals", "wholes"))
+    return bank and np.array_equal(a["silent_until"], b["silent_until"]) and a["seen"] == b["seen"]
+
+
+@pytest.mark.parametrize("shares", [[0.02, 0.2], [0.2, 0.02]])
+def test_a_share_that_moved_either_way_is_told_once(shares):
+    """The positive class's share, what it was, what it is, at the position of the event that showed it."""
+    found = feed(monitor(), binary(1, shares), first=1000)
+    assert [(s.signal, s.detector, s.class_, s.kind, s.action) for s in found] == [("share", "adwin", "b", "drift", "")]
+    assert 6000 <= found[0].position < 7000
+    assert found[0].time == found[0].position * 10
+    assert found[0].reference == pytest.approx(shares[0], rel=0.2)
+    assert found[0].value == pytest.approx(shares[1], rel=0.5)
+
+
+def test_a_recall_that_fell_is_told_and_one_that_rose_is_not():
+    """Recall of the positive class 0.4, then 0.9, then 0.4 again, its share constant: one signal."""
+    y = binary(2, [0.1], n=18_000)
+    decision = np.where(y == 1, decided(3, y, [0.4, 0.9, 0.4]), y)
+    found = feed(monitor(), y, decision)
+    assert [(s.signal, s.class_) for s in found] == [(RECALL, "b")]
+    assert found[0].position >= 12_000
+    assert (y[12_000 : found[0].position + 1] == 1).sum() < 100
+    assert found[0].value < 0.6 < found[0].reference
+
+
+def test_every_share_is_watched_where_there_are_more_than_two_classes():
+    """A share that moves from one class to another is told of both, by name."""
+    rng = np.random.default_rng(4)
+    y = np.r_[rng.choice(4, 6000, p=[0.6, 0.2, 0.1, 0.1]), rng.choice(4, 6000, p=[0.3, 0.2, 0.4, 0.1])]
+    found = feed(monitor(4), y)
+    assert {s.class_ for s in found} == {"a", "c"}
+    assert {s.signal for s in found} == {SHARE}
+
+
+def test_nothing_moves_nothing_is_told():
+    """A million stationary events at 1 % with recall 0.7: no signal at the defaults."""
+    y = binary(5, [0.01], n=1_000_000)
+    assert feed(Monitor(2, 1, DriftConfig(), NAMES[:2]), y, decided(6, y, [0.7])) == []
+
+
+def test_a_class_without_events_keeps_its_recall_detector_silent():
+    """Gone for long and back as before: its share is told, its recall is not; its recall's memory is what it was."""
+    y = np.r_[binary(7, [0.2]), np.zeros(20_000, np.int16), binary(8, [0.2])]
+    m = monitor()
+    rng = np.random.default_rng(9)
+    decision = np.where(rng.random(len(y)) < 0.8, y, 1 - y)
+    found = feed(m, y[:5000], decision[:5000])
+    width = m.width(RECALL, 1)
+    found += feed(m, y[5000:25_000], decision[5000:25_000], first=5000)
+    assert m.width(RECALL, 1) == width > 900
+    assert [s.signal for s in found] == [SHARE]
+    assert found[0].value < 0.05 < found[0].reference
+    found = feed(m, y[25_000:], decision[25_000:], first=25_000)
+    assert [s.signal for s in found] == [SHARE]
+    assert m.width(RECALL, 1) > width
+
+
+def test_an_alarm_within_the_cool_down_is_swallowed_but_the_detector_forgets():
+    """Two changes 2,000 events apart: with a short cool-down both are told, with a long one the first; same memory."""
+    y = binary(10, [0.05, 0.4, 0.05], n=2000)
+    short, long = monitor(share={"cooldown": 100}), monitor(share={"cooldown": 3000})
+    told, swallowed = feed(short, y), feed(long, y)
+    assert len(told) == 2
+    assert swallowed == told[:1]
+    assert short.width(SHARE, 1) == long.width(SHARE, 1) < 2500
+
+
+def test_a_detector_may_be_turned_off():
+    """``none`` watches nothing of its kind and leaves the other as it was."""
+    y = binary(11, [0.05, 0.3])
+    decision = decided(12, y, [0.9, 0.3])
+    both = feed(monitor(), y, decision)
+    assert {s.signal for s in both} == {SHARE, RECALL}
+    for off, left in (({"share": {"detector": "none"}}, RECALL), ({"recall": {"detector": "none"}}, SHARE)):
+        assert feed(monitor(**off), y, decision) == [s for s in both if s.signal == left]
+    assert feed(monitor(share={"detector": "none"}, recall={"detector": "none"}), y, decision) == []
+
+
+def test_an_event_without_a_decision_tells_nothing_of_recall():
+    """-1 is no mistake: the share is read, the recall is not."""
+    m = monitor()
+    feed(m, np.ones(300), np.full(300, -1))
+    assert (m.width(SHARE, 1), m.width(RECALL, 1)) == (300, 0)
+    assert np.isnan(m.estimation(RECALL, 1))
+
+
+def test_what_the_controller_takes_from_the_detectors():
+    """Width and estimation since the last change; with two classes the shares are complements."""
+    m = monitor()
+    feed(m, binary(13, [0.05, 0.3], n=4000))
+    assert 3500 < m.width(SHARE, 0) == m.width(SHARE, 1) < 4300
+    assert m.estimation(SHARE, 1) == pytest.approx(0.3, abs=0.03)
+    assert m.estimation(SHARE, 0) + m.estimation(SHARE, 1) == 1.0
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    n_classes=st.sampled_from([2, 4]),
+    cuts=st.lists(st.integers(0, 3000), max_size=5),
+    saved=st.integers(0, 5),
+)
+def test_batches_and_restarts_are_invisible(seed, n_classes, cuts, saved):
+    """However events are cut, and wherever the state is saved: the same signals and the same state."""
+    rng = np.random.default_rng(seed)
+    y = np.concatenate([rng.choice(n_classes, 1000, p=rng.dirichlet(np.ones(n_classes))) for _ in range(3)])
+    decision = decided(seed, y, [0.9, 0.3, 0.9])
+    make = lambda: monitor(n_classes, share={"cooldown": 300}, recall={"cooldown": 700})  # noqa: E731
+    whole, cut = make(), make()
+    expected = feed(whole, y, decision)
+    found = []
+    for j, (a, b) in enumerate(pairwise([0, *sorted(cuts), len(y)])):
+        if j == saved:
+            state, cut = cut.state(), make()
+            cut.restore(state)
+        found += feed(cut, y[a:b], decision[a:b], first=a)
+    assert found == expected
+    assert same_state(whole.state(), cut.state())
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 1000), n_classes=st.sampled_from([2, 3]))
+def test_is_one_adwin_for_each_share_and_each_recall(seed, n_classes):
+    """What is told is what single detectors, fed by hand, say without a cool-down."""
+    rng = np.random.default_rng(seed)
+    y = np.concatenate([rng.choice(n_classes, 1500, p=rng.dirichlet(np.ones(n_classes))) for _ in range(2)])
+    decision = decided(seed, y, [0.9, 0.3])
+    got = feed(monitor(n_classes, share={"cooldown": 0}, recall={"cooldown": 0}), y, decision)
+    rows = []
+    for k in range(n_classes):
+        if n_classes > 2 or k == 1:
+            share = ADWIN(delta=0.002, clock=SHARE_CLOCK, keep=True).update_many(y == k)
+            rows += [(i, 0, k, a, b) for i, b, a in zip(share.index, share.before, share.after, strict=True)]
+        places = np.flatnonzero(y == k)
+        recall = ADWIN(delta=0.002, clock=RECALL_CLOCK, keep=True).update_many(decision[places] == k)
+        at = places[recall.index]
+        rows += [(i, 1, k, a, b) for i, b, a in zip(at, recall.before, recall.after, strict=True) if a < b]
+    assert [
+        (s.position, [SHARE, RECALL].index(s.signal), NAMES.index(s.class_), s.value, s.reference) for s in got
+    ] == (sorted(rows))
+
+
+def test_a_class_that_is_none_changes_nothing():
+    """A bad event in the middle of a batch refuses the whole batch."""
+    m = monitor()
+    feed(m, binary(14, [0.1], n=100))
+    before = m.state()
+    for bad in (-1, 2):
+        with pytest.raises(ValueError, match="event 1 "):
+            feed(m, np.array([0, bad]))
+    assert same_state(before, m.state())
+
+
+@pytest.mark.parametrize("what", ["classes", "delta", "missing"])
+def test_refuses_a_state_that_does_not_fit(what):
+    """A state of other classes or another configuration is refused and changes nothing."""
+    m = monitor()
+    feed(m, binary(15, [0.1], n=500))
+    state = m.state()
+    other = monitor(3 if what == "classes" else 2, share={"delta": 0.1} if what == "delta" else None)
+    if what == "missing":
+        del state["silent_until"]
+    before = other.state()
+    with pytest.raises(StateError):
+        other.restore(state)
+    assert same_state(before, other.state())
