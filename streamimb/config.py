@@ -79,10 +79,10 @@ class ControlConfig(Strict):
     """
 
     every: Positive = 500
-    weights: Literal["inverse_frequency", "effective_number", "cost", "none"] = "inverse_frequency"
+    weights: Literal["effective_number", "inverse_frequency", "cost", "none"] = "effective_number"
     weight_max: Annotated[float, Field(ge=1)] = 100.0
     smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    effective_beta: Share = 0.999
+    effective_beta: Share = 0.99
     costs: dict[str, Annotated[float, Field(ge=0)]] = {}
     objective: str | None = None
     threshold: Literal["tuned"] | Share = "tuned"

@@ -91,12 +91,14 @@ class Origin:
 class Categories:
     """Stateless codes of one categorical feature: a place in the schema's list, or a stable hash below 2^24."""
 
-    CACHE_MAX: Final = 65_536
+    CACHE_MAX = 65_536
+    CACHE_BYTES_MAX = 1 << 23
 
     def __init__(self, feature: Feature) -> None:
         listed = feature.categories
         self.listed = None if listed is None else {c: float(i) for i, c in enumerate(listed)}
         self._cache: dict[str | None, float] = {None: np.nan}
+        self._cache_bytes = 0
 
     def of_values(self, values: Sequence[str | None]) -> NDArray[np.float64]:
         """Codes of Python strings, float64 (n,); None is NaN."""
@@ -117,9 +119,10 @@ class Categories:
         return codes
 
     def _learn(self, values: Sequence[str | None]) -> None:
-        if len(self._cache) > self.CACHE_MAX:
-            self._cache = {None: np.nan}
+        if len(self._cache) > self.CACHE_MAX or self._cache_bytes > self.CACHE_BYTES_MAX:
+            self._cache, self._cache_bytes = {None: np.nan}, 0
         new = [v for v in dict.fromkeys(values) if v is not None and v not in self._cache]
+        self._cache_bytes += sum(map(len, new))
         codes = (Text.of(new).hashes() % np.uint64(CATEGORY_CODE_MAX)).tolist()
         self._cache.update(zip(new, map(float, codes), strict=True))
 

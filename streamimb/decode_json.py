@@ -84,7 +84,7 @@ class JsonDecoder:
         n = len(records)
         events, refusals = self._parse(records)
         offset = np.arange(offsets, offsets + n, dtype=np.int64) if isinstance(offsets, int) else offsets
-        where = None if partition is None else np.broadcast_to(np.asarray(partition, np.int32), n)
+        where = np.full(n, partition, np.int32) if isinstance(partition, int) else partition
         columns = self._columns(events, refusals)
         return finish(self._schema, self._limits, columns, refusals, Origin(source, offset, where))
 

@@ -138,7 +138,7 @@ class TableDecoder:
         unit = self.schema.time.unit
         if cells.dtype in (pl.Date, pl.Datetime):
             moments = cells.cast(pl.Datetime("us")).cast(pl.Int64)
-            times = moments.fill_null(0).to_numpy()
+            times = moments.fill_null(0).to_numpy(writable=True)
             return times, moments.is_null().to_numpy() | (np.abs(times) > TIME_ABS_MAX_US)
         if unit == "iso":
             if cells.dtype != pl.String:
@@ -159,8 +159,7 @@ class TableDecoder:
             absent |= np.isnan(_floats(cells))
         times, bad = self._times(cells) if not absent.all() else (np.zeros(len(cells), np.int64), absent)
         refusals.add_where(bad & ~absent, Reason.BAD_TIME, self.schema.label.time, "no time in the declared unit")
-        times[absent] = WITH_EVENT
-        return times
+        return np.where(absent, WITH_EVENT, times)
 
     def _ids(self, cells: pl.Series, refusals: Refusals) -> Text:
         assert self.schema.id is not None
@@ -204,7 +203,10 @@ def to_text(cells: pl.Series) -> Text:
     array = cells.fill_null("").rechunk().to_arrow()
     _, offsets, data = array.buffers()
     start = array.offset
-    bounds = np.frombuffer(offsets, np.int64)[start : start + len(array) + 1] if len(array) else np.zeros(1, np.int64)
+    # A copy: kernels would be compiled once more for read-only offsets.
+    bounds = np.zeros(1, np.int64)
+    if len(array):
+        bounds = np.frombuffer(offsets, np.int64)[start : start + len(array) + 1].copy()
     return Text(np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8), bounds)
 
 

@@ -30,7 +30,9 @@ def parse_duration(text: str | int, *, has_time: bool, key: str) -> int:
         raise ConfigError(f"{key}: {text!r} is a duration, but the schema names no time: give a count of events")
     match = None if whole else _PATTERN.fullmatch(str(text).strip())
     if match is None:
-        raise ConfigError(f"{key}: {text!r} is no duration: write a number and one of {', '.join(UNITS_US)}, as in '7d'")
+        raise ConfigError(
+            f"{key}: {text!r} is no duration: write a number and one of {', '.join(UNITS_US)}, as in '7d'"
+        )
     return round(float(match[1]) * UNITS_US[match[2]])
 
 

@@ -89,7 +89,7 @@ def _label(found: Survey, positive: str | None, notes: list[str]) -> Label:
         raise SchemaError(f"label column {found.label!r} holds {have} in {found.rows:,} rows: two are needed")
     if len(counts) > CLASSES_MAX:
         raise SchemaError(f"label column {found.label!r} holds over {CLASSES_MAX:,} different values: is it a class?")
-    names = [c for c, _ in counts.most_common()]
+    names = sorted(counts, key=lambda c: (-counts[c], str(c)))
     if not all(isinstance(c, str) for c in names):
         names.sort(key=lambda c: (isinstance(c, str), c))
     if positive is None:

@@ -160,7 +160,7 @@ class Pipeline:
             if self._moved:
                 names = self.schema.class_names
                 widths = [self.monitor.width("share", k) for k, name in enumerate(names) if name in self._moved]
-                self.windows.shorten("rarest", min(widths))
+                self.windows.shorten("rarest", max(min(widths), self.config.window.events_min))
             counts = self.windows.counts("rarest")
             self.controller.renew(counts, window_events=self.windows.length("rarest"), at_once=self._at_once)
             if counts.sum() and (self._at_once or np.isnan(self.reference).any()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable
 from typing import ParamSpec
@@ -16,6 +17,8 @@ from streamimb.errors import StreamimbError
 P = ParamSpec("P")
 
 UNEXPECTED = 1
+#: An unexpected error's message is told up to here: some libraries write pages.
+UNEXPECTED_CHARS_MAX = 300
 INTERRUPTED = 130
 
 
@@ -37,7 +40,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
         except Exception as error:
-            what = " ".join(str(error).split()) or "no message"
+            what = textwrap.shorten(str(error), UNEXPECTED_CHARS_MAX) or "no message"
             told = f"unexpected {type(error).__name__}: {what} (STREAMIMB_DEBUG=1 shows where)"
             raise _failed(told, UNEXPECTED) from None
 

@@ -10,15 +10,19 @@ from types import FrameType, TracebackType
 from typing import Self
 
 
-class Interrupt:
-    """While it is entered, Ctrl-C raises at once but inside :meth:`deferred`, where it waits for the block's end.
+class AtOnce(BaseException):
+    """A second Ctrl-C: whoever presses twice does not want to wait."""
 
-    A second Ctrl-C inside the block raises at once.
+
+class Interrupt:
+    """While it is entered, the first Ctrl-C raises KeyboardInterrupt at once, or at the end of a deferred block.
+
+    The second raises AtOnce, wherever it comes.
     """
 
     def __init__(self) -> None:
+        self.asked = False
         self._deferring = False
-        self._asked = False
         self._before: signal._HANDLER = None
 
     def __enter__(self) -> Self:
@@ -33,17 +37,20 @@ class Interrupt:
             signal.signal(signal.SIGINT, self._before)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        if not self._deferring or self._asked:
+        if self.asked:
+            raise AtOnce
+        self.asked = True
+        if not self._deferring:
             raise KeyboardInterrupt
-        self._asked = True
 
     @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:
-        """A block that Ctrl-C does not cut; KeyboardInterrupt is raised at its end."""
+        """A block that the first Ctrl-C does not cut; one that came in it is raised at its end."""
+        before = self.asked
         self._deferring = True
         try:
             yield
         finally:
             self._deferring = False
-        if self._asked:
+        if self.asked and not before:
             raise KeyboardInterrupt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections import Counter
@@ -15,8 +16,8 @@ from streamimb.batch import Batch, Kind, Rejected
 from streamimb.outcome import Matured, Outcome, Predictions
 from streamimb.pipeline import Pipeline
 from streamimb_services.feed import Feed
-from streamimb_services.interrupt import Interrupt
-from streamimb_services.outputs import Outputs
+from streamimb_services.interrupt import AtOnce, Interrupt
+from streamimb_services.outputs import OutputPaths, Outputs
 from streamimb_services.pace import Pacer
 from streamimb_services.progress import ReplayProgress
 from streamimb_services.story import Story
@@ -29,33 +30,41 @@ class Replay:
         self,
         pipeline: Pipeline,
         feed: Feed,
-        outputs: Outputs,
+        paths: OutputPaths,
         story: Story,
         *,
         limit: int | None = None,
         pacer: Pacer | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._pipeline, self._feed, self._outputs, self.story = pipeline, feed, outputs, story
+        self._pipeline, self._feed, self._paths, self.story = pipeline, feed, paths, story
         self._limit, self._pacer, self._clock = limit, pacer, clock
         self._events = self._positives = 0
         self._refused: Counter[str] = Counter()
 
-    def run(self, progress: ReplayProgress) -> Story:
-        """Replay to the end, the limit or Ctrl-C. Whatever else is raised leaves no output behind."""
+    def run(self, progress: ReplayProgress) -> Outputs:
+        """Replay to the end, the limit or Ctrl-C, and fill the story.
+
+        Whatever else is raised, as by a second Ctrl-C, leaves no output behind.
+        """
+        outputs = None
         started = self._clock()
         try:
-            with Interrupt() as interrupt, progress:
-                try:
-                    self._loop(interrupt, progress, started)
-                except KeyboardInterrupt:
-                    self.story.interrupted = True
-            self.story.summary = self._summary(self._clock() - started)
-            self._outputs.close()
-        except BaseException:
-            self._outputs.abort()
-            raise
-        return self.story
+            with Interrupt() as interrupt:
+                with contextlib.suppress(KeyboardInterrupt):
+                    with interrupt.deferred():
+                        outputs = self._outputs = Outputs(self._paths, self.story.schema)
+                    with progress:
+                        self._loop(interrupt, progress, started)
+                with contextlib.suppress(KeyboardInterrupt), interrupt.deferred():
+                    self._finish(self._clock() - started)
+                self.story.interrupted = interrupt.asked
+        except AtOnce:
+            raise KeyboardInterrupt from None
+        finally:
+            if outputs is not None:
+                outputs.abort()  # leaves alone what was closed
+        return self._outputs
 
     def _loop(self, interrupt: Interrupt, progress: ReplayProgress, started: float) -> None:
         for batch, rejected in self._feed.batches():
@@ -106,14 +115,15 @@ class Replay:
             self.story.take(outcome)
             self._outputs.write(outcome)
 
-    def _summary(self, seconds: float) -> dict[str, Any]:
+    def _finish(self, seconds: float) -> None:
         summary = self._pipeline.summary()
         self.story.notes = [*summary.pop("config_notes", []), *self._pipeline.notes]
         refused = Counter(summary["rejected"])
         refused.update(self._refused)
         rate = self._events / seconds if seconds > 0 else math.nan
         summary |= {"rejected": dict(refused.most_common()), "seconds": seconds, "events_per_second": rate}
-        return dict(undefined_as_null(summary))
+        self.story.summary = undefined_as_null(summary)
+        self._outputs.close()
 
 
 def refusals(rejected: list[Rejected], n_classes: int) -> Outcome:

@@ -15,7 +15,7 @@ from streamimb.schema_toml import load_schema
 from streamimb.settings import Settings, load_settings
 from streamimb_services.exits import note
 from streamimb_services.feed import Feed
-from streamimb_services.outputs import OutputPaths, Outputs
+from streamimb_services.outputs import OutputPaths
 from streamimb_services.pace import Pacer
 from streamimb_services.progress import ReplayProgress
 from streamimb_services.replay import Replay
@@ -45,6 +45,11 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str]) -> Story:
     """Carry out a replay; what was guessed or chosen is told on standard error as it starts."""
     settings = load_settings(options.config, environ, options.overrides)
     schema, notes = _contract(options, settings)
+    if options.labels is not None and settings.config.label.wait is None:
+        raise ConfigError(
+            "--labels: events wait for their labels only as long as label.wait says, and it is not set: "
+            f"set it in the configuration, or STREAMIMB_LABEL__WAIT={'7d' if schema.has_time else 10_000}"
+        )
     inputs = [*options.files, *([options.labels] if options.labels else [])]
     options.outputs.refuse_overlap([Path(p) for p in inputs if p != STDIN])
     progress = ReplayProgress(schema.class_names[schema.positive])
@@ -59,10 +64,9 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str]) -> Story:
         trajectories=Trajectories(schema.class_names[schema.positive]),
         labels=_labels_told(schema, settings, options.labels),
     )
-    outputs = Outputs(options.outputs, schema)
     pacer = None if options.speed is None else Pacer(options.speed, has_time=schema.has_time)
-    Replay(pipeline, feed, outputs, story, limit=options.limit, pacer=pacer).run(progress)
-    outputs.describe(settings, story.summary, inputs)
+    replay = Replay(pipeline, feed, options.outputs, story, limit=options.limit, pacer=pacer)
+    replay.run(progress).describe(settings, story.summary, inputs)
     return story
 
 

@@ -112,7 +112,9 @@ class Controller:
     def _guess_binary(self, plan: Plan) -> Plan:
         """Cuts while too few events of the rarest class are known, between one half and the share of the class."""
         odds = self._log_odds(plan)
-        cuts = np.array([1 / (1 + np.exp(-o.prior_power * odds)) if o.prior_power else o.start for o in self.objectives])
+        cuts = np.array(
+            [1 / (1 + np.exp(-o.prior_power * odds)) if o.prior_power else o.start for o in self.objectives]
+        )
         return self._cut(plan, cuts)
 
     def _cut(self, plan: Plan, cuts: Floats) -> Plan:

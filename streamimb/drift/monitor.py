@@ -8,10 +8,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streamimb.config import DetectorConfig, DriftConfig
-from streamimb.drift.adwin import AFTER, BEFORE, AdwinBank, take
+from streamimb.config import DriftConfig
+from streamimb.drift.adwin import AdwinBank
 from streamimb.errors import StateError
-from streamimb.kernel import Array, kernel
+from streamimb.kernel import Array, kernel, leaf
 from streamimb.outcome import Signal
 
 SHARE: Final = "share"
@@ -20,6 +20,8 @@ RECALL: Final = "recall"
 #: Recall is looked at after every so many events of a class: a rare one has few.
 RECALL_CLOCK: Final = 4
 SHARE_CLOCK: Final = 32
+#: So many values are laid out for the detectors at a time.
+VALUES_MAX: Final = 1 << 18
 
 
 class Monitor:
@@ -50,6 +52,7 @@ class Monitor:
             np.repeat([config.share.delta, config.recall.delta], [shares, n_classes]),
             clock=np.repeat([SHARE_CLOCK, RECALL_CLOCK], [shares, n_classes]),
         )
+        self._on = (config.share.detector != "none", config.recall.detector != "none")
         self._silent_until = np.zeros(len(self._signals), np.int64)
         self._seen = 0
 
@@ -65,30 +68,28 @@ class Monitor:
         y: their classes; decision: what was decided when their features came (-1: nothing, which tells nothing of
         recall). Actions are left empty. Raises ValueError, changing nothing, where a y is no class.
         """
-        report, bad = _watch(
-            y,
-            decision,
-            self._bank.buckets,
-            self._bank.reals,
-            self._bank.wholes,
-            self.watched[0],
-            len(self.watched),
-            _on(self._configs[SHARE]),
-            _on(self._configs[RECALL]),
-        )
+        found: list[Signal] = []
+        bad = _first_bad(y, len(self.class_names))
         if bad >= 0:
             raise ValueError(f"event {bad} of the batch: class {y[bad]} of {len(self.class_names)}")
+        step = max(1, VALUES_MAX // len(self._signals))
+        for a in range(0, len(y), step):
+            b = a + step
+            self._take(position[a:b], time[a:b], y[a:b], decision[a:b], found)
+        return found
+
+    def _take(self, position: Array, time: Array, y: Array, decision: Array, found: list[Signal]) -> None:
+        event, which, value = _values(y, decision, self.watched[0], len(self.watched), *self._on)
+        firings = self._bank.update(which, value)
         first, self._seen = self._seen, self._seen + len(y)
-        found = []
-        for row in report.tolist():
-            i, d, before, after = int(row[0]), int(row[1]), row[2], row[3]
+        for at, before, after in zip(firings.index, firings.before.tolist(), firings.after.tolist(), strict=True):
+            i, d = int(event[at]), int(which[at])
             signal, k = self._signals[d]
             if first + i < self._silent_until[d] or (signal == RECALL and after >= before):
                 continue
             self._silent_until[d] = first + i + 1 + self._configs[signal].cooldown
-            at, when = int(position[i]), int(time[i])
-            found.append(Signal(at, when, signal, "adwin", self.class_names[k], "drift", after, before, ""))
-        return found
+            name = self.class_names[k]
+            found.append(Signal(int(position[i]), int(time[i]), signal, "adwin", name, "drift", after, before, ""))
 
     def width(self, signal: str, k: int) -> int:
         """Values that a detector holds, all since the last change it saw: mature events of any class for a share, of
@@ -118,40 +119,29 @@ class Monitor:
         self._seen = int(state["seen"])
 
 
-def _on(config: DetectorConfig) -> bool:
-    return config.detector != "none"
+@leaf
+def _first_bad(y: Array, n_classes: int) -> int:
+    for i in range(len(y)):
+        if y[i] < 0 or y[i] >= n_classes:
+            return i
+    return -1
 
 
 @kernel
-def _watch(
-    y: Array,
-    decision: Array,
-    buckets: Array,
-    reals: Array,
-    wholes: Array,
-    first: int,
-    shares: int,
-    share_on: bool,
-    recall_on: bool,
-) -> tuple[Array, int]:
-    """Rows of (event, detector, before, after) of all that fired; -1, or the first event that is refused."""
-    report = np.empty((8, 4))
-    n_classes = len(reals) - shares
+def _values(
+    y: Array, decision: Array, first: int, shares: int, share_on: bool, recall_on: bool
+) -> tuple[Array, Array, Array]:
+    """What the detectors are to take in, in order: the event, the detector, the value of each."""
+    size = len(y) * (shares + 1)
+    event, which, value = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size)
+    n = 0
     for i in range(len(y)):
-        if y[i] < 0 or y[i] >= n_classes:
-            return report[:0], i
-    f = 0
-    for i in range(len(y)):
-        if f + shares + 1 > len(report):
-            report = np.concatenate((report, np.empty((len(report) + shares, 4))))
         k = int(y[i])
-        recall = recall_on and decision[i] >= 0
-        for j in range(0 if share_on else shares, shares + 1 if recall else shares):
-            if j < shares:
-                d, value = j, 1.0 if k == first + j else 0.0
-            else:
-                d, value = shares + k, 1.0 if decision[i] == k else 0.0
-            if take(d, value, buckets, reals, wholes):
-                report[f, 0], report[f, 1], report[f, 2], report[f, 3] = i, d, reals[d, BEFORE], reals[d, AFTER]
-                f += 1
-    return report[:f], -1
+        if share_on:
+            for j in range(shares):
+                event[n], which[n], value[n] = i, j, 1.0 if k == first + j else 0.0
+                n += 1
+        if recall_on and decision[i] >= 0:
+            event[n], which[n], value[n] = i, shares + k, 1.0 if decision[i] == k else 0.0
+            n += 1
+    return event[:n], which[:n], value[:n]

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from streamimb.kernel import Array, kernel
+from streamimb.kernel import Array, leaf
 
 COUNT: Final = 0
 SCORE: Final = 1
@@ -49,7 +49,7 @@ def expected_calibration_error(table: NDArray[np.float64]) -> tuple[float, float
     return float(np.abs(gap).sum() / n), float(np.sqrt(spread) / n)
 
 
-@kernel
+@leaf
 def add_calibration(table: Array, score: Any, outcome: bool, weight: float) -> None:
     """Count one event, or with weight -1 take it back."""
     b = min(max(int(np.ceil(score * len(table))) - 1, 0), len(table) - 1)
@@ -60,7 +60,7 @@ def add_calibration(table: Array, score: Any, outcome: bool, weight: float) -> N
     table[b, 3] += weight * (score - hit) ** 2
 
 
-@kernel
+@leaf
 def fill_calibration(table: Array, y: Array, score: Array) -> None:
     """Count events y bool (n,), score float64 (n,)."""
     for i in range(len(y)):

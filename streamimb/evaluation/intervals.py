@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from streamimb.evaluation.metrics import overall
-from streamimb.kernel import Array, kernel, uniform
+from streamimb.kernel import Array, kernel, leaf, uniform
 
 Interval = tuple[float, float]
 #: Random draws of one bootstrap; many classes' confusion matrices get fewer replicates, but never fewer than the least.
@@ -123,7 +123,7 @@ def percentiles(draws: NDArray[np.float64], tail: float) -> tuple[NDArray[np.flo
     return ordered[i] * (1 - part) + ordered[j] * part, ordered[-1 - i] * (1 - part) + ordered[-1 - j] * part
 
 
-@kernel
+@leaf
 def gamma_variate(shape: Any, seed: Any, draw: Any) -> Any:
     """A gamma variate of shape >= 1/2 that belongs to (seed, draw): Marsaglia and Tsang 2000."""
     d = shape - 1.0 / 3.0 if shape >= 1.0 else shape + 2.0 / 3.0

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from streamimb.kernel import Array, kernel
+from streamimb.kernel import Array, leaf
 
 Vector = NDArray[np.float64]
 
@@ -110,7 +110,7 @@ def _mean(values: Vector, C: ArrayLike) -> float:
     return float(values[present].mean()) if present.sum() >= 2 else np.nan
 
 
-@kernel
+@leaf
 def overall(rows: Array, cols: Array, hits: Array, out: Array) -> None:
     """Write G-mean, balanced accuracy, kappa, MCC and macro-F1 to out (5,) from a confusion matrix's margins (K,)."""
     out[:] = np.nan

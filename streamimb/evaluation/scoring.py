@@ -9,10 +9,10 @@ import numpy as np
 from streamimb.evaluation.calibration import add_calibration
 from streamimb.evaluation.layout import BRIER_SUM, CALIBRATION_BINS, CLASSES, LOSS_SUM, MANTISSA_BITS, OCTAVES, POSITIVE
 from streamimb.evaluation.ranking import LOG_LOSS_CLIP, areas_of_keys
-from streamimb.kernel import Array, kernel
+from streamimb.kernel import Array, kernel, leaf
 
 
-@kernel
+@leaf
 def score_bin(score: Any, mantissa_bits: Any) -> Any:
     """Bin of a score in [0, 1], rising with it: 2^mantissa_bits bins an octave of the nearer of p and 1 - p.
 
@@ -26,7 +26,7 @@ def score_bin(score: Any, mantissa_bits: Any) -> Any:
     return place if score < 0.5 else 2 * half - 1 - place
 
 
-@kernel
+@leaf
 def losses(row: Array, c: int, positive: int) -> tuple[float, float]:
     """Brier and log-loss of one event's scores (K,) and class: two classes count the positive's error only."""
     if len(row) == 2:
@@ -39,7 +39,7 @@ def losses(row: Array, c: int, positive: int) -> tuple[float, float]:
     return brier, -np.log(min(max(own, LOG_LOSS_CLIP), 1.0 - LOG_LOSS_CLIP))
 
 
-@kernel
+@leaf
 def outcome(row: Array, c: int, positive: int) -> tuple[float, bool]:
     """What calibration is about: the positive's score and whether it was one; of many classes, the top score's hit."""
     if len(row) == 2:
@@ -51,7 +51,7 @@ def outcome(row: Array, c: int, positive: int) -> tuple[float, bool]:
     return np.float64(row[top]), c == top
 
 
-@kernel
+@leaf
 def add_scores(
     scores: Array, y: Array, weight: float, setup: Array, floats: Array, calibration: Array, histogram: Array
 ) -> None:

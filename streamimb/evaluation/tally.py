@@ -29,7 +29,7 @@ from streamimb.evaluation.layout import (
 )
 from streamimb.evaluation.metrics import overall
 from streamimb.evaluation.scoring import add_scores, held, rank
-from streamimb.kernel import Array, kernel
+from streamimb.kernel import Array, kernel, leaf
 
 
 @kernel
@@ -90,7 +90,7 @@ def count(
     return True
 
 
-@kernel
+@leaf
 def acceptable(y: Array, decision: Array, scores: Array, K: int) -> bool:
     """Whether every class is in range and every score finite."""
     for e in range(len(y)):
@@ -102,7 +102,7 @@ def acceptable(y: Array, decision: Array, scores: Array, K: int) -> bool:
     return True
 
 
-@kernel
+@leaf
 def leave(ring_labels: Array, ints: Array, tables: Array, in_rarest: Array, least: int) -> None:
     """The oldest event leaves the rarest window."""
     old = ring_labels[ints[START] & (len(ring_labels) - 1)]
@@ -180,7 +180,7 @@ def correct(
     return True
 
 
-@kernel
+@leaf
 def count_early(hits: Array, seen: Array, y: Array, decision: Array) -> bool:
     """Write each event's hit to its class's ring, hits uint8 (K, n); False, and nothing written, out of range."""
     for e in range(len(y)):

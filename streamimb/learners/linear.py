@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Final
 
 import numpy as np
@@ -16,22 +17,28 @@ from streamimb.schema import Schema, Strict
 
 #: Weights of all slots and classes together: bounds the memory at 16 bytes each.
 WEIGHTS_MAX: Final = 1 << 24
+#: Pairs grow with the square of the features: more are not crossed.
+CROSSED_FEATURES_MAX: Final = 16
 
 
 class LinearParameters(Strict):
     """Parameters of :class:`LinearClassifier`.
 
-    ``rate``: step of the updates; ``horizon``: lessons after which a weight's step size has forgotten most;
+    ``rate``: step of the updates; ``horizon``: lessons after which a weight's step size has forgotten most, times the
+    largest class weight (so that with inverse-frequency weights it holds horizon / K lessons of the rarest class);
     ``damping``: squared gradients that each weight counts as seen, so that weights stop growing where classes are told
     apart perfectly, and can turn round; ``shrink``: share of a weight that a step of rate 1 takes away (L2); ``bins``:
-    hat functions for each numeric feature, so that curved effects can be fitted (0: none); ``scale_horizon``: values
-    after which a feature's scale has forgotten most; ``clip``: bound of a standardised value; ``focal``: the focal
-    loss's gamma (0: log-loss); ``slots``: weights shared by all categories that the schema does not list.
+    hat functions for each numeric feature, so that curved effects can be fitted (0: none); ``crosses``: parts of a
+    numeric feature's range that are crossed with those of every other feature, so that effects of two together can be
+    fitted (0: none; none without bins or beyond CROSSED_FEATURES_MAX features); ``scale_horizon``: values after which
+    a feature's scale has forgotten most; ``clip``: bound of a standardised value; ``focal``: the focal loss's gamma
+    (0: log-loss); ``slots``: weights shared by all categories that the schema does not list.
     """
 
     rate: Annotated[float, Field(gt=0, le=10)] = 0.4
-    horizon: Annotated[float, Field(ge=10, le=1e9)] = 1_000.0
+    horizon: Annotated[float, Field(ge=10, le=1e9)] = 500.0
     bins: Annotated[int, Field(ge=0, le=64)] = 12
+    crosses: Annotated[int, Field(ge=0, lt=kernels.CELLS_MAX)] = 4
     scale_horizon: Annotated[float, Field(ge=10, le=1e9)] = 10_000.0
     clip: Annotated[float, Field(gt=0, le=100)] = 5.0
     shrink: Annotated[float, Field(ge=0, lt=0.1)] = 1e-4
@@ -57,6 +64,12 @@ class LinearClassifier:
             raise ConfigError(explain(error, LinearParameters, "learner.parameters")) from None
         self._layout, self._slots = _lay_out(schema, self.parameters)
         self._params = _pack(self.parameters)
+        if self.parameters.bins and self.parameters.crosses and len(schema.features) <= CROSSED_FEATURES_MAX:
+            numeric = all(f.type != "categorical" for f in schema.features)
+            side = self.parameters.crosses + 1 if numeric else kernels.CELLS_MAX
+            self._params[kernels.CROSSES] = self.parameters.crosses
+            self._params[[kernels.CROSS_BASE, kernels.CELLS]] = self._slots, side
+            self._slots += math.comb(len(schema.features), 2) * side**2
         self.reset("start")
 
     def reset(self, cause: str) -> None:  # noqa: ARG002

@@ -1,7 +1,8 @@
 """The linear learner's arithmetic: one kernel runs a whole tape of predictions and lessons.
 
 A row becomes a list of slots with values: the bias, each numeric feature standardised, two neighbouring hat functions
-of it, a slot for each category, and an indicator for each missing value. ``table``, float64 (slots, 2 C), has for
+of it, a slot for each category, an indicator for each missing value, and for each pair of features the cell of a coarse
+grid. ``table``, float64 (slots, 2 C), has for
 each slot C weights (one for two classes, K for more), then C decayed sums of squared gradients.
 """
 
@@ -25,8 +26,20 @@ KIND, MISSING, BASE, SIZE = 0, 1, 2, 3
 LAYOUT_COLUMNS: Final = 4
 
 # Places in ``params``, float64 (N_PARAMS,).
-RATE, FORGET, SHRINK, CLIP, GAMMA, SCALE_RATE, BINS, DAMPING = 0, 1, 2, 3, 4, 5, 6, 7
-N_PARAMS: Final = 8
+RATE, FORGET, SHRINK, CLIP, GAMMA, SCALE_RATE, BINS, DAMPING, CROSSES, CROSS_BASE, CELLS = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+    10,
+)
+N_PARAMS: Final = 11
 
 # Columns of ``stats``, float64 (d, STATS_COLUMNS): values seen, their decayed mean and variance, 1 / deviation.
 COUNT, MEAN, VARIANCE, INVERSE = 0, 1, 2, 3
@@ -46,6 +59,10 @@ VARIANCE_MIN: Final = 1e-90
 PLACE_VALUES: Final = 1_024
 #: How far the bins move to where the latest values would place them.
 KNOT_BLEND: Final = 0.5
+#: Most cells of a feature in a pair's grid: one for a missing value, then parts of its range, or its categories.
+CELLS_MAX: Final = 16
+#: The value of a pair's slot: below one, so that the many pairs of a row do not outrun its features.
+CROSS_VALUE: Final = 0.25
 CATEGORY_MAX: Final = 1e9
 COST_MAX: Final = 1e6
 
@@ -120,15 +137,20 @@ def _observe(x: Array, layout: Array, params: Array, stats: Array, recent: Array
 
 
 @kernel
-def _encode(x: Array, layout: Array, params: Array, stats: Array, knots: Array, index: Array, value: Array) -> int:
-    """Write a row's slots and their values; how many they are."""
+def _encode(
+    x: Array, layout: Array, params: Array, stats: Array, knots: Array, index: Array, value: Array, cells: Array
+) -> int:
+    """Write a row's slots and their values, and each feature's cell; how many slots they are."""
     clip = params[CLIP]
     bins = int(params[BINS])
+    coarse = params[CROSSES] / (bins + 1.0)
+    side = int(params[CELLS])
     index[0] = 0
     value[0] = 1.0
     n = 1
     for j in range(len(x)):
         v = float(x[j])
+        cells[j] = 0
         if not np.isfinite(v):
             index[n] = layout[j, MISSING]
             value[n] = 1.0
@@ -149,6 +171,7 @@ def _encode(x: Array, layout: Array, params: Array, stats: Array, knots: Array, 
                 index[n + 1] = first + 1
                 value[n + 1] = share
                 n += 2 if share > 0.0 else 1
+                cells[j] = 1 + int(b * coarse)
         else:
             code = np.int64(min(max(v, 0.0), CATEGORY_MAX))
             if layout[j, KIND] == LISTED:
@@ -159,6 +182,15 @@ def _encode(x: Array, layout: Array, params: Array, stats: Array, knots: Array, 
             index[n] = layout[j, BASE] + place
             value[n] = 1.0
             n += 1
+            cells[j] = 1 + place % max(side - 1, 1)
+    if params[CROSSES] > 0.0:
+        table = int(params[CROSS_BASE])
+        for i in range(1, len(x)):
+            for j in range(i):
+                index[n] = table + cells[i] * side + cells[j]
+                value[n] = CROSS_VALUE
+                n += 1
+                table += side * side
     return n
 
 
@@ -192,9 +224,10 @@ def _predict(index: Array, value: Array, n: Any, table: Array, p: Array) -> None
 
 
 @kernel
-def _learn(index: Array, value: Array, n: Any, p: Array, label: Any, cost: Any, params: Array, table: Array) -> None:
+def _learn(
+    index: Array, value: Array, n: Any, p: Array, label: Any, cost: Any, keep: Any, params: Array, table: Array
+) -> None:
     """One decayed AdaGrad step down the loss, whose derivative by class k's margin is cost (p_k - [k = label])."""
-    keep = 1.0 - params[FORGET]
     rate = params[RATE]
     damping = params[DAMPING]
     shrink = 1.0 - rate * params[SHRINK]
@@ -237,20 +270,24 @@ def run_tape(
     The loss is cost_y (1 - p_y)^gamma (-log p_y): log-loss for gamma 0, else the focal loss (Lin et al. 2017, eq. 5).
     """
     d = X.shape[1]
-    index = np.empty(3 * d + 1, np.int64)
-    value = np.empty(3 * d + 1)
+    slots = 1 + 3 * d + (d * (d - 1) // 2 if params[CROSSES] > 0.0 else 0)
+    index = np.empty(slots, np.int64)
+    value = np.empty(slots)
+    cells = np.empty(d, np.int64)
     p = np.empty(out.shape[1])
     gamma = params[GAMMA]
+    heaviest = min(max(1.0, np.max(costs)), COST_MAX)
+    keep = 1.0 - params[FORGET] / heaviest  # few lessons of a rare class must not be forgotten among the others'
     done = 0
     for t in range(len(rows)):
         x = X[rows[t]]
         if kinds[t] == PREDICT:
-            n = _encode(x, layout, params, stats, knots, index, value)
+            n = _encode(x, layout, params, stats, knots, index, value, cells)
             _predict(index, value, n, table, out[done])
             done += 1
             continue
         _observe(x, layout, params, stats, recent, knots)
-        n = _encode(x, layout, params, stats, knots, index, value)
+        n = _encode(x, layout, params, stats, knots, index, value, cells)
         _predict(index, value, n, table, p)
         label = y[rows[t]]
         cost = min(costs[label], COST_MAX)
@@ -259,4 +296,4 @@ def run_tape(
             wrong = 1.0 - right
             cost *= wrong**gamma - gamma * right * wrong ** (gamma - 1.0) * np.log(right)
         if cost > 0.0:
-            _learn(index, value, n, p, label, cost, params, table)
+            _learn(index, value, n, p, label, cost, keep, params, table)

@@ -19,6 +19,7 @@ from streamimb.schema import Feature, Label, Schema
 CASES: dict[str, tuple[int, str, dict[str, Any]]] = {
     "linear": (2, "linear", {}),
     "linear, no bins": (2, "linear", {"bins": 0}),
+    "linear, no crosses": (2, "linear", {"crosses": 0}),
     "linear, focal loss": (2, "linear", {"focal": 2.0}),
     "linear, 4 classes": (4, "linear", {"slots": 64}),
     "logistic": (2, "river.linear_model.LogisticRegression", {"scaler": True}),

@@ -70,7 +70,9 @@ def test_costs_name_classes_that_exist():
         controller(weights="cost")
 
 
-def simulate(share: float, n: int = 30_000, seed: int = 3, **control: object) -> tuple[Pipeline, np.ndarray, np.ndarray]:
+def simulate(
+    share: float, n: int = 30_000, seed: int = 3, **control: object
+) -> tuple[Pipeline, np.ndarray, np.ndarray]:
     """A stream of two Gaussians; the pipeline, its scores of the second half, the labels."""
     rng = np.random.default_rng(seed)
     y = (rng.random(n) < share).astype(np.int16)
@@ -120,7 +122,9 @@ def test_calibration_of_many_classes_undoes_a_distortion():
     assert fit[0, 0] == pytest.approx(0.5, abs=0.1)
 
 
-@pytest.mark.parametrize(("objective", "recall_above", "precision_above"), [("f1", 0.3, 0.3), ("recall>=0.9", 0.8, 0.0)])
+@pytest.mark.parametrize(
+    ("objective", "recall_above", "precision_above"), [("f1", 0.3, 0.3), ("recall>=0.9", 0.8, 0.0)]
+)
 def test_the_threshold_serves_the_objective(objective, recall_above, precision_above):
     """Recall of at least 0.9 is very nearly reached; F1 balances."""
     pipeline, _, _ = simulate(0.05, objective=objective)

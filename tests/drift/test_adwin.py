@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from river import drift, forest
 from river.datasets import synth
 
-from streamimb.drift.adwin import ADWIN, COUNTS, VALUE_ABS_MAX, AdwinBank
+from streamimb.drift.adwin import ADWIN, AdwinBank
+from streamimb.drift.adwin_kernels import COUNTS, USED, VALUE_ABS_MAX, WIDTH
 from streamimb.errors import StateError
 
 parameters = st.fixed_dictionaries(
@@ -170,7 +171,7 @@ def test_memory_is_bounded_and_stated():
     assert bank.variance[0] == pytest.approx(((x[-kept:] - x[-kept:].mean()) ** 2).sum())
     assert bank.buckets.nbytes + bank.reals.nbytes + bank.wholes.nbytes == size
     one = AdwinBank(1)
-    assert one.buckets.nbytes + one.reals.nbytes + one.wholes.nbytes == 3456
+    assert one.buckets.nbytes + one.reals.nbytes + one.wholes.nbytes == 3440
 
 
 @pytest.mark.parametrize(
@@ -192,9 +193,9 @@ def test_refuses_a_state_that_is_not_possible(what):
     if what == "counts":
         state["wholes"][0, COUNTS] = 7
     elif what == "width":
-        state["reals"][0, 0] += 1
+        state["reals"][0, WIDTH] += 1
     elif what == "used":
-        state["wholes"][1, 0] = 0
+        state["wholes"][1, USED] = 0
     elif what == "missing":
         del state["wholes"]
     before = other.state()

@@ -90,7 +90,9 @@ def test_labels_due_after_the_last_event_stay_waiting():
 
 def test_labels_become_known_in_the_order_of_their_times():
     """Whatever the order of their events."""
-    told = Told(make({}), [event("a", 0, BAD, 30), event("b", 1, CLEAN, 10), event("c", 2, BAD, 20), event("d", 60, BAD)])
+    told = Told(
+        make({}), [event("a", 0, BAD, 30), event("b", 1, CLEAN, 10), event("c", 2, BAD, 20), event("d", 60, BAD)]
+    )
     assert [p for kind, p in told.ops if kind == "learn"] == [1, 2, 0, 3]
     assert [p for p, _ in told.matured] == [0, 1, 2, 3]
 
@@ -103,7 +105,9 @@ def test_an_event_is_mature_when_all_before_it_are():
 
 def test_events_mature_in_the_order_of_their_own_times():
     """An event that arrives late in its turn is read in its place."""
-    told = Told(make({"wait": "100s"}), [event("w", 0), event("b", 20, BAD), event("a", 10, CLEAN), label("w", 21, BAD)])
+    told = Told(
+        make({"wait": "100s"}), [event("w", 0), event("b", 20, BAD), event("a", 10, CLEAN), label("w", 21, BAD)]
+    )
     assert [p for p, _ in told.matured] == [0, 2, 1]
 
 

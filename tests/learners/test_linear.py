@@ -75,8 +75,29 @@ class Twin:
             elif feature.categories is not None:
                 slots.append((("category", j, int(v)), 1.0))
             else:
-                slots.append((("hash", int(mix64(np.uint64(int(v)) ^ np.uint64((j + 1) << 32))) % self.p.slots), 1.0))
-        return slots
+                slots.append((("hash", self.place(j, v)), 1.0))
+        return slots + [(("cross", i, j, *cells), 0.25) for i, j, *cells in self.pairs(x)]
+
+    def pairs(self, x: np.ndarray) -> list[tuple[int, int, int, int]]:
+        if not self.p.crosses:
+            return []
+        cells = []
+        numeric = all(f.type != "categorical" for f in self.schema.features)
+        side = self.p.crosses + 1 if numeric else 16
+        for j, feature in enumerate(self.schema.features):
+            if math.isnan(x[j]):
+                cells.append(0)
+            elif feature.type != "categorical":
+                above = sum(x[j] >= k for k in self.knots.get(j, []))
+                cells.append(1 + above * self.p.crosses // (self.p.bins + 1) if j in self.knots else 0)
+            elif feature.categories is not None:
+                cells.append(1 + int(x[j]) % (side - 1))
+            else:
+                cells.append(1 + self.place(j, x[j]) % (side - 1))
+        return [(i, j, cells[i], cells[j]) for i in range(len(cells)) for j in range(i)]
+
+    def place(self, j: int, v: float) -> int:
+        return int(mix64(np.uint64(int(v)) ^ np.uint64((j + 1) << 32))) % self.p.slots
 
     @staticmethod
     def hats(knots: list[float], v: float) -> list[tuple[int, float]]:
@@ -97,7 +118,7 @@ class Twin:
         e = np.exp(margin - margin.max())
         return e / e.sum()
 
-    def learn(self, x: np.ndarray, y: int, cost: float) -> None:
+    def learn(self, x: np.ndarray, y: int, cost: float, heaviest: float) -> None:
         for j, feature in enumerate(self.schema.features):
             if feature.type != "categorical" and not math.isnan(x[j]):
                 self.observe(j, float(x[j]))
@@ -110,7 +131,7 @@ class Twin:
         push = push[1:] if self.k == 2 else push
         for s, v in slots:
             slope = push * v
-            g = self.g.get(s, np.zeros(len(push))) * (1.0 - 1.0 / self.p.horizon) + slope**2
+            g = self.g.get(s, np.zeros(len(push))) * (1.0 - 1.0 / self.p.horizon / heaviest) + slope**2
             w = self.w.get(s, np.zeros(len(push))) * (1.0 - self.p.rate * self.p.shrink)
             self.g[s], self.w[s] = g, w - self.p.rate * slope / np.sqrt(g + self.p.damping)
 
@@ -144,7 +165,7 @@ def test_the_kernel_computes_what_its_slow_twin_computes(classes: int, focal: fl
     twin, expected = Twin(schema, learner), []
     for x, label in zip(X, y, strict=True):
         expected.append(twin.predict(twin.encode(x)))
-        twin.learn(x, int(label), costs[label])
+        twin.learn(x, int(label), costs[label], costs.max())
     np.testing.assert_allclose(got, np.array(expected), rtol=1e-7, atol=1e-9)
 
 
@@ -185,6 +206,20 @@ def test_bins_fit_what_no_straight_line_can() -> None:
     }
     assert accuracy[0] < 0.7
     assert accuracy[8] > 0.9
+
+
+def test_crosses_fit_what_no_feature_shows_alone() -> None:
+    """Exclusive-or of two features is found with crosses, not without."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(6_000, 2)).astype(np.float32)
+    y = ((X[:, 0] > 0) ^ (X[:, 1] > 0)).astype(np.int16)
+    accuracy = {}
+    for crosses in (0, 4):
+        learner = LinearClassifier(schema_of("numeric", "numeric"), crosses=crosses)
+        P = learner.run(X, y, Tape.interleaved(6_000), np.ones(2))
+        accuracy[crosses] = ((P[:, 1] > 0.5) == y)[2_000:].mean()
+    assert accuracy[0] < 0.6
+    assert accuracy[4] > 0.85
 
 
 def test_that_a_value_is_missing_can_be_the_signal() -> None:

@@ -75,7 +75,9 @@ def run(pipeline: Pipeline, batch: Batch, cuts: list[int]) -> list[object]:
         p, m = out.predictions, out.matured
         told += [("predicted", *row) for row in zip(p.position.tolist(), p.time.tolist(), p.scores.tolist(),
                                                     p.decision.tolist(), p.threshold.tolist(), strict=True)]  # fmt: skip
-        told += [("matured", *row) for row in zip(m.position.tolist(), m.label.tolist(), m.label_time.tolist(), strict=True)]
+        told += [
+            ("matured", *row) for row in zip(m.position.tolist(), m.label.tolist(), m.label_time.tolist(), strict=True)
+        ]
         told += [("signal", repr(s)) for s in out.signals] + [("rejected", repr(r)) for r in out.rejected]
         told += [("metric", repr(row)) for row in out.metrics]
     order = ["predicted", "matured", "signal", "rejected", "metric"]

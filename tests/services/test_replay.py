@@ -1,0 +1,174 @@
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+KEYS = {
+    "events", "predicted", "learned", "rejected", "labels", "classes", "metrics", "objectives", "signals", "seconds",
+    "events_per_second",
+}  # fmt: skip
+
+
+def test_json_is_one_object_with_the_keys_that_programs_read(streamimb, stream):
+    """One line of standard JSON on standard output, undefined as null; all else goes to standard error."""
+
+    def no_constant(name):
+        raise AssertionError(f"{name} is not JSON")
+
+    result = streamimb("replay", stream(broken=[5, 6]), "--limit", 3, "--label-delay", "30d", "--json")
+    assert result.exit_code == 0
+    assert result.stdout.count("\n") == 1
+    told = json.loads(result.stdout, parse_constant=no_constant)
+    assert set(told) >= KEYS
+    assert told["classes"]["bad"]["recall"] == [None, None, None]
+    assert set(told["labels"]) >= {"expired", "late", "unknown", "twice", "corrected", "waiting"}
+    assert (told["events"], told["predicted"], told["learned"], told["labels"]["waiting"]) == (3, 3, 0, 3)
+    assert told["signals"] == []
+    assert "inferred" in result.stderr
+
+
+def test_limit_counts_accepted_events_over_all_files(streamimb, stream, schema, tmp_path):
+    """Refused rows do not count, and what stands behind the last event is not read as refused."""
+    files = [stream("a.csv", 100, broken=[3]), stream("b.csv", 100, 100, broken=[10, 50])]
+    rejects = tmp_path / "r.ndjson"
+    result = streamimb("replay", *files, "--schema", schema, "--limit", 120, "--rejects", rejects, "--json")
+    told = json.loads(result.stdout)
+    assert told["events"] == 120
+    assert told["rejected"] == {"wrong_type": 2}
+    rows = [json.loads(line) for line in rejects.read_text().splitlines()]
+    assert [(row["source"], row["line"]) for row in rows] == [(files[0], 5), (files[1], 12)]
+
+
+def test_batches_are_invisible(streamimb, stream, schema, tmp_path):
+    """However many events are read at once, the predictions are the same."""
+    file = stream(n=500)
+    tables = []
+    for n in (1, 37, 4096):
+        path = tmp_path / f"p{n}.parquet"
+        assert streamimb("replay", file, "--schema", schema, "--batch-events", n, "--predictions", path).exit_code == 0
+        tables.append(pq.read_table(path))
+    assert tables[0].num_rows == 500
+    assert tables[0].equals(tables[1])
+    assert tables[0].equals(tables[2])
+
+
+def test_labels_of_a_file_come_when_they_are_known(streamimb, stream, schema, tmp_path):
+    """A file of labels is merged by time; what is due after the last event stays waiting."""
+    text = [line.rsplit(",", 1) for line in Path(stream()).read_text().splitlines()]
+    events, labels, path = tmp_path / "events.csv", tmp_path / "labels.csv", tmp_path / "p.parquet"
+    events.write_text("\n".join(head for head, _ in text))
+    known = [(head.split(",")[0], label, int(head.split(",")[1]) + 48 * 3600) for head, label in text[1:]]
+    labels.write_text("id,label,time\n" + "".join(f"{i},{label},{t}\n" for i, label, t in known))
+    args = ["replay", events, "--schema", schema, "--labels", labels, "--predictions", path, "--limit", 500, "--json"]
+    told = json.loads(streamimb(*args, env={"STREAMIMB_LABEL__WAIT": "7d"}).stdout)
+    rows = pq.read_table(path).to_pylist()
+    assert [row["label"] for row in rows[:400]] == [label for _, label in text[1:401]]
+    assert (rows[0]["label_time"] - rows[0]["time"]).total_seconds() == 48 * 3600
+    assert rows[-1]["label"] is None
+    assert 40 < told["labels"]["waiting"] < 60
+    refused = streamimb(*args)
+    assert (refused.exit_code, "STREAMIMB_LABEL__WAIT=7d" in refused.stderr) == (78, True)
+
+
+def test_a_run_holds_all_that_a_report_needs(streamimb, stream, tmp_path):
+    """--run writes outputs, configuration, contract, summary and versions; the run can be done again from it."""
+    run, file = tmp_path / "runs" / "first", stream(broken=[7])
+    run.mkdir(parents=True)
+    (run / "notes.md").write_text("mine")
+    (run / "summary.json").write_text("older")
+    result = streamimb("replay", file, "--run", run, "--objective", "g_mean", "--json")
+    assert {p.name for p in run.iterdir()} == {
+        "predictions.parquet", "metrics.parquet", "signals.parquet", "rejects.ndjson", "config.toml", "schema.toml",
+        "summary.json", "versions.json", "notes.md",
+    }  # fmt: skip
+    assert json.loads((run / "summary.json").read_text()) == json.loads(result.stdout)
+    assert tomllib.loads((run / "config.toml").read_text())["control"]["objective"] == "g_mean"
+    versions = json.loads((run / "versions.json").read_text())
+    assert versions["packages"]["streamimb"] == "0.1.0"
+    assert versions["inputs"] == [file]
+    again = tmp_path / "p.parquet"
+    result = streamimb(
+        "replay", file, "--schema", run / "schema.toml", "-c", run / "config.toml", "--predictions", again
+    )
+    assert result.exit_code == 0
+    assert pq.read_table(again).equals(pq.read_table(run / "predictions.parquet"))
+
+
+def test_an_input_that_breaks_leaves_no_output(streamimb, stream, schema, tmp_path):
+    """A truncated file exits 66 and puts nothing in place: half a run is no run."""
+    whole = gzip.compress(Path(stream(n=5000)).read_bytes())
+    torn = tmp_path / "torn.csv.gz"
+    torn.write_bytes(whole[: len(whole) // 2])
+    run, path = tmp_path / "run", tmp_path / "p.parquet"
+    result = streamimb("replay", torn, "--schema", schema, "--run", run, "--predictions", path)
+    assert result.exit_code == 66
+    assert "torn.csv.gz" in result.stderr
+    assert list(run.iterdir()) == []
+    assert not path.exists()
+
+
+def test_an_output_that_is_an_input_is_refused(streamimb, stream, tmp_path):
+    """A stream is not overwritten by what is said of it, nor one output by another."""
+    file = stream()
+    before = Path(file).read_text()
+    result = streamimb("replay", file, "--predictions", file)
+    assert (result.exit_code, Path(file).read_text()) == (2, before)
+    out = tmp_path / "o.parquet"
+    assert streamimb("replay", file, "--predictions", out, "--metrics", out).exit_code == 2
+
+
+def test_an_output_in_no_folder_is_told_before_reading(streamimb, stream, tmp_path):
+    """An output that cannot be written exits 74 at once."""
+    result = streamimb("replay", stream(), "--predictions", tmp_path / "no" / "p.parquet")
+    assert (result.exit_code, "cannot write: No such file" in result.stderr) == (74, True)
+
+
+def test_options_come_from_the_environment_too(streamimb, stream, schema):
+    """Every option has a variable; the option itself wins."""
+    env = {"STREAMIMB_REPLAY_LIMIT": "7", "STREAMIMB_REPLAY_SCHEMA": schema, "STREAMIMB_REPLAY_JSON": "1"}
+    assert json.loads(streamimb("replay", stream(), env=env).stdout)["events"] == 7
+    assert json.loads(streamimb("replay", stream(), "--limit", 9, env=env).stdout)["events"] == 9
+
+
+def test_standard_input_is_ndjson_with_a_contract(streamimb, schema):
+    """Events come from standard input; the contract may stand in the configuration."""
+    lines = [{"id": f"e{i}", "time": 1_600_000_000 + i, "x": i % 7, "z": 0.5, "label": "good"} for i in range(20)]
+    text = "\n".join(map(json.dumps, lines))
+    command = [sys.executable, "-m", "streamimb_services", "replay", "-", "-c", schema, "--json"]
+    done = subprocess.run(command, input=text.encode(), stdout=subprocess.PIPE, check=True)
+    assert json.loads(done.stdout)["events"] == 20
+
+
+@pytest.mark.parametrize("asked", ["--json", None])
+def test_ctrl_c_ends_with_the_summary_and_whole_files(stream, schema, tmp_path, asked):
+    """An interrupted replay exits 130, tells what it saw, and completes its files."""
+    path = tmp_path / "p.parquet"
+    command = [sys.executable, "-m", "streamimb_services", "replay", stream(), "--schema", schema, "--speed", "36000"]
+    command += ["--predictions", str(path), *([asked] if asked else [])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while not any(part.suffix == ".part" for part in tmp_path.iterdir()):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate()
+    assert process.returncode == 130
+    rows = pq.read_metadata(path).num_rows
+    assert rows < 600
+    if asked:
+        assert json.loads(out)["events"] == rows
+    else:
+        assert "interrupted" in out.decode()
+
+
+def test_only_output_goes_to_the_terminal_of_a_pipe(streamimb, stream, schema):
+    """Without a terminal no bar is drawn and no colour is sent."""
+    result = streamimb("replay", stream(), "--schema", schema, "--objective", "f1")
+    assert "\x1b" not in result.stdout + result.stderr
+    assert "replaying" not in result.stderr
+    assert os.linesep.join(result.stdout.splitlines()) == result.stdout.rstrip("\n")

@@ -1,0 +1,172 @@
+import io
+import signal
+
+import pytest
+from rich.console import Console
+
+from streamimb.batch import Reason, Rejected
+from streamimb.config import Config
+from streamimb.outcome import Metric
+from streamimb.schema import Feature, Label, Schema, Time
+from streamimb_services.figures import DASH
+from streamimb_services.interrupt import AtOnce, Interrupt
+from streamimb_services.replay import undefined_as_null
+from streamimb_services.sparkline import sparkline
+from streamimb_services.story import Story
+from streamimb_services.summary import WIDTH_MAX, print_summary
+from streamimb_services.trajectory import Trajectories, Trajectory
+
+NAN = float("nan")
+NONE = [None, None, None]
+RATE = [0.6, 0.55, 0.65]
+
+
+def story(**changes):
+    schema = Schema(
+        features=[Feature(name="a")], label=Label(classes=["legit", "fraud"], positive="fraud"), time=Time()
+    )
+    told = Story(inputs=["data/x.csv"], schema=schema, config=Config(), trajectories=Trajectories("fraud"))
+    told.first_time, told.last_time = 0, 2 * 86_400_000_000
+    told.summary = {
+        "events": 123_456, "predicted": 123_456, "learned": 100_000, "rejected": {},
+        "labels": {"waiting": 5, "expired": 0, "late": 7},
+        "classes": {
+            "legit": {"support": 99_000, "recall": RATE, "precision": RATE, "f1": RATE},
+            "fraud": {"support": 1_000, "recall": RATE, "precision": NONE, "f1": NONE},
+        },
+        "metrics": {"g_mean": RATE, "pr_auc": NONE, "windowed_g_mean": RATE},
+        "objectives": {"f1": {"threshold": 0.3, "value": 0.5, "recall": 0.6, "precision": None, "alerts_per_day": 9.5}},
+        "signals": [], "signal_counts": {}, "seconds": 2.0, "events_per_second": 61_728.0,
+    } | changes  # fmt: skip
+    return told
+
+
+def shown(told, width=80):
+    console = Console(file=io.StringIO(), width=width)
+    print_summary(told, console)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_a_summary_fits_the_terminal(width):
+    """No line is longer than the terminal, nor than what reads well."""
+    told = story(rejected={"wrong_type": 3})
+    told.examples["wrong_type"] = Rejected("x.csv", Reason.WRONG_TYPE, "amount", "x" * 500, line=4)
+    for i in range(3000):
+        for metric, window in (("class_ratio", "rarest"), ("recall", "rarest"), ("decision_threshold", "now")):
+            told.trajectories.add([Metric(i, i, metric, "fraud", window, i % 100 / 100, NAN, NAN, 1)])
+    text = shown(told, width)
+    assert max(map(len, text.splitlines())) <= min(width, WIDTH_MAX)
+    for word in ("share of fraud", "recall of fraud", "threshold of fraud", "▁", "█", "…"):
+        assert word in text
+
+
+def test_a_summary_tells_the_figures():
+    """Events, span, classes with intervals, objectives, labels and speed are in it; undefined is a dash, not 0."""
+    text = shown(story())
+    for word in (
+        "123,456 events, 1970-01-01 to 1970-01-03 (2d)", "fraud is the positive class of 2", "threshold tuned for f1",
+        f"0.600 .550{DASH}.650", "1.0 %", "f1 (chosen)", "9.5", "100,000 learned, 5 still waiting, 7 too late",
+        "nothing moved enough", "61,700 a second",
+    ):  # fmt: skip
+        assert word in text
+    fraud = next(line for line in text.splitlines() if line.lstrip().startswith("fraud  "))
+    assert fraud.count(DASH) == 3, "an interval, and two that are undefined"
+    assert "Refused" not in text
+
+
+def test_a_summary_tells_refusals_with_an_example():
+    """Each reason has its count and where it was first seen."""
+    told = story(rejected={"bad_time": 12})
+    told.examples["bad_time"] = Rejected("data/x.csv", Reason.BAD_TIME, "ts", "'x' is no time", line=4)
+    assert "bad_time 12 ts: 'x' is no time (x.csv, line 4)" in shown(told)
+
+
+def test_a_summary_tells_signals_and_what_was_done():
+    """All are counted by kind, the last few are told."""
+    signal = {"position": 1, "time": 86_400_000_000, "signal": "recall", "detector": "adwin", "class": "fraud",
+              "kind": "drift", "value": 0.4, "reference": 0.6, "action": "reweight"}  # fmt: skip
+    text = shown(story(signals=[signal] * 7, signal_counts={"recall": 9}))
+    assert "7 drifts of the recall of fraud, 2 earlier ones" in text
+    assert text.count("1970-01-02 00:00 recall of fraud 0.600 → 0.400 drift reweight") == 5
+
+
+def test_many_classes_are_cut_short():
+    """A thousand classes do not fill the screen."""
+    classes = {f"c{i}": {"support": i, "recall": RATE, "precision": RATE, "f1": RATE} for i in range(1000)}
+    text = shown(story(classes=classes))
+    assert "and 988 more classes" in text
+    assert len(text.splitlines()) < 60
+
+
+def test_undefined_is_null_in_json():
+    """NaN and infinities become null, at any depth."""
+    assert undefined_as_null({"a": [NAN, 1.0, (float("inf"), "x", None)], 3: True}) == {
+        "a": [None, 1.0, [None, "x", None]],
+        "3": True,
+    }
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 1000, 12_345])
+def test_a_trajectory_is_bounded_and_keeps_the_shape(n):
+    """However long the series, at most so many points, each the mean of an equally long stretch."""
+    trajectory = Trajectory(points_max=8)
+    for i in range(n):
+        trajectory.add(float(i))
+    points = trajectory.points()
+    assert len(points) == min(n, len(points)) <= 8
+    assert points == sorted(points)
+    assert (trajectory.low, trajectory.high, trajectory.last) == (0, n - 1, n - 1)
+    stretch = next(2**k for k in range(20) if 8 * 2**k >= n)
+    assert points[0] == pytest.approx((min(n, stretch) - 1) / 2)
+
+
+def test_undefined_values_are_left_out_of_a_trajectory():
+    """A stretch without any defined value is undefined; one with some is their mean."""
+    trajectory = Trajectory(points_max=2)
+    for value in (NAN, NAN, NAN, 3.0):
+        trajectory.add(value)
+    first, second = trajectory.points()
+    assert first != first
+    assert second == 3.0
+    assert trajectory.last == 3.0
+
+
+def test_a_sparkline_has_the_width_asked_for():
+    """More points than cells are averaged; the lowest cell is the lowest block, the highest the highest."""
+    line = sparkline([float(i) for i in range(1000)], 16)
+    assert (len(line), line[0], line[-1]) == (16, "▁", "█")
+    assert sparkline([NAN, NAN], 5) == "··"
+
+
+def test_ctrl_c_waits_for_the_end_of_a_batch():
+    """Inside a deferred block the first interruption waits, and is raised once."""
+    done = []
+    with Interrupt() as interrupt:
+        with pytest.raises(KeyboardInterrupt), interrupt.deferred():
+            signal.raise_signal(signal.SIGINT)
+            done.append("whole")
+        with interrupt.deferred():
+            done.append("what is left to do")
+    assert done == ["whole", "what is left to do"]
+    assert interrupt.asked
+
+
+def test_ctrl_c_between_batches_comes_at_once():
+    """While waiting for input, nothing is deferred."""
+    done = []
+    with Interrupt(), pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+        done.append("never")
+    assert done == []
+
+
+def test_a_second_ctrl_c_does_not_wait():
+    """Who presses twice means it."""
+    done = []
+    with Interrupt() as interrupt, pytest.raises(AtOnce), interrupt.deferred():
+        signal.raise_signal(signal.SIGINT)
+        done.append("first")
+        signal.raise_signal(signal.SIGINT)
+        done.append("never")
+    assert done == ["first"]
