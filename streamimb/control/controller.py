@@ -102,7 +102,7 @@ class Controller:
         return self.plan
 
     def _tune(self, plan: Plan, counts: NDArray[np.int64]) -> Plan:
-        ready = np.count_nonzero(counts >= self._config.tune_rarest) > 1
+        ready = int(np.count_nonzero(counts >= self._config.tune_rarest)) > 1
         if self._k == 2:
             return self._tune_binary(plan) if ready else self._guess_binary(plan)
         if self._config.threshold != "tuned" or plan.number % MANY_TUNE_EVERY:

@@ -96,7 +96,9 @@ def totals(view: View) -> dict[str, Any]:
     found = _of_confusion(C, view, with_intervals=True) | _of_run(view)
     for b, name in enumerate(BLOCK_METRICS):
         n, total, squares = view.sums[layout.BLOCK_SUMS + 3 * b :][:3].tolist()
-        found[name] = _within_one(intervals.mean_interval(n, total, squares, view.config.confidence))
+        value, low, high = intervals.mean_interval(n, total, squares, view.config.confidence)
+        floor = -1.0 if name == "windowed_kappa" else 0.0
+        found[name] = (value, max(low, floor) if low == low else low, min(high, 1.0))
     return {
         "classes": classes,
         "metrics": {name: list(value) for name, value in found.items()},

@@ -78,7 +78,7 @@ class LinearClassifier:
         columns = 1 if self.schema.n_classes == 2 else self.schema.n_classes
         if self._slots * columns > WEIGHTS_MAX:
             raise LearnerError(
-                f"linear: {self._slots} slots for {columns} classes are over {WEIGHTS_MAX} weights: lower slots or bins"
+                f"linear: {self._slots} slots for {columns} classes are over {WEIGHTS_MAX} weights: lower slots"
             )
         self._arrays = {
             "table": np.zeros((self._slots, 2 * columns)),
@@ -93,8 +93,18 @@ class LinearClassifier:
         out = np.empty((int(np.count_nonzero(tape.kinds == PREDICT)), self.schema.n_classes))
         a = self._arrays
         kernels.run_tape(
-            *(X, y, tape.rows, tape.kinds, weights, self._layout, self._params),
-            *(a["table"], a["stats"], a["recent"], a["knots"], out),
+            _plain(X),
+            _plain(y),
+            _plain(tape.rows),
+            _plain(tape.kinds),
+            _plain(weights),
+            self._layout,
+            self._params,
+            a["table"],
+            a["stats"],
+            a["recent"],
+            a["knots"],
+            out,
         )
         return out
 
@@ -109,6 +119,11 @@ class LinearClassifier:
             if not np.isfinite(saved).all():
                 raise StateError(f"linear: the saved {name} holds values that are not finite")
         self._arrays = {name: np.ascontiguousarray(state[name]).copy() for name in self._arrays}
+
+
+def _plain(array: NDArray[Any]) -> NDArray[Any]:
+    """Contiguous and writable: a kernel is compiled again for any other kind of array."""
+    return array if array.flags.carray else np.array(array, order="C")
 
 
 def _lay_out(schema: Schema, parameters: LinearParameters) -> tuple[NDArray[np.int64], int]:

@@ -26,7 +26,7 @@ def merge(
     A label of time t (sorted) comes before the first event whose time is greater than t: at one time, events come
     first. Without times (``has_time`` False) an event's time is its position, the number of accepted events before it.
     An event over ``ahead_max_us`` ahead of all before it releases no label until ``ahead_confirm`` such events in a
-    row agree. Labels after the last event come last.
+    row agree. Labels after the last event are not given out: nobody could tell yet whether more events come before them.
     """
     clock = _Clock(has_time, ahead_max_us, ahead_confirm)
     waiting = _Waiting(iter(labels))
@@ -34,8 +34,7 @@ def merge(
         released, indices = waiting.release(clock.read(batch))
         rejected = rejected + waiting.take_rejected()
         yield from _cut(_woven(batch, released, indices), rejected, batch_events)
-    for batch, rejected in waiting.rest():
-        yield from _cut(batch, rejected, batch_events)
+    yield from waiting.rest()
 
 
 class _Clock:
@@ -107,9 +106,8 @@ class _Waiting:
         return rejected
 
     def rest(self) -> Iterator[Pair]:
-        """All that is left."""
+        """What was refused among the labels that are left."""
         while self._head is not None:
-            yield self._head, self.take_rejected()
             self._pull()
         if self._rejected and self._empty is not None:
             yield self._empty, self.take_rejected()
