@@ -49,6 +49,7 @@ def run(stream: dict[str, np.ndarray], config: Config) -> tuple[np.ndarray, np.n
 
 
 def main() -> None:
+    """Run every stream of the folder."""
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument("streams", type=Path)
     cli.add_argument("out", type=Path)

@@ -75,15 +75,15 @@ class ControlConfig(Strict):
     ``every``: accepted events between two Plans. ``weights``: the rule of the class weights; ``weight_max`` clamps
     them, ``smoothing`` is the share of the old weights that each renewal keeps. ``costs``: cost of missing each class,
     for ``weights = "cost"``. ``threshold``: ``"tuned"`` for the objective, or a fixed one of the positive class.
-    Thresholds are tuned on the scores of the ``rarest`` window, once it holds ``tune_rarest`` events of the rarest class.
+    Thresholds are tuned on the scores of the ``rarest`` window once it holds ``tune_rarest`` events of each class.
     """
 
-    every: Positive = 500
+    every: Positive = 250
     weights: Literal["effective_number", "inverse_frequency", "cost", "none"] = "effective_number"
     weight_max: Annotated[float, Field(ge=1)] = 100.0
     smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.5
     effective_beta: Share = 0.99
-    costs: dict[str, Annotated[float, Field(ge=0)]] = {}
+    costs: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     objective: str | None = None
     threshold: Literal["tuned"] | Share = "tuned"
     tune_rarest: Positive = 20
@@ -111,7 +111,7 @@ class LearnerConfig(Strict):
     """The model: ``linear``, or a river classifier by its dotted path, with its parameters."""
 
     model: str = "linear"
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = Field(default_factory=dict)
     seed: Annotated[int, Field(ge=0)] = 1
 
 

@@ -36,7 +36,7 @@ def on_first_compile(tell: Callable[[], None]) -> None:
     """Call ``tell`` once, when a kernel is about to be compiled because no cached code fits."""
 
     class Listener(numba_event.Listener):  # type: ignore[misc]  # numba ships no types
-        def on_start(self, event: object) -> None:
+        def on_start(self, event: object) -> None:  # noqa: ARG002  # numba's interface
             numba_event.unregister("numba:compile", self)
             tell()
 

@@ -248,7 +248,7 @@ class _Outputs:
                     detail=_DETAILS[code],
                     partition=int(batch.partition[row]),
                     offset=int(batch.offset[row]),
-                )  # fmt: skip
+                )
             )
 
     def outcome(self, batch: Batch, store: LabelStore) -> Outcome:

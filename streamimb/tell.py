@@ -23,20 +23,10 @@ def gauges(pipeline: Pipeline) -> list[Metric]:
     """Quality as the evaluation measures it, shares by window, and what the controller has set."""
     names = pipeline.schema.class_names
     position, time = pipeline.store.next_position, pipeline.store.watermark
-    rows = [
-        Metric(
-            position,
-            time,
-            m.metric,
-            None if m.class_ is None else names[m.class_],
-            m.window,
-            m.value,
-            m.low,
-            m.high,
-            m.support,
-        )  # fmt: skip
-        for m in pipeline.evaluation.measure()
-    ]
+    rows = []
+    for m in pipeline.evaluation.measure():
+        name = None if m.class_ is None else names[m.class_]
+        rows.append(Metric(position, time, m.metric, name, m.window, m.value, m.low, m.high, m.support))
 
     def add(metric: str, window: str, values: NDArray[np.float64], support: int) -> None:
         rows.extend(

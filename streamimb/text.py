@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +70,7 @@ class Text:
     def tolist(self) -> list[str]:
         """The strings as Python objects."""
         whole, offsets = self.data.tobytes(), self.offsets.tolist()
-        return [whole[a:b].decode() for a, b in zip(offsets, offsets[1:], strict=False)]
+        return [whole[a:b].decode() for a, b in pairwise(offsets)]
 
     def hashes(self) -> NDArray[np.uint64]:
         """64-bit hashes, uint64 (n,): FNV-1a finished with SplitMix64's mixer; the same on every machine."""

@@ -91,6 +91,8 @@ def sweep(histogram: Array, scale: Array, objectives: Array, best: Array, ends: 
                 continue
             tp += histogram[1, cut] * scale[1]
             fp += histogram[0, cut] * scale[0]
+            if histogram[1, cut] == 0:  # more false alarms alone are never better
+                continue
         for s in range(len(objectives)):
             value = value_of(int(objectives[s, 0]), objectives[s, 1], objectives[s, 2], tp, fp, positives, negatives)
             if value > best[s, 1]:

@@ -35,7 +35,8 @@ def score_rows(
     """Score the predictions of a segment in tape order, and keep the decayed, weighted sizes of what it teaches.
 
     P: float64 (predicted, K); ops: int64 (t, 3); plan: float64 (ROWS, K); cuts: float64 (S,), where each objective
-    would cut the positive class's probability; trained: float64 (K,); u: float64 (K,), scratch; the outputs are filled from ``at_row`` on.
+    would cut the positive class's probability; trained: float64 (K,); u: float64 (K,), scratch; the outputs are
+    filled from ``at_row`` on.
     """
     n_classes = P.shape[1]
     j = 0

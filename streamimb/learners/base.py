@@ -38,7 +38,7 @@ class Tape:
 
     @classmethod
     def only(cls, kind: int, n: int, first_event: int = 0) -> Tape:
-        """n predictions, or n lessons."""
+        """Predictions alone, or lessons alone, n of them."""
         rows = np.arange(n, dtype=np.int64)
         return cls(rows, np.full(n, kind, np.int8), rows + first_event)
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from streamimb.kernel import Array, kernel, mix64
+from streamimb.kernel import Array, kernel, leaf, mix64
 from streamimb.learners.base import PREDICT
 
 # Kinds of a feature.
@@ -136,7 +136,7 @@ def _observe(x: Array, layout: Array, params: Array, stats: Array, recent: Array
             _settle(j, n, params, stats, recent, knots)
 
 
-@kernel
+@leaf
 def _encode(
     x: Array, layout: Array, params: Array, stats: Array, knots: Array, index: Array, value: Array, cells: Array
 ) -> int:
@@ -194,7 +194,7 @@ def _encode(
     return n
 
 
-@kernel
+@leaf
 def _predict(index: Array, value: Array, n: Any, table: Array, p: Array) -> None:
     """Class probabilities of an encoded row into p (K,): a sigmoid for one column of weights, else a softmax."""
     if table.shape[1] == 2:
@@ -207,7 +207,8 @@ def _predict(index: Array, value: Array, n: Any, table: Array, p: Array) -> None
         p[0] = 1.0 - p[1]
         return
     classes = len(p)
-    p[:] = 0.0
+    for k in range(classes):
+        p[k] = 0.0
     for i in range(n):
         s = index[i]
         for k in range(classes):
@@ -223,7 +224,7 @@ def _predict(index: Array, value: Array, n: Any, table: Array, p: Array) -> None
         p[k] /= total
 
 
-@kernel
+@leaf
 def _learn(
     index: Array, value: Array, n: Any, p: Array, label: Any, cost: Any, keep: Any, params: Array, table: Array
 ) -> None:

@@ -25,7 +25,7 @@ def effective_number(counts: Floats, beta: float) -> Floats:
     """Weight (1 - beta) / (1 - beta^n_k): between none and inverse frequency (Cui et al., CVPR 2019, eq. 4).
 
     >>> effective_number(np.array([90.0, 10.0]), 0.99).round(3).tolist()
-    [0.643, 4.211]
+    [0.657, 4.089]
     """
     return _average_to_one((1 - beta) / -np.expm1(counts * np.log(beta)), counts)
 

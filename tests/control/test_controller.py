@@ -41,13 +41,13 @@ def test_weights_are_positive_finite_and_clamped(counts, rule, bound):
 def test_inverse_frequency_gives_every_class_the_same_sum():
     """n_k times w_k is the same for all."""
     counts = np.array([900, 90, 10])
-    weights = class_weights(counts, ControlConfig(weight_max=1_000), None)
+    weights = class_weights(counts, ControlConfig(weights="inverse_frequency", weight_max=1_000), None)
     assert np.ptp(counts * weights) == pytest.approx(0)
 
 
 def test_weights_move_smoothly_and_at_once_after_a_drift():
     """Smoothing keeps a share of the old weights, on a logarithmic scale; a drift keeps none."""
-    control = controller(smoothing=0.5)
+    control = controller(weights="inverse_frequency", smoothing=0.5)
     control.renew(np.array([50, 50]), window_events=100, at_once=False)
     smooth = control.renew(np.array([90, 10]), window_events=100, at_once=False).weights
     assert smooth[1] == pytest.approx(np.sqrt(5.0))
@@ -56,7 +56,7 @@ def test_weights_move_smoothly_and_at_once_after_a_drift():
 
 def test_roles_may_flip():
     """The class that was rare gets the small weight once it is common."""
-    control = controller(smoothing=0.0)
+    control = controller(weights="inverse_frequency", smoothing=0.0)
     first = control.renew(np.array([990, 10]), window_events=1_000, at_once=False).weights
     second = control.renew(np.array([10, 990]), window_events=1_000, at_once=False).weights
     assert first[0] == pytest.approx(second[1]) and first[1] == pytest.approx(second[0])
@@ -85,7 +85,7 @@ def simulate(
 @pytest.mark.parametrize("share", [0.3, 0.05, 0.01])
 def test_scores_are_probabilities_under_the_streams_own_shares(share):
     """However much the learner was weighted: the mean score is the share, and bins say what they mean."""
-    _, scores, y = simulate(share)
+    _, scores, y = simulate(share, weights="inverse_frequency")
     assert scores.mean() == pytest.approx(y.mean(), rel=0.2)
     bold = scores > 0.5
     assert y[bold].mean() == pytest.approx(scores[bold].mean(), abs=0.2)
@@ -93,7 +93,7 @@ def test_scores_are_probabilities_under_the_streams_own_shares(share):
 
 def test_without_the_correction_weighted_scores_overstate_the_minority():
     """What prior correction and calibration are for."""
-    _, scores, y = simulate(0.01, prior_correction=False, calibration=False)
+    _, scores, y = simulate(0.01, weights="inverse_frequency", prior_correction=False, calibration=False)
     assert scores.mean() > 5 * y.mean()
 
 

@@ -260,8 +260,7 @@ def test_the_store_agrees_with_a_slow_obvious_one():
         for i in range(120):
             t += float(rng.integers(0, 4))
             rows.append(event(f"e{i}", t - float(rng.integers(0, 6))))
-            for _ in range(int(rng.integers(0, 2))):
-                rows.append(label(f"e{rng.integers(0, i + 1)}", t, int(rng.integers(0, 2))))
+            rows += [label(f"e{rng.integers(0, i + 1)}", t, int(rng.integers(0, 2)))] * int(rng.integers(0, 2))
         told = Told(make({"wait": "15s", "expires_as": "clean", "remember": "1h"}), rows)
         assert told.matured == slow(rows, wait=15)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -70,14 +72,13 @@ def run(pipeline: Pipeline, batch: Batch, cuts: list[int]) -> list[object]:
     """Everything that came out, as one list whatever the cuts."""
     edges = [0, *sorted(c for c in cuts if 0 < c < len(batch)), len(batch)]
     told: list[object] = []
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         out = pipeline.process(batch.slice(start, stop))
         p, m = out.predictions, out.matured
-        told += [("predicted", *row) for row in zip(p.position.tolist(), p.time.tolist(), p.scores.tolist(),
-                                                    p.decision.tolist(), p.threshold.tolist(), strict=True)]  # fmt: skip
-        told += [
-            ("matured", *row) for row in zip(m.position.tolist(), m.label.tolist(), m.label_time.tolist(), strict=True)
-        ]
+        columns = (p.position, p.time, p.scores, p.decision, p.threshold)
+        told += [("predicted", *row) for row in zip(*(c.tolist() for c in columns), strict=True)]
+        columns = (m.position, m.label, m.label_time)
+        told += [("matured", *row) for row in zip(*(c.tolist() for c in columns), strict=True)]
         told += [("signal", repr(s)) for s in out.signals] + [("rejected", repr(r)) for r in out.rejected]
         told += [("metric", repr(row)) for row in out.metrics]
     order = ["predicted", "matured", "signal", "rejected", "metric"]

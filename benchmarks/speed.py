@@ -1,0 +1,485 @@
+"""Events a second on one core: decoding, the linear learner, the river adapter, the whole pipeline, and its parts.
+
+    python benchmarks/speed.py [--quick] [--json FILE] [--only GROUP ...] [--events N] [--repeats N]
+
+Cases that are compared take turns (A B A B ...) in one process, pinned to one core, and are timed by the processor time
+that they use; each figure is the median of its repeats, each ratio the median of the ratios of its rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from streamimb import pipeline as pipeline_module
+from streamimb.batch import Batch
+from streamimb.config import Config
+from streamimb.decode import JsonDecoder
+from streamimb.learners.base import LEARN, PREDICT, Learner, Tape
+from streamimb.learners.registry import make_learner
+from streamimb.pipeline import Pipeline
+from streamimb.schema import Feature, Identity, Label, Schema, Time
+from streamimb.sources.files import FileSource
+
+FEATURES = 10
+POSITIVE_SHARE = 0.02
+#: Events decoded in one call, as the file source does.
+PIECE = 8_192
+#: The delay of late labels, and the batches of the pipeline, in events.
+DELAY = 5_000
+BATCHES = (1, 64, 256, 1_000, 10_000)
+#: Cases of one event a call, and river's, see a tenth of the events.
+SLOW = 10
+
+RIVER_LOGISTIC = {"model": "river.linear_model.LogisticRegression", "parameters": {"scaler": True}}
+RIVER_TREE = {"model": "river.tree.HoeffdingTreeClassifier", "parameters": {}}
+
+Case = Callable[[], Callable[[], object]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; ``met`` is None where nothing is aimed at."""
+
+    group: str
+    what: str
+    events_per_second: float | None
+    microseconds: float
+    ratio: float | None = None
+    beside: str = ""
+    aim: str = ""
+    met: bool | None = None
+
+
+def rounds(cases: dict[str, tuple[int, Case]], repeats: int) -> dict[str, list[float]]:
+    """Microseconds an event of each round. A case: its events, and what makes ready a run that is then timed."""
+    for _, ready in cases.values():
+        ready()()  # compiles, warms up
+    taken: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(repeats):
+        for name, (n, ready) in cases.items():
+            run = ready()
+            start = time.process_time()
+            run()
+            taken[name].append((time.process_time() - start) / n * 1e6)
+    return taken
+
+
+def row(
+    group: str,
+    what: str,
+    taken: dict[str, list[float]],
+    beside: str = "",
+    *,
+    at_least: float | None = None,
+    ratio_max: float | None = None,
+) -> Row:
+    """A case's line: its speed, and its time over that of another."""
+    each = statistics.median(taken[what])
+    ratio = statistics.median(a / b for a, b in zip(taken[what], taken[beside], strict=True)) if beside else None
+    aim, met = "", None
+    if at_least is not None:
+        aim, met = f"{at_least:,.0f}/s", 1e6 / each >= at_least
+    if ratio is not None and ratio_max is not None:
+        aim, met = f"time x{ratio_max:.2f}", ratio <= ratio_max
+    return Row(group, what, 1e6 / each, each, ratio, beside, aim, met)
+
+
+def events(n: int) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
+    """Ten numeric features and a rare class that they tell of in part."""
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(n, FEATURES)).astype(np.float32)
+    signal = X[:, :4].sum(axis=1) + rng.normal(size=n)
+    return X, (signal > np.quantile(signal, 1 - POSITIVE_SHARE)).astype(np.int16)
+
+
+def contract(*, id_and_time: bool = False) -> Schema:
+    """What the events are."""
+    features = tuple(Feature(name=f"x{i}") for i in range(FEATURES))
+    told = {"time": Time(name="time", unit="us"), "id": Identity(name="id")} if id_and_time else {}
+    return Schema(features=features, label=Label(classes=(0, 1)), **told)
+
+
+# ---------------------------------------------------------------------------------------------------- decoding
+
+
+def decoding(n: int, repeats: int) -> list[Row]:
+    """NDJSON as records and as a file, with bad events among them; CSV and Parquet files."""
+    X, y = events(n)
+    frame = pl.DataFrame({f"x{i}": np.round(X[:, i].astype(np.float64), 5) for i in range(FEATURES)} | {"label": y})
+    told = frame.with_columns(id=pl.int_range(n).cast(pl.String), time=pl.int_range(n) + 1_700_000_000_000_000)
+    lines = frame.write_ndjson().encode().splitlines()
+    cases: dict[str, tuple[int, Case]] = {
+        "NDJSON records": (n, _records(lines, contract())),
+        "  1 % of them bad": (n, _records(_spoilt(lines, 100), contract())),
+        "  10 % of them bad": (n, _records(_spoilt(lines, 10), contract())),
+        "  with id and time": (n, _records(told.write_ndjson().encode().splitlines(), contract(id_and_time=True))),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        for name, write in (("ndjson", frame.write_ndjson), ("csv", frame.write_csv), ("parquet", frame.write_parquet)):
+            path = Path(folder) / f"events.{name}"
+            write(path)
+            cases[f"{name.upper() if name != 'parquet' else 'Parquet'} file"] = (n, _file(path))
+        taken = rounds(cases, repeats)
+    first, *others = cases
+    aims = {"  1 % of them bad": 1.5, "  10 % of them bad": 2.0}
+    return [
+        row("decoding", first, taken, at_least=300_000),
+        *(row("decoding", name, taken, first, ratio_max=aims.get(name)) for name in others),
+    ]
+
+
+def _spoilt(lines: list[bytes], every: int) -> list[bytes]:
+    """Each so many-th record cut off, of a wrong type, or not finite."""
+    bad = (b'{"x0": 1.0, "x1":', b'{"x0": "many", "label": 0}', b'{"x0": NaN, "label": 0}', b"[1, 2]")
+    return [bad[i // every % len(bad)] if i % every == 0 else line for i, line in enumerate(lines)]
+
+
+def _records(lines: list[bytes], schema: Schema) -> Case:
+    def run() -> None:
+        decoder = JsonDecoder(schema, Config().limits)
+        for i in range(0, len(lines), PIECE):
+            decoder.decode(lines[i : i + PIECE], source="records", offsets=i)
+
+    return lambda: run
+
+
+def _file(path: Path) -> Case:
+    def run() -> None:
+        for _ in FileSource(contract(), Config().limits, [path]).batches():
+            pass
+
+    return lambda: run
+
+
+# ---------------------------------------------------------------------------------------------------- learners
+
+
+def tapes(n: int, per_call: int, delay: int, *, blocks: bool) -> list[Tape]:
+    """Tapes of so many events a call, every label ``delay`` events late.
+
+    ``blocks``: a call's predictions first, then its lessons; else they alternate as the labels come.
+    """
+    made = []
+    for start in range(0, n + delay, per_call):
+        tests = np.arange(start, min(start + per_call, n))
+        lessons = np.arange(max(start - delay, 0), min(max(start + per_call - delay, 0), n))
+        due = np.concatenate([tests, lessons + delay])
+        order = np.arange(len(due)) if blocks else np.argsort(due, kind="stable")
+        rows = np.concatenate([tests, lessons])[order]
+        kinds = np.repeat(np.array([PREDICT, LEARN], np.int8), [len(tests), len(lessons)])[order]
+        made.append(Tape(rows, kinds, rows))
+    return made
+
+
+def _learner(spec: dict[str, Any], X: NDArray[np.float32], y: NDArray[np.int16], plan: list[Tape]) -> Case:
+    config, ones = Config.model_validate({"learner": spec}).learner, np.ones(2)
+
+    def ready() -> Callable[[], object]:
+        learner: Learner = make_learner(contract(), config)
+
+        def run() -> None:
+            for tape in plan:
+                learner.run(X, y, tape, ones)
+
+        return run
+
+    return ready
+
+
+def _river(make: Callable[[], Any], X: NDArray[np.float32], y: NDArray[np.int16]) -> Case:
+    """The loop that river's own users write, on dicts made before."""
+    names = [f"x{i}" for i in range(FEATURES)]
+    pairs = [(dict(zip(names, x, strict=True)), label) for x, label in zip(X.tolist(), y.tolist(), strict=True)]
+
+    def ready() -> Callable[[], object]:
+        model = make()
+
+        def run() -> None:
+            predict, learn = model.predict_proba_one, model.learn_one
+            for x, label in pairs:
+                predict(x)
+                learn(x, label)
+
+        return run
+
+    return ready
+
+
+def _river_logistic() -> Any:
+    from river import linear_model, preprocessing
+
+    return preprocessing.StandardScaler() | linear_model.LogisticRegression()
+
+
+def _river_tree() -> Any:
+    from river import tree
+
+    return tree.HoeffdingTreeClassifier()
+
+
+def linear(n: int, repeats: int) -> list[Row]:
+    """The compiled linear learner alone, test-then-train, beside river's logistic regression."""
+    X, y = events(n)
+    few = n // SLOW
+    spec: dict[str, Any] = {"model": "linear"}
+    no_curves = {**spec, "parameters": {"bins": 0, "crosses": 0}}
+
+    def case(per_call: int, delay: int = 0, *, blocks: bool = False, spec: dict[str, Any] = spec) -> tuple[int, Case]:
+        return n, _learner(spec, X, y, tapes(n, per_call, delay, blocks=blocks))
+
+    cases = {
+        "10,000 events a call": case(10_000),
+        "256 events a call": case(256),
+        "10,000 a call, late, in turns": case(10_000, DELAY),
+        "10,000 a call, late, in blocks": case(10_000, DELAY, blocks=True),
+        "256 a call, late, in turns": case(256, DELAY),
+        "256 a call, late, in blocks": case(256, DELAY, blocks=True),
+        "no bins, no crosses, 10,000 a call": case(10_000, spec=no_curves),
+        "river, bare loop": (few, _river(_river_logistic, X[:few], y[:few])),
+    }
+    taken = rounds(cases, repeats)
+    few_, many = "256 events a call", "10,000 events a call"
+    return [
+        row("linear", many, taken, at_least=1_000_000),
+        row("linear", few_, taken, at_least=1_000_000),
+        *(row("linear", name, taken, few_ if name[0] == "2" else many, ratio_max=1.25) for name in list(cases)[2:6]),
+        row("linear", "no bins, no crosses, 10,000 a call", taken, at_least=1_000_000),
+        row("linear", "river, bare loop", taken, many),
+    ]
+
+
+def adapter(n: int, repeats: int) -> list[Row]:
+    """River's models through the adapter beside the bare loop."""
+    X, y = events(n)
+    rows = []
+    for name, spec, make in (
+        ("logistic regression", RIVER_LOGISTIC, _river_logistic),
+        ("Hoeffding tree", RIVER_TREE, _river_tree),
+    ):
+        bare, adapted = f"{name}, bare loop", f"{name}, adapter"
+        plan = tapes(n, 256, 0, blocks=False)
+        taken = rounds({bare: (n, _river(make, X, y)), adapted: (n, _learner(spec, X, y, plan))}, repeats)
+        rows += [row("river", bare, taken), row("river", adapted, taken, bare, ratio_max=1.15)]
+    return rows
+
+
+# ---------------------------------------------------------------------------------------------------- the pipeline
+
+
+def _batches(n: int, size: int, schema: Schema) -> list[Batch]:
+    X, y = events(n)
+    ids = [str(i) for i in range(n)] if schema.id is not None else None
+    moments = np.arange(n, dtype=np.int64) * 1_000_000 if schema.has_time else None
+    whole = Batch.of(X, y, ids=ids, time=moments)
+    return [whole.slice(i, min(i + size, n)) for i in range(0, n, size)]
+
+
+def _pipeline(n: int, size: int, schema: Schema, delay: int | str | None = None) -> Case:
+    batches = _batches(n, size, schema)
+    config = Config.model_validate({"label": {"delay": delay}, "control": {"objective": "f1"}})
+
+    def ready() -> Callable[[], object]:
+        made = Pipeline(schema, config)
+
+        def run() -> None:
+            for batch in batches:
+                made.process(batch)
+
+        return run
+
+    return ready
+
+
+def whole(n: int, repeats: int) -> list[Row]:
+    """The pipeline at several batches, what it costs beside its learner, and with late labels."""
+    X, y = events(n)
+    plain, full = contract(), contract(id_and_time=True)
+    rows = []
+    for size in BATCHES:
+        m = n if size > 1 else n // SLOW
+        name, alone = f"batches of {size:,}", f"learner alone, {size:,} a call"
+        plan = tapes(m, size, 0, blocks=False)
+        taken = rounds(
+            {name: (m, _pipeline(m, size, plain)), alone: (m, _learner({"model": "linear"}, X, y, plan))}, repeats
+        )
+        overhead = statistics.median(a - b for a, b in zip(taken[name], taken[alone], strict=True))
+        aimed = size >= 256
+        rows += [row("pipeline", name, taken), row("pipeline", alone, taken)]
+        rows.append(
+            Row(
+                *("pipeline", f"  overhead at {size:,}", None, overhead),
+                aim="under 1 µs" if aimed else "",
+                met=overhead < 1.0 if aimed else None,
+            )
+        )
+    for size in (256, 10_000):
+        base, late = f"batches of {size:,}, no label late", f"batches of {size:,}, every label late"
+        told = f"batches of {size:,}, ids and times"
+        told_late = f"batches of {size:,}, ids and times, late"
+        taken = rounds(
+            {
+                base: (n, _pipeline(n, size, plain)),
+                late: (n, _pipeline(n, size, plain, DELAY)),
+                told: (n, _pipeline(n, size, full)),
+                told_late: (n, _pipeline(n, size, full, f"{DELAY}s")),
+            },
+            repeats,
+        )
+        rows += [
+            row("late labels", base, taken),
+            row("late labels", late, taken, base, ratio_max=1.25),
+            row("late labels", told, taken, base),
+            row("late labels", told_late, taken, told, ratio_max=1.25),
+        ]
+    return rows
+
+
+#: Where the pipeline's time goes: part, attribute of the pipeline, methods.
+PARTS = (
+    ("labels", "store", ("advance",)),
+    ("learner", "learner", ("run",)),
+    ("windows", "windows", ("update", "shorten", "counts", "shares")),
+    ("evaluation", "evaluation", ("update", "update_early")),
+    ("measuring", "", ("measure",)),
+    ("drift", "monitor", ("update",)),
+    ("control, observe", "controller", ("observe",)),
+    ("control, renew", "controller", ("renew",)),
+)
+
+
+@contextlib.contextmanager
+def watched(pipeline: Pipeline) -> Iterator[dict[str, float]]:
+    """Seconds spent in each part while the block runs; what wraps them costs 0.1 microseconds a call."""
+    spent: dict[str, float] = defaultdict(float)
+
+    def wrap(part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any, **named: Any) -> Any:
+            start = time.perf_counter()
+            result = function(*arguments, **named)
+            spent[part] += time.perf_counter() - start
+            return result
+
+        return timed
+
+    for part, attribute, methods in PARTS:
+        owner = getattr(pipeline, attribute) if attribute else pipeline
+        for method in methods:
+            setattr(owner, method, wrap(part, getattr(owner, method)))
+    score = pipeline_module.score_rows
+    pipeline_module.score_rows = wrap("score", score)
+    try:
+        yield spent
+    finally:
+        pipeline_module.score_rows = score
+
+
+def parts(n: int, repeats: int) -> list[Row]:
+    """Time by part of the pipeline, wall clock; the rest is the Python between them."""
+    rows = []
+    config = Config.model_validate({"control": {"objective": "f1"}})
+    for size in (256, 10_000):
+        batches, taken = _batches(n, size, contract()), defaultdict(list)
+        for _ in range(repeats + 1):  # the first compiles
+            made = Pipeline(contract(), config)
+            with watched(made) as spent:
+                start = time.perf_counter()
+                for batch in batches:
+                    made.process(batch)
+                total = time.perf_counter() - start
+            for part, seconds in {**spent, "the rest": total - sum(spent.values()), "all": total}.items():
+                taken[part].append(seconds / n * 1e6)
+        medians = {part: statistics.median(times[1:]) for part, times in taken.items()}
+        for part, each in sorted(medians.items(), key=lambda item: -item[1]):
+            share = each / medians["all"]
+            rows.append(Row("parts", f"batches of {size:,}: {part}", None, each, share, f"batches of {size:,}: all"))
+    return rows
+
+
+# ---------------------------------------------------------------------------------------------------- the table
+
+GROUPS: dict[str, tuple[Callable[[int, int], list[Row]], int]] = {
+    "decoding": (decoding, 100_000),
+    "linear": (linear, 200_000),
+    "river": (adapter, 10_000),
+    "pipeline": (whole, 100_000),
+    "parts": (parts, 100_000),
+}
+HEAD = ("what", "events/s", "µs/event", "time, beside", "aim", "met")
+WIDTHS = (38, 12, 9, 46, 12, 3)
+
+
+def line(cells: tuple[str, ...]) -> str:
+    """A line of a table that is also Markdown."""
+    sides = [f"{c:>{w}}" if i in (1, 2) else f"{c:<{w}}" for i, (c, w) in enumerate(zip(cells, WIDTHS, strict=True))]
+    return f"| {' | '.join(sides)} |"
+
+
+def told(row: Row) -> tuple[str, ...]:
+    """The cells of a row."""
+    rate = "" if row.events_per_second is None else f"{row.events_per_second:,.0f}"
+    beside = "" if row.ratio is None else f"x{row.ratio:.2f} of {row.beside.strip()}"
+    met = {None: "", True: "yes", False: "NO"}[row.met]
+    return row.what, rate, f"{row.microseconds:.3f}", beside, row.aim, met
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the table, a part a group."""
+    cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli.add_argument("--quick", action="store_true", help="a fifth of the events, two repeats")
+    cli.add_argument("--only", nargs="*", choices=list(GROUPS))
+    cli.add_argument("--events", type=int, help="events of a case")
+    cli.add_argument("--repeats", type=int)
+    cli.add_argument("--json", type=Path, help="write the rows here, too")
+    args = cli.parse_args(arguments)
+    warnings.filterwarnings("ignore", module="river")
+    repeats = args.repeats or (2 if args.quick else 7)
+    with one_core() as core:
+        print(f"{platform.machine()}, {os.cpu_count()} cores, all on {core}; Python {platform.python_version()}; "
+              f"load {os.getloadavg()[0]:.2f}; {repeats} repeats")  # fmt: skip
+        rows: list[Row] = []
+        for name in args.only or GROUPS:
+            measure, n = GROUPS[name]
+            print(f"\n{name}\n\n{line(HEAD)}\n{line(tuple('-' * w for w in WIDTHS))}", flush=True)
+            for made in measure(args.events or (n // 5 if args.quick else n), repeats):
+                print(line(told(made)), flush=True)
+                rows.append(made)
+    missed = [f"{r.group}: {r.what.strip()}" for r in rows if r.met is False]
+    print(f"\n{sum(r.met is True for r in rows)} aims met, {len(missed)} missed" + "".join(f"\n  {m}" for m in missed))
+    if args.json is not None:
+        args.json.write_text(json.dumps([asdict(r) for r in rows], indent=1) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def one_core() -> Iterator[str]:
+    """Pin this process to one core where the system can; which one."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield "any core"
+        return
+    before = os.sched_getaffinity(0)
+    core = max(before)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield f"core {core}"
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+if __name__ == "__main__":
+    main()
