@@ -203,8 +203,8 @@ def _learner(spec: dict[str, Any], X: NDArray[np.float32], y: NDArray[np.int16],
     return ready
 
 
-def _river(make: Callable[[], Any], X: NDArray[np.float32], y: NDArray[np.int16]) -> Case:
-    """The loop that river's own users write, on dicts made before."""
+def _river(make: Callable[[], Any], X: NDArray[np.float32], y: NDArray[np.int16], weight: float | None = None) -> Case:
+    """The loop that river's own users write, on dicts made before; ``weight``: each lesson's, given as ``w``."""
     names = [f"x{i}" for i in range(FEATURES)]
     pairs = [(dict(zip(names, x, strict=True)), label) for x, label in zip(X.tolist(), y.tolist(), strict=True)]
 
@@ -213,9 +213,14 @@ def _river(make: Callable[[], Any], X: NDArray[np.float32], y: NDArray[np.int16]
 
         def run() -> None:
             predict, learn = model.predict_proba_one, model.learn_one
-            for x, label in pairs:
-                predict(x)
-                learn(x, label)
+            if weight is None:
+                for x, label in pairs:
+                    predict(x)
+                    learn(x, label)
+            else:
+                for x, label in pairs:
+                    predict(x)
+                    learn(x, label, w=weight)
 
         return run
 
@@ -266,17 +271,24 @@ def linear(n: int, repeats: int) -> list[Row]:
 
 
 def adapter(n: int, repeats: int) -> list[Row]:
-    """River's models through the adapter beside the bare loop."""
+    """River's models through the adapter, which gives weights, beside the bare loop, which need not."""
     X, y = events(n)
     rows = []
     for name, spec, make in (
         ("logistic regression", RIVER_LOGISTIC, _river_logistic),
         ("Hoeffding tree", RIVER_TREE, _river_tree),
     ):
-        bare, adapted = f"{name}, bare loop", f"{name}, adapter"
-        plan = tapes(n, 256, 0, blocks=False)
-        taken = rounds({bare: (n, _river(make, X, y)), adapted: (n, _learner(spec, X, y, plan))}, repeats)
-        rows += [row("river", bare, taken), row("river", adapted, taken, bare, ratio_max=1.15)]
+        bare, weighted, adapted = (f"{name}, {how}" for how in ("bare loop", "bare loop that gives w", "adapter"))
+        taken = rounds(
+            {
+                bare: (n, _river(make, X, y)),
+                weighted: (n, _river(make, X, y, 1.0)),
+                adapted: (n, _learner(spec, X, y, tapes(n, 256, 0, blocks=False))),
+            },
+            repeats,
+        )
+        rows += [row("river", bare, taken), row("river", weighted, taken, bare)]
+        rows.append(row("river", adapted, taken, bare, ratio_max=1.15))
     return rows
 
 
@@ -382,12 +394,13 @@ def watched(pipeline: Pipeline) -> Iterator[dict[str, float]]:
         owner = getattr(pipeline, attribute) if attribute else pipeline
         for method in methods:
             setattr(owner, method, wrap(part, getattr(owner, method)))
-    score = pipeline_module.score_rows
-    pipeline_module.score_rows = wrap("score", score)
+    module: Any = pipeline_module
+    score = module.score_rows
+    module.score_rows = wrap("score", score)
     try:
         yield spent
     finally:
-        pipeline_module.score_rows = score
+        module.score_rows = score
 
 
 def parts(n: int, repeats: int) -> list[Row]:

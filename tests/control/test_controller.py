@@ -87,8 +87,8 @@ def test_scores_are_probabilities_under_the_streams_own_shares(share):
     """However much the learner was weighted: the mean score is the share, and bins say what they mean."""
     _, scores, y = simulate(share, weights="inverse_frequency")
     assert scores.mean() == pytest.approx(y.mean(), rel=0.2)
-    bold = scores > 0.5
-    assert y[bold].mean() == pytest.approx(scores[bold].mean(), abs=0.2)
+    bold = scores > 5 * share if share < 0.1 else scores > 0.5
+    assert bold.sum() > 100 and y[bold].mean() == pytest.approx(scores[bold].mean(), rel=0.5)
 
 
 def test_without_the_correction_weighted_scores_overstate_the_minority():
