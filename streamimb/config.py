@@ -79,8 +79,8 @@ class ControlConfig(Strict):
     """
 
     every: Positive = 250
-    weights: Literal["effective_number", "inverse_frequency", "cost", "none"] = "effective_number"
-    weight_max: Annotated[float, Field(ge=1)] = 100.0
+    weights: Literal["inverse_frequency", "effective_number", "cost", "none"] = "inverse_frequency"
+    weight_max: Annotated[float, Field(ge=1)] = 10.0
     smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.5
     effective_beta: Share = 0.99
     costs: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)

@@ -35,7 +35,7 @@ class LinearParameters(Strict):
     (0: log-loss); ``slots``: weights shared by all categories that the schema does not list.
     """
 
-    rate: Annotated[float, Field(gt=0, le=10)] = 0.4
+    rate: Annotated[float, Field(gt=0, le=10)] = 0.3
     horizon: Annotated[float, Field(ge=10, le=1e9)] = 500.0
     bins: Annotated[int, Field(ge=0, le=64)] = 12
     crosses: Annotated[int, Field(ge=0, lt=kernels.CELLS_MAX)] = 4
