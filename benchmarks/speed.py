@@ -26,20 +26,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from speed_data import FEATURES, batches_of, contract, events, tapes
 from speed_table import HEAD, WIDTHS, Case, Row, line, one_core, rounds, row, told
 
 from streamimb import pipeline as pipeline_module
-from streamimb.batch import Batch
 from streamimb.config import Config
 from streamimb.decode import JsonDecoder
-from streamimb.learners.base import LEARN, PREDICT, Learner, Tape
+from streamimb.learners.base import Learner, Tape
 from streamimb.learners.registry import make_learner
 from streamimb.pipeline import Pipeline
-from streamimb.schema import Feature, Identity, Label, Schema, Time
+from streamimb.schema import Schema
 from streamimb.sources.files import FileSource
 
-FEATURES = 10
-POSITIVE_SHARE = 0.02
 #: Events decoded in one call, as the file source does.
 PIECE = 8_192
 #: The delay of late labels, and the batches of the pipeline, in events.
@@ -50,21 +48,6 @@ SLOW = 10
 
 RIVER_LOGISTIC = {"model": "river.linear_model.LogisticRegression", "parameters": {"scaler": True}}
 RIVER_TREE = {"model": "river.tree.HoeffdingTreeClassifier", "parameters": {}}
-
-
-def events(n: int) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
-    """Ten numeric features and a rare class that they tell of in part."""
-    rng = np.random.default_rng(7)
-    X = rng.normal(size=(n, FEATURES)).astype(np.float32)
-    signal = X[:, :4].sum(axis=1) + rng.normal(size=n)
-    return X, (signal > np.quantile(signal, 1 - POSITIVE_SHARE)).astype(np.int16)
-
-
-def contract(*, id_and_time: bool = False) -> Schema:
-    """What the events are."""
-    features = tuple(Feature(name=f"x{i}") for i in range(FEATURES))
-    told = {"time": Time(name="time", unit="us"), "id": Identity(name="id")} if id_and_time else {}
-    return Schema(features=features, label=Label(classes=(0, 1)), **told)
 
 
 # ---------------------------------------------------------------------------------------------------- decoding
@@ -120,23 +103,6 @@ def _file(path: Path) -> Case:
 
 
 # ---------------------------------------------------------------------------------------------------- learners
-
-
-def tapes(n: int, per_call: int, delay: int, *, blocks: bool) -> list[Tape]:
-    """Tapes of so many events a call, every label ``delay`` events late.
-
-    ``blocks``: a call's predictions first, then its lessons; else they alternate as the labels come.
-    """
-    made = []
-    for start in range(0, n + delay, per_call):
-        tests = np.arange(start, min(start + per_call, n))
-        lessons = np.arange(max(start - delay, 0), min(max(start + per_call - delay, 0), n))
-        due = np.concatenate([tests, lessons + delay])
-        order = np.arange(len(due)) if blocks else np.argsort(due, kind="stable")
-        rows = np.concatenate([tests, lessons])[order]
-        kinds = np.repeat(np.array([PREDICT, LEARN], np.int8), [len(tests), len(lessons)])[order]
-        made.append(Tape(rows, kinds, rows))
-    return made
 
 
 def _learner(spec: dict[str, Any], X: NDArray[np.float32], y: NDArray[np.int16], plan: list[Tape]) -> Case:
@@ -246,16 +212,8 @@ def adapter(n: int, repeats: int) -> list[Row]:
 # ---------------------------------------------------------------------------------------------------- the pipeline
 
 
-def _batches(n: int, size: int, schema: Schema) -> list[Batch]:
-    X, y = events(n)
-    ids = [str(i) for i in range(n)] if schema.id is not None else None
-    moments = np.arange(n, dtype=np.int64) * 1_000_000 if schema.has_time else None
-    whole = Batch.of(X, y, ids=ids, time=moments)
-    return [whole.slice(i, min(i + size, n)) for i in range(0, n, size)]
-
-
 def _pipeline(n: int, size: int, schema: Schema, delay: int | str | None = None) -> Case:
-    batches = _batches(n, size, schema)
+    batches = batches_of(n, size, schema)
     config = Config.model_validate({"label": {"delay": delay}, "control": {"objective": "f1"}})
 
     def ready() -> Callable[[], object]:
@@ -359,7 +317,7 @@ def parts(n: int, repeats: int) -> list[Row]:
     rows = []
     config = Config.model_validate({"control": {"objective": "f1"}})
     for size in (256, 10_000):
-        batches, taken = _batches(n, size, contract()), defaultdict(list)
+        batches, taken = batches_of(n, size, contract()), defaultdict(list)
         for _ in range(repeats + 1):  # the first compiles
             made = Pipeline(contract(), config)
             with watched(made) as spent:

@@ -6,14 +6,14 @@ import contextlib
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from streamimb.batch import Batch, Kind, Rejected
-from streamimb.outcome import Matured, Outcome, Predictions
+from streamimb.outcome import Matured, Metric, Outcome, Predictions
 from streamimb.pipeline import Pipeline
 from streamimb_services.feed import Feed
 from streamimb_services.interrupt import AtOnce, Interrupt
@@ -111,11 +111,16 @@ class Replay:
     def _refuse(self, rejected: list[Rejected]) -> None:
         if rejected:
             self._refused.update(r.reason.value for r in rejected)
-            outcome = refusals(rejected, self.story.schema.n_classes)
-            self.story.take(outcome)
-            self._outputs.write(outcome)
+            self._tell(rejected=rejected)
+
+    def _tell(self, *, rejected: Sequence[Rejected] = (), metrics: Sequence[Metric] = ()) -> None:
+        outcome = replace(nothing(self.story.schema.n_classes), rejected=list(rejected), metrics=list(metrics))
+        self.story.take(outcome)
+        self._outputs.write(outcome)
 
     def _finish(self, seconds: float) -> None:
+        if self._events:
+            self._tell(metrics=self._pipeline.measure())
         summary = self._pipeline.summary()
         self.story.notes = [*summary.pop("config_notes", []), *self._pipeline.notes]
         refused = Counter(summary["rejected"])
@@ -126,11 +131,11 @@ class Replay:
         self._outputs.close()
 
 
-def refusals(rejected: list[Rejected], n_classes: int) -> Outcome:
-    """An outcome that tells nothing but refusals."""
+def nothing(n_classes: int) -> Outcome:
+    """An outcome that tells nothing."""
     none, few = np.zeros(0, np.int64), np.zeros(0, np.int16)
     scores, threshold = np.zeros((0, n_classes), np.float32), np.zeros(0, np.float32)
-    return Outcome(Predictions(none, none, None, scores, few, threshold), Matured(none, few, none), rejected=rejected)
+    return Outcome(Predictions(none, none, None, scores, few, threshold), Matured(none, few, none))
 
 
 def undefined_as_null(value: Any) -> Any:

@@ -33,7 +33,10 @@ SIGNALS_SHOWN_MAX: Final = 5
 COUNTS_SHOWN_MAX: Final = 4
 OVERALL: Final = {"g_mean": "G-mean", "pr_auc": "PR-AUC", "roc_auc": "ROC-AUC", "kappa": "kappa", "brier": "Brier"}
 LABELS: Final = {"waiting": "still waiting", "expired": "expired", "late": "too late", "unknown": "for unknown events",
-                 "twice": "told twice", "corrected": "corrected"}  # fmt: skip
+                 "twice": "told twice", "corrected": "corrected", "dropped": "without a label in time",
+                 "evicted": "given up for want of room"}  # fmt: skip
+
+ACTIONS: Final = {"reweight": "weights renewed at once", "tell": "told only"}
 
 
 def show_summary(story: Story) -> None:
@@ -181,7 +184,13 @@ def _detected(story: Story) -> RenderableType:
     table = _grid("", "", "", "", "", header=False)
     for s in signals[-SIGNALS_SHOWN_MAX:]:
         moved = f"{rate(s['reference'])} → {rate(s['value'])}"
-        table.add_row(_when(story, s), _of(s["signal"], s["class"]), moved, s["kind"], Text(s["action"], QUIET))
+        table.add_row(
+            _when(story, s),
+            _of(s["signal"], s["class"]),
+            moved,
+            s["kind"],
+            Text(done, QUIET),
+        )
     latest = [Text("the latest:", QUIET)] if len(signals) > SIGNALS_SHOWN_MAX else []
     return Group(Text(", ".join(told)), *latest, table)
 

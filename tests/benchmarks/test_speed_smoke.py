@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from streamimb.config import Config
+from streamimb.learners.base import LEARN, PREDICT
+from streamimb.pipeline import Pipeline
+
 PATH = Path(__file__).parents[2] / "benchmarks" / "speed.py"
 
 
@@ -35,7 +39,7 @@ def test_every_group_prints_its_rows(speed, capsys, tmp_path):
 def test_parts_leave_the_pipeline_as_it_was(speed):
     """Watching a pipeline's parts ends with the block: the scoring kernel is the library's own again."""
     before = speed.pipeline_module.score_rows
-    with speed.watched(speed.Pipeline(speed.contract(), speed.Config())):
+    with speed.watched(Pipeline(speed.contract(), Config())):
         assert speed.pipeline_module.score_rows is not before
     assert speed.pipeline_module.score_rows is before
 
@@ -46,10 +50,10 @@ def test_tapes_predict_and_teach_every_event_once(speed, delay, blocks):
     """Whatever the delay, an event is predicted once, then learned once, as late as the delay says."""
     tapes = speed.tapes(100, 16, delay, blocks=blocks)
     ops = [(int(r), int(k)) for t in tapes for r, k in zip(t.rows, t.kinds, strict=True)]
-    tests = [r for r, k in ops if k == speed.PREDICT]
-    lessons = [r for r, k in ops if k == speed.LEARN]
+    tests = [r for r, k in ops if k == PREDICT]
+    lessons = [r for r, k in ops if k == LEARN]
     assert tests == lessons == list(range(100))
     place = {op: i for i, op in enumerate(ops)}
-    assert all(place[r, speed.PREDICT] < place[r, speed.LEARN] for r in range(100))
+    assert all(place[r, PREDICT] < place[r, LEARN] for r in range(100))
     if delay == 7 and not blocks:
-        assert place[7, speed.PREDICT] < place[0, speed.LEARN] < place[8, speed.PREDICT]
+        assert place[7, PREDICT] < place[0, LEARN] < place[8, PREDICT]
