@@ -241,7 +241,8 @@ def main(arguments: list[str] | None = None) -> None:
     if not args.data.is_dir():
         cli.error(f"{args.data}: no such folder; it is where the real streams are")
     warnings.filterwarnings("ignore", module="river")
-    begun, n_streams, rows = time.perf_counter(), 0, []
+    begun, n_streams = time.perf_counter(), 0
+    rows: list[Row] = []
     print(line(HEAD), line([("-" * w) for w in WIDTHS]), sep="\n")
     with tempfile.TemporaryDirectory() as scratch:
         for stream in streams(args.data, Path(scratch), args.only):

@@ -184,13 +184,8 @@ def _detected(story: Story) -> RenderableType:
     table = _grid("", "", "", "", "", header=False)
     for s in signals[-SIGNALS_SHOWN_MAX:]:
         moved = f"{rate(s['reference'])} → {rate(s['value'])}"
-        table.add_row(
-            _when(story, s),
-            _of(s["signal"], s["class"]),
-            moved,
-            s["kind"],
-            Text(done, QUIET),
-        )
+        done = Text(ACTIONS.get(s["action"], s["action"]), QUIET)
+        table.add_row(_when(story, s), _of(s["signal"], s["class"]), moved, s["kind"], done)
     latest = [Text("the latest:", QUIET)] if len(signals) > SIGNALS_SHOWN_MAX else []
     return Group(Text(", ".join(told)), *latest, table)
 

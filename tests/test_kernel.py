@@ -1,0 +1,59 @@
+"""Kernels are compiled anew when what they are made of changes, and random draws belong to their event."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+
+from streamimb.kernel import uniform
+
+CALLEE = """
+from streamimb.kernel import leaf
+STEP = {step}
+@leaf
+def inner(x):
+    return x + {inner}
+"""
+CALLER = """
+from streamimb.kernel import leaf
+from callee import STEP, inner
+@leaf
+def outer(x):
+    return inner(x) * STEP
+print(outer(1))
+"""
+
+
+def test_a_kernel_follows_a_callee_or_a_constant_of_another_file(tmp_path):
+    """What is cached for the caller is not used once the callee's file has changed."""
+    (tmp_path / "caller.py").write_text(CALLER)
+    told = []
+    for step, inner in [(1, 1), (1, 10), (3, 10), (1, 1)]:
+        (tmp_path / "callee.py").write_text(CALLEE.format(step=step, inner=inner))
+        done = subprocess.run(
+            [sys.executable, "-B", "caller.py"], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        told.append(int(done.stdout))
+    assert told == [2, 11, 33, 2]
+
+
+def test_draws_belong_to_seed_event_and_member():
+    """The same three give the same number; numbers spread evenly over [0, 1)."""
+    draws = np.array([uniform(1, event, 2) for event in range(4_000)])
+    assert uniform(1, 17, 2) == draws[17]
+    assert len({uniform(1, 17, 2), uniform(2, 17, 2), uniform(1, 18, 2), uniform(1, 17, 3)}) == 4
+    assert draws.min() >= 0 and draws.max() < 1
+    assert np.abs(np.histogram(draws, 10)[0] - 400).max() < 80
+
+
+def test_compiling_is_told_once(tmp_path):
+    """A kernel that nobody has compiled yet says so; the next one does not."""
+    program = "from streamimb.kernel import kernel, on_first_compile\n" + (
+        "on_first_compile(lambda: print('told'))\n@kernel\ndef f(x):\n    return x\n"
+        "@kernel\ndef g(x):\n    return x\nf(1)\ng(1)\n"
+    )
+    (tmp_path / "program.py").write_text(program)
+    done = subprocess.run([sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["told"]
