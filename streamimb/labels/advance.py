@@ -19,13 +19,13 @@ STEP = 4
 
 
 @leaf
-def lesson(facts: Array, c: Array, ops: Array, outs: Array, slot: int, kind: int) -> None:
-    """Write one lesson on the tape, after a second prediction where the first lies back.
+def lesson(facts: Array, c: Array, ops: Array, outs: Array, slot: int, kind: int, again: bool) -> None:
+    """Write one lesson on the tape, after a second prediction where the first was made in another row.
 
     Thresholds and calibration are for the model of now: with labels a week late the first prediction was another's.
     """
     n = outs[at.OUT_OPS]
-    if kind != at.LEARN_CORRECTED and facts[slot, at.KNOWN] > facts[slot, at.TIME]:
+    if again:
         ops[n, 0], ops[n, 1], ops[n, 2], ops[n, 3] = slot, at.AGAIN, facts[slot, at.POSITION], -1
         n += 1
     ops[n, 0], ops[n, 1], ops[n, 2], ops[n, 3] = slot, kind, facts[slot, at.POSITION], -1
@@ -94,7 +94,7 @@ def apply_label(
         notes[slot, at.STATUS] = at.LABELLED
         c[at.N_WAITING] -= 1
         c[at.N_LABELLED] += 1
-        lesson(facts, c, ops, outs, slot, at.LEARN_LABEL)
+        lesson(facts, c, ops, outs, slot, at.LEARN_LABEL, True)
         return at.DONE
     if status == at.DROPPED or (y[slot] == label and status == at.EXPIRED):
         c[at.N_LATE] += 1
@@ -108,7 +108,7 @@ def apply_label(
     y[slot], facts[slot, at.KNOWN] = label, known
     notes[slot, at.STATUS] = at.LABELLED
     c[at.N_CORRECTED] += 1
-    lesson(facts, c, ops, outs, slot, at.LEARN_CORRECTED)
+    lesson(facts, c, ops, outs, slot, at.LEARN_CORRECTED, False)
     if notes[slot, at.MARKS] & at.EMITTED:
         fixes[0, 0], fixes[0, 1], fixes[0, 2], fixes[0, 3] = slot, facts[slot, at.NUMBER], old, label
         outs[at.OUT_CORRECTED] = 1
@@ -180,7 +180,7 @@ def expire(facts: Array, notes: Array, y: Array, c: Array, ops: Array, outs: Arr
     y[slot] = c[at.EXPIRES_AS]
     notes[slot, at.STATUS] = at.EXPIRED
     c[at.N_EXPIRED] += 1
-    lesson(facts, c, ops, outs, slot, at.LEARN_EXPIRED)
+    lesson(facts, c, ops, outs, slot, at.LEARN_EXPIRED, True)
 
 
 @leaf
@@ -275,7 +275,7 @@ def accept(
     if due <= now:
         y[slot], facts[slot, at.KNOWN], notes[slot, at.STATUS] = label, due, at.LABELLED
         c[at.N_LABELLED] += 1
-        lesson(facts, c, ops, outs, slot, at.LEARN_LABEL)
+        lesson(facts, c, ops, outs, slot, at.LEARN_LABEL, False)
         return
     c[at.N_WAITING] += 1
     facts[slot, at.DUE], notes[slot, at.PENDING] = due, label
