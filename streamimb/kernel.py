@@ -6,7 +6,6 @@ No fastmath and no parallel loops: the same events give the same bits however th
 from __future__ import annotations
 
 import hashlib
-import marshal
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -47,7 +46,8 @@ def _named_for_its_parts(function: F) -> F:
     for name in sorted(function.__code__.co_names):
         value = function.__globals__.get(name)
         if isinstance(value, Dispatcher):
-            sha.update(f"{name}={value.py_func.__qualname__};".encode() + marshal.dumps(value.py_func.__code__))
+            code = value.py_func.__code__
+            sha.update(f"{value.py_func.__qualname__}{code.co_names}{code.co_consts}".encode() + code.co_code)
         elif isinstance(value, ModuleType) and value.__name__.startswith("streamimb."):
             sha.update(Path(str(value.__file__)).read_bytes())
         elif isinstance(value, int | float | np.generic):
