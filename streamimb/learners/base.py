@@ -20,15 +20,21 @@ class Tape:
     """t operations in stream order.
 
     rows: int64 (t,), the row of X an operation reads; kinds: int8 (t,), PREDICT or LEARN; events: int64 (t,), the
-    position of the event in the stream, to which random draws belong.
+    position of the event in the stream, to which random draws belong; weights: float64 (t,), how much each lesson
+    counts (a prediction's is not read), or None where that is its class's weight.
     """
 
     rows: NDArray[np.int64]
     kinds: NDArray[np.int8]
     events: NDArray[np.int64]
+    weights: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def lesson_weights(self, y: NDArray[np.int16], class_weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The weight of each lesson, float64 (t,); y: (m,), the class of each row; class_weights: (K,)."""
+        return class_weights[y[self.rows]] if self.weights is None else self.weights
 
     @classmethod
     def interleaved(cls, n: int, first_event: int = 0) -> Tape:
@@ -52,8 +58,9 @@ class Learner(Protocol):
         """Carry out the tape; return the predictions' class probabilities, float64 (predicted, K), in tape order.
 
         X: (m, d), NaN for missing, codes for categories; y: (m,), the class of each row that is learned; weights:
-        (K,), the Plan's class weights. A prediction changes nothing. Every row of the result is finite, non-negative
-        and sums to one. Cutting a tape in two anywhere gives the same bits.
+        (K,), the Plan's class weights, which lessons count unless the tape says otherwise. A lesson of weight 0 is
+        none, one of weight 2 counts as two. A prediction changes nothing. Every row of the result is finite,
+        non-negative and sums to one. Cutting a tape in two anywhere gives the same bits.
         """
         ...
 

@@ -258,6 +258,7 @@ def run_tape(
     rows: Array,
     kinds: Array,
     costs: Array,
+    heaviest: float,
     layout: Array,
     params: Array,
     table: Array,
@@ -268,7 +269,8 @@ def run_tape(
 ) -> None:
     """Carry out a tape in order; the predictions' probabilities go to ``out``, float64 (predicted, K).
 
-    The loss is cost_y (1 - p_y)^gamma (-log p_y): log-loss for gamma 0, else the focal loss (Lin et al. 2017, eq. 5).
+    costs: float64 (t,), the weight of each lesson; heaviest: the largest of the class weights.
+    The loss is cost (1 - p_y)^gamma (-log p_y): log-loss for gamma 0, else the focal loss (Lin et al. 2017, eq. 5).
     """
     d = X.shape[1]
     slots = 1 + 3 * d + (d * (d - 1) // 2 if params[CROSSES] > 0.0 else 0)
@@ -277,8 +279,8 @@ def run_tape(
     cells = np.empty(d, np.int64)
     p = np.empty(out.shape[1])
     gamma = params[GAMMA]
-    heaviest = min(max(1.0, np.max(costs)), COST_MAX)
-    keep = 1.0 - params[FORGET] / heaviest  # few lessons of a rare class must not be forgotten among the others'
+    # Few lessons of a rare class must not be forgotten among the others'.
+    keep = 1.0 - params[FORGET] / min(max(1.0, heaviest), COST_MAX)
     done = 0
     for t in range(len(rows)):
         x = X[rows[t]]
@@ -291,7 +293,7 @@ def run_tape(
         n = _encode(x, layout, params, stats, knots, index, value, cells)
         _predict(index, value, n, table, p)
         label = y[rows[t]]
-        cost = min(costs[label], COST_MAX)
+        cost = min(costs[t], COST_MAX)
         if gamma > 0.0:
             right = min(max(p[label], 1e-12), 1.0 - 1e-12)
             wrong = 1.0 - right

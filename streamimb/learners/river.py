@@ -80,7 +80,7 @@ class RiverClassifier:
     ) -> NDArray[np.float64]:
         dicts, places = self._rows(X, tape)
         labels = y[tape.rows]
-        costs = weights[labels]
+        costs = tape.lesson_weights(y, weights)
         answers: list[Any] = []
         predict, learn = self._predictor(), self._model.learn_one
         ops = zip(tape.kinds.tolist(), places, labels.tolist(), strict=True)
@@ -89,7 +89,7 @@ class RiverClassifier:
                 for (kind, place, label), cost in zip(ops, costs.tolist(), strict=True):
                     if kind == PREDICT:
                         answers.append(predict(dicts[place]))
-                    else:
+                    elif cost > 0.0:
                         learn(dicts[place], label, w=cost)
             else:
                 for (kind, place, label), times in zip(ops, self._times(tape, costs), strict=True):

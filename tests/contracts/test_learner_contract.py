@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -232,6 +233,21 @@ def test_class_weights_have_an_effect(name: str) -> None:
     heavy.run(X, y, Tape.only(LEARN, 400), raised)
     ask = Tape.only(PREDICT, 400)
     assert heavy.run(X, y, ask, even)[:, -1].mean() > light.run(X, y, ask, even)[:, -1].mean() + 0.05
+
+
+@every_learner
+def test_a_tape_may_weigh_each_lesson(name: str) -> None:
+    """Weights on the tape that are the classes' own change nothing; a tape of zeros teaches no class."""
+    X, y = stream(200, CASES[name][0])
+    weights, ask = weights_of(name), Tape.only(PREDICT, 200)
+    plain, told, untaught = make(name), make(name), make(name)
+    before = untaught.run(X, y, ask, weights)
+    lessons = Tape.only(LEARN, 200)
+    plain.run(X, y, lessons, weights)
+    told.run(X, y, replace(lessons, weights=weights[y]), weights)
+    untaught.run(X, y, replace(lessons, weights=np.zeros(200)), weights)
+    np.testing.assert_array_equal(told.run(X, y, ask, weights), plain.run(X, y, ask, weights))
+    np.testing.assert_allclose(untaught.run(X, y, ask, weights), before, atol=0.05)
 
 
 @every_learner
