@@ -58,7 +58,8 @@ def scaled(
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """As from_numbers, of float64 (n,) with NaN for none; ``exact(row)`` gives the number where float64 cannot."""
     scale = UNITS_US[unit]
-    product = approximate * scale
+    with np.errstate(over="ignore"):  # what overflows is no time
+        product = approximate * scale
     safe = np.abs(product) < _EXACT_MAX
     times = np.rint(np.where(safe, product, 0.0)).astype(np.int64)
     bad = ~safe

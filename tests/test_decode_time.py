@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streamimb.decode_time import TIME_ABS_MAX_US, from_iso, from_numbers
@@ -19,6 +19,7 @@ def one_by_one(value, unit):
     return round(time)
 
 
+@example([1.797693134862316e302], "s")
 @given(st.lists(NUMBERS, max_size=8), st.sampled_from(["s", "ms", "us"]))
 def test_numbers_become_microseconds_one_by_one(values, unit):
     """A time does not depend on its neighbours, and whole numbers are exact."""
