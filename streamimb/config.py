@@ -11,6 +11,7 @@ from streamimb.schema import Schema, Strict
 Duration = str | int
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Rule = Literal["inverse_frequency", "effective_number", "cost", "oob", "uob", "hybrid", "none"]
 
 
 class LimitsConfig(Strict):
@@ -72,17 +73,22 @@ class WindowConfig(Strict):
 class ControlConfig(Strict):
     """How sensing becomes acting.
 
-    ``every``: accepted events between two Plans. ``weights``: the rule of the class weights; ``weight_max`` clamps
-    them, ``smoothing`` is the share of the old weights that each renewal keeps. ``costs``: cost of missing each class,
-    for ``weights = "cost"``. ``threshold``: ``"tuned"`` for the objective, or a fixed one of the positive class.
+    ``every``: accepted events between two Plans. ``weights``: the rule by which lessons are weighted; ``class_rules``
+    gives a class a rule of its own; ``weight_max`` clamps weights, ``smoothing`` is the share of the old ones that each
+    renewal keeps. ``oob``, ``uob`` and ``hybrid`` follow every event, by class sizes decayed by ``size_decay``;
+    ``hybrid_target`` is the ratio to the largest class that it raises every class to. ``costs``: cost of missing each
+    class, for ``cost``. ``threshold``: ``"tuned"`` for the objective, or a fixed one of the positive class.
     Thresholds are tuned on the scores of the ``rarest`` window once it holds ``tune_rarest`` events of each class.
     """
 
     every: Positive = 250
-    weights: Literal["inverse_frequency", "effective_number", "cost", "none"] = "inverse_frequency"
+    weights: Rule = "inverse_frequency"
+    class_rules: dict[str, Rule] = Field(default_factory=dict)
     weight_max: Annotated[float, Field(ge=1)] = 10.0
     smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.5
     effective_beta: Share = 0.99
+    size_decay: Share = 0.999
+    hybrid_target: Annotated[float, Field(gt=0, le=1)] = 0.5
     costs: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     objective: str | None = None
     threshold: Literal["tuned"] | Share = "tuned"
@@ -92,11 +98,15 @@ class ControlConfig(Strict):
 
 
 class DetectorConfig(Strict):
-    """A drift detector and what its alarm does: ``reweight`` renews the weights at once, ``tell`` only tells."""
+    """A drift detector and what its alarm does.
+
+    ``tell`` only tells; ``adjust`` shortens the windows and renews the weights at once; ``replace`` also lets a learner
+    trained since the warning take over if it is better on the same events; ``reset`` lets the learner forget all.
+    """
 
     detector: Literal["adwin", "none"] = "adwin"
     delta: Share = 0.002
-    action: Literal["reweight", "tell"] = "reweight"
+    action: Literal["tell", "adjust", "replace", "reset"] = "adjust"
     cooldown: Annotated[int, Field(ge=0)] = 5_000
 
 
@@ -105,6 +115,17 @@ class DriftConfig(Strict):
 
     share: DetectorConfig = DetectorConfig(delta=2e-3)
     recall: DetectorConfig = DetectorConfig(delta=2e-3)
+
+
+class ReactionConfig(Strict):
+    """How much may be done about signals.
+
+    ``resets_per_hour_max``: resets and replacements in an hour of event time (in 10,000 events where there is none);
+    what is beyond is only adjusted. ``trial_lessons_max``: a background learner that was not better by then is dropped.
+    """
+
+    resets_per_hour_max: Annotated[int, Field(ge=0, le=1_000)] = 4
+    trial_lessons_max: Positive = 20_000
 
 
 class LearnerConfig(Strict):
@@ -134,5 +155,6 @@ class Config(Strict):
     window: WindowConfig = WindowConfig()
     control: ControlConfig = ControlConfig()
     drift: DriftConfig = DriftConfig()
+    reaction: ReactionConfig = ReactionConfig()
     learner: LearnerConfig = LearnerConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

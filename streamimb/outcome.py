@@ -74,6 +74,28 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """Something that was done about a signal, and what came of it.
+
+    action: ``adjust`` (windows shortened, weights renewed at once), ``trial`` (a background learner began), ``replace``
+    (adjusted, and the better of both is to stay), ``replaced`` (the new one took over), ``dropped`` (it did not),
+    ``reset``; before, after: the G-mean over recent events then, and over
+    as many predicted since (NaN until ``measured_at``, a position); helped: yes, no, unclear, or nothing yet.
+    """
+
+    number: int
+    position: int
+    time: int
+    action: str
+    signal: str
+    class_: str | None
+    before: float
+    after: float
+    helped: str
+    measured_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """All that one call of ``Pipeline.process`` has to tell."""
 
@@ -81,4 +103,5 @@ class Outcome:
     matured: Matured
     metrics: list[Metric] = field(default_factory=list)
     signals: list[Signal] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamimb.outcome import Metric, Signal
+from streamimb.outcome import Action, Metric, Signal
 
 if TYPE_CHECKING:
     from streamimb.pipeline import Pipeline
@@ -74,12 +74,13 @@ def summarise(pipeline: Pipeline) -> dict[str, Any]:
         "objectives": pipeline.controller.shown(),
         "signals": [signal_row(s) for s in pipeline.signals],
         "signal_counts": pipeline.signal_counts,
+        "actions": [signal_row(a) for a in pipeline.reactor.actions],
         "config_notes": pipeline.notes,
     }
 
 
-def signal_row(signal: Signal) -> dict[str, Any]:
-    """A signal under the names that other programs read."""
+def signal_row(signal: Signal | Action) -> dict[str, Any]:
+    """A signal or an action under the names that other programs read."""
     row = dataclasses.asdict(signal)
     row["class"] = row.pop("class_")
     return row

@@ -29,7 +29,8 @@ PARTS = {
     "rebalance": ("rebalance", ""),
     "control": ("control", "rebalance"),
     "tell": ("tell", ""),
-    "pipeline": ("pipeline", "control drift evaluation labels learners rebalance tell windows"),
+    "gather": ("gather", "labels"),
+    "pipeline": ("pipeline", "control drift evaluation gather labels learners rebalance tell windows"),
     "testing": ("testing", ""),
     "small types": (" ".join(sorted(SMALL_TYPES)), ""),
 }

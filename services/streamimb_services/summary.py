@@ -36,7 +36,7 @@ LABELS: Final = {"waiting": "still waiting", "expired": "expired", "late": "too 
                  "twice": "told twice", "corrected": "corrected", "dropped": "without a label in time",
                  "evicted": "given up for want of room"}  # fmt: skip
 
-ACTIONS: Final = {"reweight": "weights renewed at once", "tell": "told only"}
+ACTIONS: Final = {"adjust": "weights renewed at once", "tell": "told only"}
 
 
 def show_summary(story: Story) -> None:

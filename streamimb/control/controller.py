@@ -17,13 +17,12 @@ from streamimb.control.scoring import calibrate
 from streamimb.control.window import ScoreWindow
 from streamimb.errors import ConfigError
 from streamimb.learners.base import State
-from streamimb.rebalance import class_weights
+from streamimb.rebalance.weights import class_weights, rules_of
 from streamimb.schema import Schema
 
 Floats = NDArray[np.float64]
 
-#: Decay a lesson of what the learner was trained on, and of the evidence behind the calibration.
-TRAINED_DECAY = 0.9995
+#: Decay, a mature event, of the evidence behind the calibration.
 CALIBRATION_MEMORY = 0.9999
 #: With more than two classes thresholds are tuned at every so many renewals: the search is a hundred times dearer.
 MANY_TUNE_EVERY = 10
@@ -44,9 +43,10 @@ class Controller:
     def __init__(self, schema: Schema, config: ControlConfig, objective: str, *, events_max: int) -> None:
         self._config, self._k, self._positive = config, schema.n_classes, schema.positive
         self.objectives = tuned_objectives(parse_objective(objective), self._k, has_time=schema.has_time)
-        self._costs, self._has_time = _costs(schema, config), schema.has_time
+        self._rules = rules_of(schema.class_names, config)
+        self._costs, self._has_time = _costs(schema, config, self._rules), schema.has_time
         self.scores = ScoreWindow(self._k, self._positive, events_max, len(self.objectives))
-        self.trained, self.scratch = np.zeros(self._k), np.zeros(self._k)
+        self.scratch = np.zeros(self._k)
         self._fit = np.zeros((2, max(self._k + 1, 3)))
         self._fit[0, 0] = 1.0
         even = np.full(self._k, 1 / self._k)
@@ -78,19 +78,20 @@ class Controller:
         if self._config.calibration:
             calibrate(raw, y, self._parameters, self._fit, self.scratch, CALIBRATION_MEMORY)
 
-    def renew(self, counts: NDArray[np.int64], *, window_events: int, at_once: bool) -> Plan:
+    def renew(self, counts: NDArray[np.int64], trained: Floats, *, window_events: int, at_once: bool) -> Plan:
         """Make the next Plan.
 
-        counts: int64 (K,), the classes of recent mature events; window_events: how many of the latest mature events
-        thresholds are tuned on; at_once: a drift was detected, so nothing of the old weights is kept.
+        counts: int64 (K,), the classes of recent mature events; trained: float64 (K,), the decayed weight of what each
+        class taught; window_events: how many of the latest mature events thresholds are tuned on; at_once: a drift was
+        detected, so nothing of the old weights is kept.
         """
         old, total = self.plan, counts.sum()
         self.scores.keep(window_events)
-        weights = class_weights(counts, self._config, self._costs) if total else old.weights
+        weights = class_weights(counts, self._config, self._costs, self._rules) if total else old.weights
         kept = 0.0 if at_once or old.number == 0 else self._config.smoothing
         weights = np.exp(kept * np.log(old.weights) + (1 - kept) * np.log(weights))
         shares = np.maximum((counts + 1 / self._k) / (total + 1), SHARE_MIN)
-        trained = (self.trained + 1 / self._k) / (self.trained.sum() + 1)
+        trained = (trained + 1 / self._k) / (trained.sum() + 1)
         temperature, bias = float(self._fit[0, 0]), self._fit[0, 1 : self._k + 1].copy()
         draft = Plan(
             number=old.number + 1, weights=weights, thresholds=old.thresholds, shares=shares / shares.sum(),
@@ -100,6 +101,12 @@ class Controller:
         self.plan = self._tune(draft, counts)
         self._parameters = self.plan.parameters()
         return self.plan
+
+    def forget(self) -> None:
+        """Another learner is in force: scores and calibration of the old one say nothing of it."""
+        self.scores.keep(0)
+        self._fit[:] = 0.0
+        self._fit[0, 0] = 1.0
 
     def _tune(self, plan: Plan, counts: NDArray[np.int64]) -> Plan:
         ready = int(np.count_nonzero(counts >= self._config.tune_rarest)) > 1
@@ -174,14 +181,13 @@ class Controller:
     def state(self) -> State:
         return {
             "scores": self.scores.state(),
-            "trained": self.trained.copy(),
             "fit": self._fit.copy(),
             "plan": self.plan.state(),
         }
 
     def restore(self, state: State) -> None:
         self.scores.restore(state["scores"])
-        self.trained[:], self._fit[:] = state["trained"], state["fit"]
+        self._fit[:] = state["fit"]
         self.plan = Plan.from_state(state["plan"])
         self._parameters = self.plan.parameters()
 
@@ -190,8 +196,8 @@ def _with(plan: Plan, **changes: Any) -> Plan:
     return Plan.from_state({**plan.state(), **changes})
 
 
-def _costs(schema: Schema, config: ControlConfig) -> Floats | None:
-    if config.weights != "cost":
+def _costs(schema: Schema, config: ControlConfig, rules: list[str]) -> Floats | None:
+    if "cost" not in rules:
         return None
     unknown = sorted(set(config.costs) - set(schema.class_names))
     if unknown:

@@ -36,7 +36,7 @@ class Plan:
     def parameters(self) -> Floats:
         """What the scoring kernel reads: float64 (ROWS, K)."""
         rows = np.zeros((scoring.ROWS, len(self.weights)))
-        rows[scoring.WEIGHT], rows[scoring.BIAS], rows[scoring.THRESHOLD] = self.weights, self.bias, self.thresholds
+        rows[scoring.BIAS], rows[scoring.THRESHOLD] = self.bias, self.thresholds
         rows[scoring.TEMPERATURE] = self.temperature
         if self.corrects_prior:
             rows[scoring.TAKE_OUT], rows[scoring.PUT_IN] = -np.log(self.trained_shares), np.log(self.shares)

@@ -1,4 +1,4 @@
-"""From the learner's raw output to score and decision, and what the learner was trained on.
+"""From the learner's raw output to score and decision.
 
 raw p_s -> r_k = log p_s,k - log pi_s,k (the shares trained on taken out) -> u_k = a (r_k + log pi_k) + b_k (the
 present shares put in, calibrated) -> score = softmax(u), decision = argmax score_k / threshold_k.
@@ -23,29 +23,25 @@ BIAS_MAX = 5.0
 TEMPERATURE_MIN = 0.2
 TEMPERATURE_MAX = 5.0
 # Rows of a plan's parameters, float64 (ROWS, K).
-WEIGHT, TAKE_OUT, PUT_IN, BIAS, THRESHOLD, TEMPERATURE, ROWS = 0, 1, 2, 3, 4, 5, 6
+TAKE_OUT, PUT_IN, BIAS, THRESHOLD, TEMPERATURE, ROWS = 0, 1, 2, 3, 4, 5
 
 
 @leaf
 def score_rows(
-    P: Array, ops: Array, plan: Array, cuts: Array, y: Array, raw: Array, scores: Array, notes: Array, trained: Array,
-    u: Array, decay: float, positive: int, at_row: int, out_position: Array, out_scores: Array, out_decision: Array,
+    P: Array, ops: Array, plan: Array, cuts: Array, raw: Array, scores: Array, notes: Array, u: Array, positive: int,
+    at_row: int, out_position: Array, out_scores: Array, out_decision: Array,
     out_threshold: Array,
 ) -> None:  # fmt: skip
-    """Score the predictions of a segment in tape order, and keep the decayed, weighted sizes of what it teaches.
+    """Score the predictions of a segment in tape order.
 
-    P: float64 (predicted, K); ops: int64 (t, 3); plan: float64 (ROWS, K); cuts: float64 (S,), where each objective
-    would cut the positive class's probability; trained: float64 (K,); u: float64 (K,), scratch; the outputs are
-    filled from ``at_row`` on.
+    P: float64 (predicted, K); ops: int64 (t, 4); plan: float64 (ROWS, K); cuts: float64 (S,), where each objective
+    would cut the positive class's probability; u: float64 (K,), scratch; the outputs are filled from ``at_row`` on.
     """
     n_classes = P.shape[1]
     j = 0
     for i in range(len(ops)):
         slot = ops[i, 0]
         if ops[i, 1] > at.PREDICT:
-            for k in range(n_classes):
-                trained[k] *= decay
-            trained[y[slot]] += plan[WEIGHT, y[slot]]
             continue
         top = -np.inf
         for k in range(n_classes):

@@ -28,7 +28,7 @@ def lesson(facts: Array, c: Array, ops: Array, outs: Array, slot: int, kind: int
     if again:
         ops[n, 0], ops[n, 1], ops[n, 2], ops[n, 3] = slot, at.AGAIN, facts[slot, at.POSITION], -1
         n += 1
-    ops[n, 0], ops[n, 1], ops[n, 2], ops[n, 3] = slot, kind, facts[slot, at.POSITION], -1
+    ops[n, 0], ops[n, 1], ops[n, 2], ops[n, 3] = slot, kind, facts[slot, at.POSITION], outs[at.OUT_MATURED]
     outs[at.OUT_OPS] = n + 1
     facts[slot, at.LESSON] = c[at.SEGMENT]
 
@@ -301,9 +301,9 @@ def advance(
 ) -> int:  # fmt: skip
     """Walk a batch from row ``start`` until it is used up or something must happen first; say why it stopped.
 
-    ops: int64 (·, 4) slot, kind, position, row; matured: int64 (·, 5) slot, label, known at, position, time; rejected:
-    int64 (·, 2) row, reason; fixes: int64 (1, 4) slot, number, old label, new label; outs: how much of each, and the
-    row to go on from.
+    ops: int64 (·, 4) slot, kind, position, row (a lesson's: how many of ``matured`` came before it); matured: int64
+    (·, 5) slot, label, known at, position, time; rejected: int64 (·, 2) row, reason; fixes: int64 (1, 4) slot, number,
+    old label, new label; outs: how much of each, and the row to go on from.
     """
     for j in range(len(outs)):
         outs[j] = 0

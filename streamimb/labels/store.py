@@ -28,9 +28,9 @@ SLOTS_MIN = 1_024
 class Segment:
     """A stretch of the stream inside which the Plan is constant, and why it ended (``layout.RENEW`` and so on).
 
-    ops: int64 (t, 4) slot, kind, position, row of the batch (-1 for a lesson); matured: int64 (m, 5) slot, label,
-    known at, position, time; rejected: int64 (r, 2) row, reason; fixes: int64 (0 or 1, 4) slot, number, old label, new
-    label; row: where to go on.
+    ops: int64 (t, 4) slot, kind, position, row of the batch (a lesson's: how many of ``matured`` came before it);
+    matured: int64 (m, 5) slot, label, known at, position, time; rejected: int64 (r, 2) row, reason; fixes: int64
+    (0 or 1, 4) slot, number, old label, new label; row: where to go on.
     """
 
     stop: int

@@ -1,11 +1,14 @@
-"""Class weights from class counts. Every rule gives K weights that average to one over the stream's own events."""
+"""Class weights from class counts: what the Plan says each class's lessons count, constant between two renewals."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.config import ControlConfig
+from streamimb.errors import ConfigError
 
 Floats = NDArray[np.float64]
 
@@ -39,22 +42,53 @@ def cost_sensitive(counts: Floats, costs: Floats) -> Floats:
     return _average_to_one(costs, counts)
 
 
+def hybrid(counts: Floats, target: float) -> Floats:
+    """Raise every class to ``target`` times the largest, then scale all to a mean of one.
+
+    >>> hybrid(np.array([90.0, 10.0]), 0.5).round(3).tolist()
+    [0.741, 3.333]
+    """
+    raised: Floats = np.asarray(np.maximum(counts, target * counts.max()) / counts, np.float64)
+    return _average_to_one(raised, counts)
+
+
 def _average_to_one(weights: Floats, counts: Floats) -> Floats:
-    return np.asarray(weights * counts.sum() / (weights * counts).sum())
+    return np.asarray(weights * counts.sum() / (weights * counts).sum(), np.float64)
 
 
-def class_weights(counts: NDArray[np.int64], config: ControlConfig, costs: Floats | None) -> Floats:
-    """The configured rule on the counts of a window, clamped to [1 / weight_max, weight_max].
+def rules_of(class_names: Sequence[str], config: ControlConfig) -> list[str]:
+    """The rule of each class, in order. Raises ConfigError where ``control.class_rules`` names no class."""
+    unknown = sorted(set(config.class_rules) - set(class_names))
+    if unknown:
+        raise ConfigError(f"control.class_rules: {unknown[0]!r} is none of the classes {', '.join(class_names)}")
+    return [config.class_rules.get(name, config.weights) for name in class_names]
 
-    A class that the window does not hold counts as half an event, so that its weight is large but finite.
+
+def class_weights(
+    counts: NDArray[np.int64], config: ControlConfig, costs: Floats | None, rules: Sequence[str]
+) -> Floats:
+    """Each class's rule on the counts of a window, clamped to [1 / weight_max, weight_max].
+
+    For the rules that follow every event (OOB, UOB, hybrid) these are what their rates are about. A class that the
+    window does not hold counts as half an event, so that its weight is large but finite.
     """
     seen = np.maximum(np.asarray(counts, np.float64), 0.5)
-    if config.weights == "none":
-        return np.ones(len(seen))
-    if config.weights == "effective_number":
-        weights = effective_number(seen, config.effective_beta)
-    elif config.weights == "cost" and costs is not None:
-        weights = cost_sensitive(seen, costs)
-    else:
-        weights = inverse_frequency(seen)
-    return np.clip(weights, 1 / config.weight_max, config.weight_max)
+    by_rule = {rule: _weights(rule, seen, config, costs) for rule in set(rules)}
+    weights = np.array([by_rule[rule][k] for k, rule in enumerate(rules)])
+    return np.asarray(np.clip(weights, 1 / config.weight_max, config.weight_max), np.float64)
+
+
+def _weights(rule: str, seen: Floats, config: ControlConfig, costs: Floats | None) -> Floats:
+    if rule == "inverse_frequency":
+        return inverse_frequency(seen)
+    if rule == "effective_number":
+        return effective_number(seen, config.effective_beta)
+    if rule == "cost" and costs is not None:
+        return cost_sensitive(seen, costs)
+    if rule == "hybrid":
+        return hybrid(seen, config.hybrid_target)
+    if rule == "oob":
+        return np.asarray(seen.max() / seen, np.float64)
+    if rule == "uob":
+        return np.asarray(seen.min() / seen, np.float64)
+    return np.ones(len(seen))

@@ -51,7 +51,7 @@ def outcome(start, stop):
             for i in position.tolist()
         ],
         signals=[
-            Signal(i, i * 1_000_000, "minority_share", "adwin", "fraud", "drift", 0.2, 0.1, "reweight")
+            Signal(i, i * 1_000_000, "minority_share", "adwin", "fraud", "drift", 0.2, 0.1, "adjust")
             for i in position.tolist()
             if i % 5 == 0
         ],

@@ -30,6 +30,16 @@ LABELS = {
     "corrections ignored": {"wait": "10s", "expires_as": "a", "remember": "90s", "corrections": "ignore"},
 }
 
+#: What each of these is run with: the rule of the weights, and what a drift asks for.
+STEERED = {
+    "at once": ("oob", "replace"),
+    "after a delay": ("hybrid", "reset"),
+    "awaited": ("inverse_frequency", "adjust"),
+    "expiring": ("uob", "replace"),
+    "crowded": ("effective_number", "reset"),
+    "corrections ignored": ("none", "replace"),
+}
+
 
 def schema(n_classes: int, *, timed: bool, named: bool) -> Schema:
     return Schema(
@@ -65,7 +75,13 @@ def make(case: str, n_classes: int, *, timed: bool, named: bool) -> Pipeline:
     label = dict(LABELS[case])
     if not timed:
         label = {k: int(v[:-1]) if isinstance(v, str) and v.endswith("s") else v for k, v in label.items()}
-    return Pipeline(schema(n_classes, timed=timed, named=named), Config(label=label, **SMALL))
+    rule, action = STEERED[case]
+    steered = {
+        **SMALL,
+        "control": {**SMALL["control"], "weights": rule, "class_rules": {"b": "inverse_frequency"} if timed else {}},
+        "drift": {signal: {**detector, "action": action} for signal, detector in SMALL["drift"].items()},
+    }
+    return Pipeline(schema(n_classes, timed=timed, named=named), Config(label=label, **steered))
 
 
 def run(pipeline: Pipeline, batch: Batch, cuts: list[int]) -> list[object]:

@@ -85,7 +85,7 @@ def test_a_summary_tells_refusals_with_an_example():
 def test_a_summary_tells_signals_and_what_was_done():
     """All are counted by kind, the last few are told."""
     signal = {"position": 1, "time": 86_400_000_000, "signal": "recall", "detector": "adwin", "class": "fraud",
-              "kind": "drift", "value": 0.4, "reference": 0.6, "action": "reweight"}  # fmt: skip
+              "kind": "drift", "value": 0.4, "reference": 0.6, "action": "adjust"}  # fmt: skip
     text = shown(story(signals=[signal] * 7, signal_counts={"recall": 9}))
     assert "7 drifts of the recall of fraud, 2 earlier ones" in text
     assert text.count("1970-01-02 00:00 recall of fraud 0.600 → 0.400 drift weights renewed at once") == 5

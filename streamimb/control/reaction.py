@@ -1,0 +1,169 @@
+"""What is done about a signal, how often it may be, and whether it helped.
+
+Signals are noted as they come and acted on where the next Plan is made, so that nothing depends on how the stream was
+cut into batches. Of a reset or a replacement it is measured afterwards whether it helped: the G-mean over the window of
+the rarest class before, against the G-mean over as many events predicted after, by the delta method.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import asdict, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamimb.config import ReactionConfig
+from streamimb.durations import parse_duration
+from streamimb.learners.base import State
+from streamimb.outcome import Action, Signal
+
+#: What asks for most comes last: of several signals between two Plans the strongest action is carried out.
+ORDER: Final = ("tell", "adjust", "replace", "reset")
+#: Actions whose outcome is still to be measured.
+OPEN_MAX: Final = 64
+#: Actions that are remembered for the summary.
+ACTIONS_MAX: Final = 1_000
+#: An action is measured once so many events of the rarest class were predicted after it.
+MEASURED_RAREST: Final = 20
+#: ... or, with a class that does not come back, after so many events.
+MEASURED_EVENTS_MAX: Final = 50_000
+Z_CLEAR: Final = 1.96
+HOUR: Final = "1h"
+#: Where events have no times, what stands for the hour.
+EVENTS_PER_HOUR: Final = 10_000
+
+
+class Reactor:
+    """Remembers what signals ask for, bounds it, and measures what came of it."""
+
+    def __init__(self, config: ReactionConfig, *, has_time: bool) -> None:
+        self._config = config
+        self._hour = parse_duration(HOUR, has_time=True, key="reaction") if has_time else EVENTS_PER_HOUR
+        self._has_time = has_time
+        self._resets: deque[int] = deque(maxlen=max(config.resets_per_hour_max, 1))
+        self._due: list[Signal] = []
+        #: The drift that a trial under way is about.
+        self.contested: Signal | None = None
+        self._open: deque[tuple[Action, NDArray[np.int64] | None]] = deque(maxlen=OPEN_MAX)
+        self.actions: deque[Action] = deque(maxlen=ACTIONS_MAX)
+        self._seen = 0
+
+    def note(self, signal: Signal, wanted: str) -> Signal:
+        """Take in a signal; the same with what will be done about it.
+
+        A warning's action is ``trial`` where a drift's would be to replace, else nothing.
+        """
+        if signal.kind == "warning":
+            wanted = "trial" if wanted == "replace" else "tell"
+        elif wanted in ("reset", "replace") and not self._may_reset(signal):
+            wanted = "adjust"
+        told = replace(signal, action=wanted)
+        if wanted != "tell":
+            self._due.append(told)
+        return told
+
+    def _axis(self, position: int, time: int) -> int:
+        return time if self._has_time else position
+
+    def _may_reset(self, signal: Signal) -> bool:
+        most = self._config.resets_per_hour_max
+        now = self._axis(signal.position, signal.time)
+        return most > 0 and (len(self._resets) < most or now - self._resets[0] >= self._hour)
+
+    def take(self) -> list[Signal]:
+        """What is to be acted on now, each once; what asks for most comes last."""
+        due, self._due = self._due, []
+        return sorted(due, key=lambda s: ORDER.index("adjust" if s.action == "trial" else s.action))
+
+    def did(self, action: str, cause: Signal, position: int, time: int, recent: NDArray[np.int64]) -> Action:
+        """Record an action that was carried out; recent: int64 (K, K), the confusion before it."""
+        if action == "replace":
+            self.contested = cause
+        elif action in ("reset", "replaced", "dropped"):
+            self.contested = None
+        if action in ("reset", "replaced"):
+            self._resets.append(self._axis(position, time))
+        self._seen += 1
+        taken = Action(
+            number=self._seen, position=position, time=time, action=action, signal=cause.signal, class_=cause.class_,
+            before=g_mean(recent)[0], after=math.nan, helped="", measured_at=-1,
+        )  # fmt: skip
+        self.actions.append(taken)
+        self._open.append((replace(taken), None))
+        return taken
+
+    def measure(self, position: int, predicted: int, confusion: NDArray[np.int64]) -> list[Action]:
+        """Look whether actions can be judged; those that were, filled in.
+
+        position: of the next event; predicted: the position of the last mature event, so that an action is measured on
+        what was predicted after it; confusion: int64 (K, K), of all mature events.
+        """
+        done = []
+        for _ in range(len(self._open)):
+            action, start = self._open.popleft()
+            if predicted < action.position:
+                self._open.append((action, start))
+            elif start is None:
+                self._open.append((action, confusion.copy()))
+            elif not _enough(confusion - start):
+                self._open.append((action, start))
+            else:
+                done.append(self._judge(action, confusion - start, position))
+        return done
+
+    def _judge(self, action: Action, since: NDArray[np.int64], position: int) -> Action:
+        after, error = g_mean(since)
+        gap = after - action.before
+        helped = "unclear"
+        if math.isfinite(gap) and abs(gap) > Z_CLEAR * error:
+            helped = "yes" if gap > 0 else "no"
+        judged = replace(action, after=after, helped=helped, measured_at=position)
+        self.actions = deque((judged if a.number == judged.number else a for a in self.actions), ACTIONS_MAX)
+        return judged
+
+    def state(self) -> State:
+        return {
+            "resets": np.array(self._resets, np.int64),
+            "due": [asdict(s) for s in self._due],
+            "open": [{"action": asdict(a), "start": np.zeros(0) if c is None else c.copy()} for a, c in self._open],
+            "actions": [asdict(a) for a in self.actions],
+            "contested": {} if self.contested is None else asdict(self.contested),
+            "seen": self._seen,
+        }
+
+    def restore(self, state: State) -> None:
+        self._resets = deque(state["resets"].tolist(), self._resets.maxlen)
+        self._due = [Signal(**s) for s in state["due"]]
+        self._open = deque(
+            ((Action(**o["action"]), o["start"].copy() if o["start"].size else None) for o in state["open"]), OPEN_MAX
+        )
+        self.actions = deque((Action(**a) for a in state["actions"]), ACTIONS_MAX)
+        self.contested = Signal(**state["contested"]) if state["contested"] else None
+        self._seen = int(state["seen"])
+
+
+def _enough(confusion: NDArray[np.int64]) -> bool:
+    rows = confusion.sum(axis=1)
+    return bool(rows.min() >= MEASURED_RAREST or rows.sum() >= MEASURED_EVENTS_MAX)
+
+
+def g_mean(confusion: NDArray[np.int64]) -> tuple[float, float]:
+    """The geometric mean of the recalls of classes with events, and its standard error by the delta method.
+
+    NaN where fewer than two classes have events. A class all of whose events were hit or missed counts half an event
+    of the other kind in the error.
+
+    >>> [round(v, 3) for v in g_mean(np.array([[90, 10], [4, 16]]))]
+    [0.849, 0.051]
+    """
+    rows = confusion.sum(axis=1)
+    seen = rows > 0
+    if np.count_nonzero(seen) < 2:
+        return math.nan, math.nan
+    n, hits = rows[seen].astype(float), confusion.diagonal()[seen].astype(float)
+    value = float(np.prod(hits / n) ** (1 / len(n)))
+    recall = (hits + 0.5) / (n + 1)
+    return value, float(np.prod(recall) ** (1 / len(n)) / len(n) * math.sqrt(((1 - recall) / (recall * n)).sum()))
