@@ -31,13 +31,15 @@ PARTS = {
     "tell": ("tell", ""),
     "gather": ("gather", "labels"),
     "pipeline": ("pipeline", "control drift evaluation gather labels learners rebalance tell windows"),
+    "river": ("river", "control drift labels learners rebalance windows"),
     "testing": ("testing", ""),
     "small types": (" ".join(sorted(SMALL_TYPES)), ""),
 }
 
 #: A third party, and the only files that may import it.
 OWNERS = {
-    "river": "streamimb/learners/river*.py streamimb/drift/*.py tests/* benchmarks/*",
+    "river": "streamimb/learners/river*.py streamimb/drift/*.py streamimb/river/*.py tests/* benchmarks/*",
+    "pandas": "streamimb/river/*.py tests/*",
     "pickle": "streamimb/learners/pickles.py tests/*",
     "numba": "streamimb/kernel.py tests/* benchmarks/*",
     "typer": "services/* tests/services/*",

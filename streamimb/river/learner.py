@@ -1,0 +1,97 @@
+"""A river model under the protocol of the learners, on dicts instead of arrays, and whether it obeys weights."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamimb.kernel import uniform
+from streamimb.learners.base import PREDICT, State, Tape
+from streamimb.learners.river import FAILURES, REPEAT_MEMBER
+
+PROBE_EVENTS: Final = 60
+#: A lesson is repeated at most so many times.
+REPEAT_MAX: Final = 100
+
+
+def obeys_weights(model: Any) -> bool:
+    """Whether a model learns from ``learn_one(x, y, w=...)``: some accept it and ignore it, so copies are tried."""
+    if "w" not in inspect.signature(model.learn_one).parameters:
+        return False
+    try:
+        plain, raised = (_taught(model.clone(), weight) for weight in (1.0, 10.0))
+    except FAILURES:
+        return False
+    return raised > plain + 1e-9
+
+
+def _taught(model: Any, weight: float) -> float:
+    """The mean probability of the class that was taught with the given weight."""
+    rows = [({"a": uniform(1, i, 0), "b": uniform(1, i, 1)}, uniform(1, i, 2) < 0.5) for i in range(PROBE_EVENTS)]
+    for x, y in rows:
+        model.learn_one(x, y, w=weight if y else 1.0)
+    return float(np.mean([model.predict_proba_one(x).get(True, 0.0) for x, _ in rows]))
+
+
+class DictLearner:
+    """Runs tapes over rows that are dicts of features; ``labels`` are the classes by their codes."""
+
+    def __init__(self, make: Callable[[], Any], labels: Sequence[Any], *, native: bool, seed: int) -> None:
+        self._make, self.labels, self._native, self._seed = make, labels, native, seed
+        self.model = make()
+
+    def fresh(self) -> DictLearner:
+        """Another like this one that knows nothing."""
+        return DictLearner(self._make, self.labels, native=self._native, seed=self._seed)
+
+    def predict(self, x: dict[Any, Any]) -> NDArray[np.float64]:
+        """Class probabilities of one row, float64 (1, K)."""
+        return np.array([self._probabilities(x)], np.float64)
+
+    def run(self, X: Any, y: NDArray[np.int16], tape: Tape, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        told = []
+        lesson_weights = tape.lesson_weights(y, weights).tolist()
+        ops = zip(tape.rows.tolist(), tape.kinds.tolist(), tape.events.tolist(), lesson_weights, strict=True)
+        for row, kind, event, weight in ops:
+            if kind == PREDICT:
+                told.append(self._probabilities(X[row]))
+            else:
+                self._learn(X[row], self.labels[y[row]], weight, event)
+        return np.array(told, np.float64).reshape(len(told), len(weights))
+
+    def _probabilities(self, x: dict[Any, Any]) -> list[float]:
+        """Of all classes; even ones where the model tells none."""
+        try:
+            found = self.model.predict_proba_one(x)
+        except NotImplementedError:
+            label = self.model.predict_one(x)
+            found = {} if label is None else {label: 1.0}
+        p = [found.get(label, 0.0) for label in self.labels]
+        total = sum(p)
+        if not 0.0 < total < float("inf"):
+            return [1 / len(p)] * len(p)
+        return [v / total for v in p]
+
+    def _learn(self, x: dict[Any, Any], label: Any, weight: float, event: int) -> None:
+        if self._native:
+            if weight > 0.0:
+                self.model.learn_one(x, label, w=weight)
+            return
+        weight = min(weight, REPEAT_MAX)
+        whole = int(weight)
+        for _ in range(whole + (uniform(self._seed, event, REPEAT_MEMBER) < weight - whole)):
+            self.model.learn_one(x, label)
+
+    def reset(self, cause: str) -> None:  # noqa: ARG002
+        self.model = self._make()
+
+    def state(self) -> State:
+        """A river estimator is saved whole, by pickle: nothing is told here."""
+        return {}
+
+    def restore(self, state: State) -> None:
+        """Nothing to take in; see ``state``."""
