@@ -54,10 +54,11 @@ class Changes:
 
     def fits(self, names: tuple[str, ...]) -> None:
         """Raises ConfigError where a change names no class, says what is so already, or leaves no class."""
+        for change in self.changes:
+            if change.name not in names:
+                raise ConfigError(f"{KEY}: {change}: no class is named {change.name!r} {nearest(change.name, names)}")
         here = dict(zip(names, self.present(np.zeros(1, np.int64) - 1, names)[0].tolist(), strict=True))
         for change in self.changes:
-            if change.name not in here:
-                raise ConfigError(f"{KEY}: {change}: no class is named {change.name!r} {nearest(change.name, names)}")
             if here[change.name] == (change.verb == "appear"):
                 raise ConfigError(f"{KEY}: {change}: the class is {'there' if here[change.name] else 'absent'} then")
             if change.verb != "redefine":
