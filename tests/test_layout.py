@@ -28,6 +28,7 @@ PARTS = {
     "learners": ("learners", ""),
     "rebalance": ("rebalance", ""),
     "control": ("control", "rebalance"),
+    "streams": ("streams", ""),
     "tell": ("tell", ""),
     "gather": ("gather", "labels"),
     "pipeline": ("pipeline", "control drift evaluation gather labels learners rebalance tell windows"),

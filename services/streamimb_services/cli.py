@@ -172,6 +172,39 @@ def check_config(
 
 @app.command()
 @guarded
+def generate(
+    name: o.StreamName = None,
+    output: o.EventsFile = "-",
+    format: o.EventsFormat = None,  # noqa: A002  the option's name
+    events: o.Events = 50_000,
+    seed: o.Seed = 1,
+    ratio: o.Ratio = None,
+    concept: o.Concept = None,
+    classes: o.ClassChanges = None,
+    borderline: o.Borderline = None,
+    rare: o.RareIslands = None,
+    missing: o.Missing = None,
+    delay: o.Delay = None,
+    noise: o.LabelNoise = None,
+    schema: o.SchemaOut = None,
+    truth: o.TruthFile = None,
+    list: o.ListStreams = False,  # noqa: A002  the option's name
+) -> None:
+    """Generate a stream with known drifts: a ready-made one, or one whose parts are changed by the options."""
+    from streamimb_services.generate import GenerateOptions, generate_file, listed
+
+    if list:
+        typer.echo(listed())
+        return
+    if name is None:
+        raise typer.BadParameter("a stream's name is needed; --list shows all", param_hint="NAME")
+    parts = {"ratio": ratio, "concept": concept, "classes": classes, "borderline": borderline, "rare": rare}
+    parts |= {"missing": missing, "delay": delay, "noise": noise}
+    generate_file(GenerateOptions(name, output, format, events, seed, parts, schema, truth))
+
+
+@app.command()
+@guarded
 def models(json: o.AsJson = False) -> None:
     """List the models that learner.model can name."""
     from streamimb.learners.registry import list_models

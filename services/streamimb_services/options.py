@@ -66,6 +66,63 @@ TimeColumn = Annotated[
 PositiveClass = Annotated[
     str | None, typer.Option("--positive", metavar="CLASS", help="Infer a contract whose positive class is this one.")
 ]
+StreamName = Annotated[str | None, typer.Argument(metavar="NAME", help="A ready-made stream; --list shows all.")]
+EventsFile = Annotated[
+    str,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Write CSV, NDJSON (.gz, .xz) or Parquet here; - is standard output."
+    ),
+]
+EventsFormat = Annotated[
+    str | None, typer.Option("--format", metavar="F", help="Write csv, ndjson or parquet, whatever the file's name.")
+]
+Events = Annotated[int, typer.Option(metavar="N", min=1, help="Generate N events.")]
+Seed = Annotated[int, typer.Option(metavar="S", min=0, help="Draw everything from this number.")]
+Ratio = Annotated[
+    str | None,
+    typer.Option(
+        metavar="R",
+        help="Give the positive class this share: 0.01, ramp:0.5->0.01, step:0.1@20000->0.01, flip:0.01->0.99@25000, "
+        "back:0.5->0.01->0.5; or all classes theirs: 0.9/0.07/0.03, rotate:0.9/0.07/0.03@10000.",
+    ),
+]
+Concept = Annotated[
+    str | None,
+    typer.Option(
+        metavar="C",
+        help="Change what classes look like: none, sudden:10000,20000, gradual:10000/2000, recurring:10000.",
+    ),
+]
+ClassChanges = Annotated[
+    str | None,
+    typer.Option(
+        "--classes", metavar="W", help="Let classes come and go: appear:c3@10000,vanish:c1@20000,redefine:c2@30000."
+    ),
+]
+Borderline = Annotated[
+    str | None, typer.Option(metavar="SHARE", help="Put this share of positive events between the classes.")
+]
+RareIslands = Annotated[
+    str | None,
+    typer.Option("--rare", metavar="SHARE", help="Put this share of positive events on islands among the others."),
+]
+Missing = Annotated[str | None, typer.Option(metavar="SHARE", help="Leave this share of the features' values out.")]
+Delay = Annotated[
+    str | None,
+    typer.Option(
+        metavar="D",
+        help="Let labels be known later: 7d, exp:3d, uniform:1d..7d, lots:7d, never; by class: rare=exp:3d,rest=never.",
+    ),
+]
+LabelNoise = Annotated[
+    str | None,
+    typer.Option("--noise", metavar="SHARE", help="Make this share of labels wrong: 0.02, or by class: rare=0.2."),
+]
+SchemaOut = Annotated[Path | None, typer.Option("--schema", metavar="S.toml", help="Write the event contract here.")]
+TruthFile = Annotated[
+    Path | None, typer.Option("--truth", metavar="T.json", help="Write here where the drifts are and what was drawn.")
+]
+ListStreams = Annotated[bool, typer.Option("--list", help="List the ready-made streams and what each shows.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
 
