@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final
 
@@ -83,6 +83,45 @@ class Comparison:
                 return Difference(a, b, -d.value, -d.high, -d.low, d.p, d.p_adjusted, d.better)
         raise KeyError(f"no two runs {a!r} and {b!r} were compared")
 
+    def alike(self, metric: str, a: str, b: str) -> bool:
+        """Whether the runs decide all events alike; of metrics of scores, whether there is no difference at all."""
+        if metric in OF_SCORES:
+            return self.between(metric, a, b).value == 0
+        return not self.disagreements.get((a, b), self.disagreements.get((b, a)))
+
+    def against_best(self, metric: str) -> list[Difference]:
+        """The best run's difference to each other, from the second best on."""
+        best, *others = self.ordered(metric)
+        return [self.between(metric, best, other) for other in others]
+
+    def verdict(self, metric: str, title: str | None = None) -> str:
+        """Which run is better in a metric, by how much and how surely; ``title`` names the metric."""
+        return " ".join(self.sentences(metric, title))
+
+    def sentences(self, metric: str, title: str | None = None) -> list[str]:
+        """The verdict, a sentence for the best run against each other."""
+        return [self._sentence(metric, title or metric, d) for d in self.against_best(metric)]
+
+    def _sentence(self, metric: str, title: str, d: Difference) -> str:
+        sign = -1 if metric in self.less_is_better else 1
+        low, high = sorted((sign * d.low, sign * d.high))
+        told = f"{_figure(abs(d.value))} [{_figure(low)}, {_figure(high)}]"
+        if d.better is not None:
+            return f"{d.a} is better than {d.b} in {title} by {told}."
+        unknown = f"Between {d.a} and {d.b} no difference in {title} can be told"
+        if self.alike(metric, d.a, d.b):
+            return f"{unknown}: they are alike on every event."
+        if math.isnan(d.low):
+            return f"{unknown}: it is undefined."
+        few = self.disagreements.get((d.a, d.b), self.disagreements.get((d.b, d.a), 0))
+        if metric not in OF_SCORES and few < DISAGREEMENTS_MIN:
+            return f"{unknown}: they decide {few} event{'s' * (few != 1)} differently."
+        return f"{unknown}: {told}."
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3f}" if value == 0 or abs(value) >= 0.005 else f"{value:.1g}"
+
 
 def compare(
     y: ArrayLike,
@@ -104,8 +143,8 @@ def compare(
     number. Raises ValueError where the arrays do not fit together.
 
     The interval of a difference is the value and as many of its replicates' standard deviations either way as
-    Student's quantile says for the blocks, or the events not of the largest class where these are fewer. P-values are the levels at which such an
-    interval ends at 0, corrected by Holm's method over the pairs.
+    Student's quantile says for the blocks, or the events not of the largest class where these are fewer. P-values are
+    the levels at which such an interval ends at 0, corrected by Holm's method over the pairs.
 
     >>> rng = np.random.default_rng(1)
     >>> y = (rng.random(5_000) < 0.1).astype(int)
@@ -113,9 +152,10 @@ def compare(
     ...     p = 1 / (1 + np.exp(-4 * (y - 0.5) - noise * rng.normal(size=5_000)))
     ...     return Judged((p > 0.5).astype(int), np.stack([1 - p, p], 1))
     >>> told = compare(y, {"sharp": run(1.5), "blunt": run(2.5)})
-    >>> difference = told.between("f1", "sharp", "blunt")
-    >>> difference.better, difference.low > 0.1
-    ('sharp', True)
+    >>> told.between("f1", "sharp", "blunt").better
+    'sharp'
+    >>> told.verdict("f1")
+    'sharp is better than blunt in f1 by 0.254 [0.224, 0.284].'
     """
     labels = np.ascontiguousarray(y, np.int16)
     _check(labels, runs)
@@ -230,11 +270,16 @@ def _differences(
 
 def _mcnemar(prepared: Runs) -> dict[tuple[str, str], dict[int | None, McNemar]]:
     y, right = prepared.y, [decision == prepared.y for decision in prepared.decisions]
-    present = np.unique(y).tolist()
-    return {
-        (a, b): {None: mcnemar(right[i], right[j])} | {k: mcnemar(right[i][y == k], right[j][y == k]) for k in present}
-        for (i, a), (j, b) in combinations(enumerate(prepared.names), 2)
+    pairs = list(combinations(range(len(right)), 2))
+    out: dict[tuple[str, str], dict[int | None, McNemar]] = {
+        (prepared.names[i], prepared.names[j]): {} for i, j in pairs
     }
+    for k in (None, *np.unique(y).tolist()):
+        of_class = [r if k is None else r[y == k] for r in right]
+        tests = [mcnemar(of_class[i], of_class[j]) for i, j in pairs]
+        for told, test, p in zip(out.values(), tests, holm([t.p for t in tests]), strict=True):
+            told[k] = replace(test, p_adjusted=p)
+    return out
 
 
 def _delong(prepared: Runs, runs: Mapping[str, Judged], confidence: float) -> dict[tuple[str, str], DeLong]:
@@ -242,4 +287,7 @@ def _delong(prepared: Runs, runs: Mapping[str, Judged], confidence: float) -> di
         return {}
     positive = prepared.y == prepared.positive
     scores = {name: np.asarray(run.scores)[:, prepared.positive] for name, run in runs.items()}
-    return {(a, b): delong(positive, scores[a], scores[b], confidence) for a, b in combinations(prepared.names, 2)}
+    pairs = list(combinations(prepared.names, 2))
+    tests = [delong(positive, scores[a], scores[b], confidence) for a, b in pairs]
+    adjusted = holm([t.p for t in tests])
+    return {pair: replace(test, p_adjusted=p) for pair, test, p in zip(pairs, tests, adjusted, strict=True)}

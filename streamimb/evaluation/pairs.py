@@ -23,11 +23,15 @@ EXACT_MAX: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class McNemar:
-    """Events that one run decided rightly and the other did not, and the probability of as uneven a split."""
+    """Events that one run decided rightly and the other did not, and the probability of as uneven a split.
+
+    ``p_adjusted`` is corrected where several pairs were tested; NaN where one was.
+    """
 
     a_only: int
     b_only: int
     p: float
+    p_adjusted: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class DeLong:
     low: float
     high: float
     p: float
+    p_adjusted: float = math.nan
 
 
 def mcnemar(a_right: ArrayLike, b_right: ArrayLike) -> McNemar:
@@ -47,7 +52,7 @@ def mcnemar(a_right: ArrayLike, b_right: ArrayLike) -> McNemar:
     the exact one is too careful. 1 where the runs are right on the same events.
 
     >>> mcnemar([1, 1, 1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 0, 0, 1, 1])
-    McNemar(a_only=6, b_only=1, p=0.0703125)
+    McNemar(a_only=6, b_only=1, p=0.0703125, p_adjusted=nan)
     """
     a, b = np.asarray(a_right, np.bool_), np.asarray(b_right, np.bool_)
     a_only, b_only = int(np.count_nonzero(a & ~b)), int(np.count_nonzero(b & ~a))
