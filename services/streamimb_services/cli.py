@@ -155,7 +155,7 @@ def compare(
     )
     told = compare_runs(CompareOptions(replayed, configs or (), run, block, replicates, confidence, seed), os.environ)
     if json:
-        from streamimb_services.comparison import as_json
+        from streamimb_services.comparison_json import as_json
 
         _print_json(as_json(told))
     else:

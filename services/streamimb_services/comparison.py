@@ -1,4 +1,4 @@
-"""What a comparison says: to a person in tables and sentences, to a program as one object."""
+"""What a comparison says to a person, in tables and sentences."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -14,11 +14,10 @@ from rich.rule import Rule
 from rich.text import Text
 
 from streamimb.durations import show_duration
-from streamimb.evaluation.compare import Comparison, Difference
+from streamimb.evaluation.compare import Difference
 from streamimb.evaluation.names import BRIER, F1, LOG_LOSS, MACRO_F1, PR_AUC, PRECISION, RECALL, ROC_AUC
 from streamimb_services.compare import Compared
 from streamimb_services.figures import UNDEFINED, interval, percent, rate
-from streamimb_services.replay import undefined_as_null
 from streamimb_services.summary import ACCENT, OVERALL, QUIET, WIDTH_MAX, grid, show
 
 TITLES: Final = OVERALL | {
@@ -140,7 +139,8 @@ def _apart(found: Compared) -> RenderableType:
     """Events that only one of two runs decides rightly, the best against each other."""
     told, positive = found.told, found.schema.positive
     best, *others = told.ordered(found.primary)
-    table = grid("only one decides rightly", f">{_cut(best)}", ">the other", ">McNemar's p")
+    two = len(others) == 1
+    table = grid("right only by", f">{_cut(best)}", f">{_cut(others[0])}" if two else ">the other", ">McNemar's p")
     for other in others:
         forward = (best, other) in told.mcnemar
         tests = told.mcnemar[(best, other) if forward else (other, best)]
@@ -149,17 +149,23 @@ def _apart(found: Compared) -> RenderableType:
                 test = tests[k]
                 counts = (test.a_only, test.b_only) if forward else (test.b_only, test.a_only)
                 of = "all events" if k is None else found.positive
-                told_of = Text.assemble(f"against {_cut(other)}, ", (of, ACCENT if k == positive else ""))
+                told_of = Text.assemble("" if two else f"{_cut(other)}: ", (of, ACCENT if k == positive else ""))
                 table.add_row(told_of, *(f"{count:,}" for count in counts), _p(test.p_adjusted))
     return Padding(table, (1, 0, 0, 0))
 
 
 def _delong(found: Compared) -> Iterator[RenderableType]:
+    """Of two classes, the other ranking metric with the test that is made for it."""
     told = found.told
-    for d in told.against_best(ROC_AUC) if told.delong else []:
+    if not told.delong:
+        return
+    best = told.ordered(ROC_AUC)[0]
+    table = grid("ROC-AUC", ">", f">below {_cut(best)}", "", ">p", ">DeLong's p")
+    for d in told.against_best(ROC_AUC):
         test = told.delong[(d.a, d.b) if (d.a, d.b) in told.delong else (d.b, d.a)]
-        area = f"ROC-AUC of {_cut(d.a)} above {_cut(d.b)}: {_value(d.value)} {_bounds((d.value, d.low, d.high))}"
-        yield Text(f"{area}, p {_p(d.p_adjusted)}; DeLong's test: p {_p(test.p_adjusted)}", QUIET)
+        value = Text(_value(told.values[ROC_AUC][d.b][0]), "bold")
+        table.add_row(_cut(d.b), value, *_behind(d), _p(test.p_adjusted))
+    yield Padding(table, (1, 0, 0, 0))
 
 
 def _every(found: Compared, width: int) -> RenderableType:
@@ -226,65 +232,3 @@ def _p(p: float) -> str:
     if math.isnan(p):
         return UNDEFINED
     return "<.001" if p < 0.001 else f"{p:.3f}".replace("0.", ".", 1)
-
-
-def as_json(found: Compared) -> dict[str, Any]:
-    """The comparison for programs; undefined is None."""
-    told, aligned, names = found.told, found.aligned, found.schema.class_names
-    bootstrap = {
-        "block_events": told.block_events,
-        "replicates": told.replicates,
-        "confidence": told.confidence,
-        "seed": found.seed,
-    }
-    value = {
-        "events": told.events,
-        "left_out": {"not_in_all": aligned.apart, "unlabelled": aligned.unlabelled, "labels_differ": aligned.differ},
-        "positive": found.positive,
-        "classes": dict(zip(names, told.support, strict=True)),
-        "bootstrap": bootstrap,
-        "runs": [
-            {
-                "name": run.name,
-                "objective": run.objective,
-                "events": len(run.rows),
-                "metrics": {metric: values[run.name] for metric, values in told.values.items()},
-            }
-            for run in found.runs
-        ],
-        "differences": [_difference_json(metric, d) for metric, all_ in told.differences.items() for d in all_],
-        "mcnemar": _mcnemar_json(told, names),
-        "delong": [
-            {"a": a, "b": b, "difference": [t.value, t.low, t.high], "p": t.p, "p_adjusted": t.p_adjusted}
-            for (a, b), t in told.delong.items()
-        ],
-        "verdicts": {
-            "decisions": _verdict_json(found, found.primary),
-            "ranking": _verdict_json(found, RANKING),
-        },
-        "notes": found.notes,
-        "interrupted": found.interrupted,
-    }
-    return dict(undefined_as_null(value))
-
-
-def _difference_json(metric: str, d: Difference) -> dict[str, Any]:
-    difference = {"metric": metric, "a": d.a, "b": d.b, "difference": [d.value, d.low, d.high]}
-    return difference | {"p": d.p, "p_adjusted": d.p_adjusted, "better": d.better}
-
-
-def _mcnemar_json(told: Comparison, names: tuple[str, ...]) -> list[dict[str, Any]]:
-    return [
-        {"a": a, "b": b, "class": None if k is None else names[k], "a_only": t.a_only, "b_only": t.b_only}
-        | {"p": t.p, "p_adjusted": t.p_adjusted}
-        for (a, b), tests in told.mcnemar.items()
-        for k, t in tests.items()
-    ]
-
-
-def _verdict_json(found: Compared, metric: str) -> dict[str, Any]:
-    told = found.told
-    best = told.ordered(metric)[0]
-    clear = all(d.better == best for d in told.against_best(metric))
-    text = told.verdict(metric, title_of(found, metric))
-    return {"metric": metric, "order": told.ordered(metric), "better": best if clear else None, "text": text}

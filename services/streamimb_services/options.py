@@ -27,7 +27,10 @@ ConfigFile = Annotated[
 Configs = Annotated[
     list[Path] | None,
     typer.Option(
-        "--with", metavar="C.toml", help="Compare this configuration; one alone is compared with the default."
+        "--with",
+        metavar="C.toml",
+        envvar="STREAMIMB_COMPARE_WITH",
+        help="Compare this configuration; one alone is compared with the default.",
     ),
 ]
 SchemaFile = Annotated[

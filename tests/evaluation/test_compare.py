@@ -85,7 +85,7 @@ def test_the_same_seed_gives_the_same_comparison():
     assert (first.high - first.low) / (other.high - other.low) == pytest.approx(1, abs=0.25)
 
 
-@pytest.mark.parametrize(("n", "rare", "burst", "least"), [(1_000, 0.1, 1, 0.91), (3_000, 0.05, 50, 0.84)])
+@pytest.mark.parametrize(("n", "rare", "burst", "least"), [(1_000, 0.1, 1, 0.89), (3_000, 0.05, 50, 0.84)])
 def test_intervals_hold_no_difference(n, rare, burst, least):
     """Of runs that are equally good, about 95 % of the intervals hold 0; where errors last 50 events, nearly so.
 
@@ -103,7 +103,7 @@ def test_intervals_hold_no_difference(n, rare, burst, least):
     shares = {metric: count / trials for metric, count in held.items()}
     assert min(shares.values()) >= least, shares
     if burst == 1:
-        assert max(shares.values()) < 1, shares
+        assert 0.925 < np.mean([*shares.values()]) < 0.975
         assert min(tests.values()) / trials >= least
     else:
         assert tests["mcnemar"] / trials < 0.6
