@@ -112,6 +112,60 @@ def replay(
         raise typer.Exit(INTERRUPTED)
 
 
+@app.command()
+@guarded
+def compare(
+    files: o.FilesOrRuns,
+    configs: o.Configs = None,
+    schema: o.SchemaFile = None,
+    objective: o.Objective = None,
+    run: o.RunsKept = None,
+    labels: o.Labels = None,
+    label_delay: o.LabelDelay = None,
+    limit: o.Limit = None,
+    batch_events: o.BatchEvents = 4096,
+    label: o.LabelColumn = None,
+    id: o.IdColumn = None,  # noqa: A002  the option's name
+    time: o.TimeColumn = None,
+    positive: o.PositiveClass = None,
+    block: o.Block = None,
+    replicates: o.Replicates = None,
+    confidence: o.Confidence = 0.95,
+    seed: o.Seed = 1,
+    json: o.AsJson = False,
+) -> None:
+    """Compare runs over one stream: which is better, by how much, and whether that can be told.
+
+    Runs every configuration given with --with over the files, in turn; or takes folders that `replay --run` wrote.
+    Differences have intervals from a bootstrap over blocks of consecutive events, and McNemar's test.
+    """
+    from streamimb_services.compare import CompareOptions, compare_runs
+    from streamimb_services.session import ReplayOptions
+
+    if not 0 < confidence < 1:
+        raise typer.BadParameter(f"{confidence:g} is not between 0 and 1", param_hint="--confidence")
+    replayed = ReplayOptions(
+        files=files,
+        schema=schema,
+        overrides=o.overrides(objective, label_delay),
+        labels=labels,
+        limit=limit,
+        batch_events=batch_events,
+        guesses={"label": label, "id": id, "time": time, "positive": positive},
+    )
+    told = compare_runs(CompareOptions(replayed, configs or (), run, block, replicates, confidence, seed), os.environ)
+    if json:
+        from streamimb_services.comparison_json import as_json
+
+        _print_json(as_json(told))
+    else:
+        from streamimb_services.comparison import show_comparison
+
+        show_comparison(told)
+    if told.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
 @schema_app.command("infer")
 @guarded
 def schema_infer(

@@ -13,9 +13,25 @@ Files = Annotated[
         metavar="FILE...", help="CSV, NDJSON (.gz, .xz) or Parquet, in order; - is NDJSON on standard input."
     ),
 ]
+FilesOrRuns = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE|DIR...",
+        help="CSV, NDJSON (.gz, .xz) or Parquet, in order; or folders of two or more runs of one stream.",
+    ),
+]
 OneFile = Annotated[str, typer.Argument(metavar="FILE", help="CSV, NDJSON (.gz, .xz) or Parquet.")]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", metavar="C.toml", help="Read the configuration from this file.")
+]
+Configs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--with",
+        metavar="C.toml",
+        envvar="STREAMIMB_COMPARE_WITH",
+        help="Compare this configuration; one alone is compared with the default.",
+    ),
 ]
 SchemaFile = Annotated[
     Path | None,
@@ -38,6 +54,26 @@ Labels = Annotated[
 Run = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Write all outputs, configuration, schema, summary and versions in this folder."),
+]
+RunsKept = Annotated[
+    Path | None,
+    typer.Option(
+        "--run", metavar="DIR", help="Keep each run in a folder of its own in here, named after its configuration."
+    ),
+]
+Block = Annotated[
+    str | None,
+    typer.Option(
+        metavar="1d",
+        help="Draw blocks so long, a duration or a number of events; found from the runs where it is not given.",
+    ),
+]
+Replicates = Annotated[
+    int | None, typer.Option(metavar="N", min=20, help="Draw so many replicates: 200 to 1,000 by the stream's length.")
+]
+Confidence = Annotated[float, typer.Option(metavar="SHARE", help="Give intervals that hold the truth so often.")]
+Seed = Annotated[
+    int, typer.Option(metavar="N", min=0, help="Draw blocks by this seed: the same one, the same intervals.")
 ]
 PredictionsFile = Annotated[Path | None, typer.Option(metavar="P.parquet", help="Write a row a prediction.")]
 MetricsFile = Annotated[Path | None, typer.Option(metavar="M.parquet", help="Write a row a measured value.")]

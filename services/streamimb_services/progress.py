@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +17,7 @@ from streamimb_services.exits import note
 class ReplayProgress:
     """Events, rate, time left and how many of the positive class were seen; silent where nobody looks."""
 
-    def __init__(self, positive: str, *, shown: bool | None = None) -> None:
+    def __init__(self, positive: str, *, shown: bool | None = None, title: str = "replaying") -> None:
         console = Console(stderr=True)
         self._shown = console.is_terminal if shown is None else shown
         self._progress = Progress(
@@ -32,7 +34,7 @@ class ReplayProgress:
             disable=not self._shown,
         )
         self._positive = positive
-        self._task = self._progress.add_task("replaying", total=None, told="")
+        self._task = self._progress.add_task(title, total=None, told="")
         self._finished = False
         on_first_compile(self._compiling)
 
@@ -62,3 +64,24 @@ class ReplayProgress:
         rate = f"{events / seconds:,.0f}/s" if seconds > 0 else ""
         told = f"{events:,} events  {rate}  {positives:,} {self._positive}"
         self._progress.update(self._task, completed=done, total=total or None, told=told)
+
+
+@contextmanager
+def counted(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for work of known size, told as (done, total); silent where nobody looks."""
+    console = Console(stderr=True)
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TaskProgressColumn(),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        disable=not console.is_terminal,
+    )
+    task = bar.add_task(title, total=None)
+    with bar:
+        yield lambda done, total: bar.update(task, completed=done, total=total)

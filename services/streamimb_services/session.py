@@ -27,7 +27,10 @@ STDIN = "-"
 
 @dataclass(frozen=True, slots=True)
 class ReplayOptions:
-    """What the command line asked for; ``overrides`` is for ``load_settings``, ``guesses`` for ``infer_schema``."""
+    """What the command line asked for; ``overrides`` is for ``load_settings``, ``guesses`` for ``infer_schema``.
+
+    ``contract`` stands for an inferred one; ``title`` is what the progress bar calls the replay.
+    """
 
     files: Sequence[str]
     schema: Path | None = None
@@ -39,6 +42,8 @@ class ReplayOptions:
     batch_events: int = 4096
     guesses: Mapping[str, str | None] = field(default_factory=dict)
     outputs: OutputPaths = field(default_factory=OutputPaths)
+    contract: Schema | None = None
+    title: str = "replaying"
 
 
 def replay_files(options: ReplayOptions, environ: Mapping[str, str]) -> Story:
@@ -52,7 +57,7 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str]) -> Story:
         )
     inputs = [*options.files, *([options.labels] if options.labels else [])]
     options.outputs.refuse_overlap([Path(p) for p in inputs if p != STDIN])
-    progress = ReplayProgress(schema.class_names[schema.positive])
+    progress = ReplayProgress(schema.class_names[schema.positive], title=options.title)
     pipeline = Pipeline(schema, settings.config)
     feed = Feed(schema, settings.config, options.files, options.labels, batch_events=options.batch_events)
     for line in [*notes, *pipeline.notes]:
@@ -76,6 +81,8 @@ def _contract(options: ReplayOptions, settings: Settings) -> tuple[Schema, list[
         return load_schema(options.schema), []
     if settings.config.schema_ is not None:
         return settings.config.schema_, []
+    if options.contract is not None:
+        return options.contract, []
     if STDIN in options.files:
         raise ConfigError(
             "standard input needs an event contract: give --schema S.toml or a [schema] table in the configuration "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -41,9 +41,14 @@ ACTIONS: Final = {"adjust": "weights renewed at once", "tell": "told only"}
 
 def show_summary(story: Story) -> None:
     """Print the summary on standard output, plain where that is no terminal."""
+    show(lambda console: print_summary(story, console))
+
+
+def show(print_on: Callable[[Console], None]) -> None:
+    """Print on standard output what is printed on a console, plain where that is no terminal."""
     console = Console(highlight=False)
     with console.capture() as captured:  # rich would end the process on a broken pipe
-        print_summary(story, console)
+        print_on(console)
     with contextlib.suppress(AttributeError):
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # tests put other streams there
     text = captured.get()
@@ -108,7 +113,7 @@ def _model(story: Story) -> str:
 def _doing(story: Story) -> RenderableType:
     classes: dict[str, Any] = story.summary["classes"]
     total = sum(c["support"] for c in classes.values())
-    table = _grid("class", ">share", ">events", ">recall", "", ">precision", "", ">F1", "")
+    table = grid("class", ">share", ">events", ">recall", "", ">precision", "", ">F1", "")
     shown = sorted(classes, key=lambda c: (c != story.positive, classes[c]["support"]))
     for name in shown[:CLASSES_SHOWN_MAX]:
         told = classes[name]
@@ -125,7 +130,7 @@ def _doing(story: Story) -> RenderableType:
 
 def _overall(metrics: dict[str, Any]) -> RenderableType:
     """A line a metric: of the whole run, and the mean of its windows, as the field reports it."""
-    table = _grid("", ">whole run", "", ">mean of windows", "")
+    table = grid("", ">whole run", "", ">mean of windows", "")
     for name, title in OVERALL.items():
         if name in metrics:
             windowed = _estimate(metrics[f"windowed_{name}"]) if f"windowed_{name}" in metrics else ["", ""]
@@ -144,7 +149,7 @@ def _moved(story: Story, width: int) -> RenderableType | None:
         "decision_threshold": (f"threshold of {story.positive}", rate),
     }
     name_width = min(NAME_WIDTH_MAX, max(len(title) for title, _ in rows.values()))
-    table = _grid("", "", ">lowest", ">highest", ">at the end")
+    table = grid("", "", ">lowest", ">highest", ">at the end")
     table.columns[0].width = name_width
     drawn = 0
     for metric, (title, show) in rows.items():
@@ -162,7 +167,7 @@ def _objectives(story: Story) -> RenderableType | None:
     if all(told.get("value") is None for told in objectives.values()):
         return None
     daily = story.schema.has_time
-    table = _grid("", ">threshold", ">its value", ">recall", ">precision", *([">alerts a day"] if daily else []))
+    table = grid("", ">threshold", ">its value", ">recall", ">precision", *([">alerts a day"] if daily else []))
     for name, told in objectives.items():
         chosen = name == story.objective
         cells = [f"{name} (chosen)" if chosen else name, rate(told.get("threshold")), short(told.get("value"))]
@@ -181,7 +186,7 @@ def _detected(story: Story) -> RenderableType:
     told += [f"{sum(n for _, n in counts[COUNTS_SHOWN_MAX:]):,} more"] if len(counts) > COUNTS_SHOWN_MAX else []
     earlier = sum(story.summary["signal_counts"].values()) - len(signals)
     told += [f"{earlier:,} earlier ones"] if earlier > 0 else []
-    table = _grid("", "", "", "", "", header=False)
+    table = grid("", "", "", "", "", header=False)
     for s in signals[-SIGNALS_SHOWN_MAX:]:
         moved = f"{rate(s['reference'])} → {rate(s['value'])}"
         done = Text(ACTIONS.get(s["action"], s["action"]), QUIET)
@@ -212,7 +217,7 @@ def _refused(story: Story) -> RenderableType | None:
     rejected: dict[str, int] = story.summary["rejected"]
     if not rejected:
         return None
-    table = _grid("", ">", "", header=False)
+    table = grid("", ">", "", header=False)
     for reason, count in rejected.items():
         table.add_row(Text(reason, "yellow"), f"{count:,}", Text(_example(story.examples.get(reason)), QUIET))
     return table
@@ -233,7 +238,7 @@ def _speed(story: Story) -> RenderableType:
     return Group(Text(" interrupted: this is the summary so far", "yellow"), line) if story.interrupted else line
 
 
-def _grid(*columns: str, header: bool = True) -> Table:
+def grid(*columns: str, header: bool = True) -> Table:
     """A table without lines; a title that begins with > is set to the right."""
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=header, header_style=QUIET)
     for column in columns:

@@ -10,7 +10,7 @@ COMMAND = [sys.executable, "-m", "streamimb_services"]
 def test_help_starts_with_a_verb_and_names_the_environment(streamimb):
     """Every command says what it does; every option of a replay names its variable."""
     told = streamimb("--help").stdout
-    for command in ("replay", "check-config", "models", "schema", "config"):
+    for command in ("replay", "compare", "check-config", "models", "schema", "config"):
         assert command in told
     assert "completion" not in told
     told = streamimb("replay", "--help", env={"COLUMNS": "200"}).stdout

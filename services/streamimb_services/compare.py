@@ -1,0 +1,170 @@
+"""From options to a comparison: which runs, made now or read from folders, side by side."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import typer
+
+from streamimb.durations import parse_duration
+from streamimb.evaluation.compare import Comparison, compare
+from streamimb.schema import Schema
+from streamimb_services.exits import note
+from streamimb_services.goals import goals_of, missed, primary
+from streamimb_services.outputs import OutputPaths
+from streamimb_services.progress import counted
+from streamimb_services.runs import Aligned, Run, align, read_run
+from streamimb_services.session import STDIN, ReplayOptions, replay_files
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class CompareOptions:
+    """What the command line asked for: run folders, or files under ``replay`` with a configuration a run.
+
+    block: a duration, or a count of events; None to find the length. run: where the runs made are kept.
+    """
+
+    replay: ReplayOptions
+    configs: Sequence[Path] = ()
+    run: Path | None = None
+    block: str | None = None
+    replicates: int | None = None
+    confidence: float = 0.95
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A comparison and what it was made of; ``primary`` is the metric that decisions are judged by."""
+
+    runs: list[Run]
+    aligned: Aligned
+    told: Comparison
+    primary: str
+    seed: int
+    notes: list[str] = field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def schema(self) -> Schema:
+        return self.runs[0].schema
+
+    @property
+    def positive(self) -> str:
+        return self.schema.class_names[self.schema.positive]
+
+
+def compare_runs(options: CompareOptions, environ: Mapping[str, str]) -> Compared:
+    """Carry out a comparison. Raises a usage error where it is not clear what to compare."""
+    paths = options.replay.files
+    folders = [path for path in paths if Path(path).is_dir()]
+    if folders:
+        _refuse_folders(options, folders)
+        named = dict(zip(_names([Path(p) for p in paths]), map(Path, paths), strict=True))
+        return _compared(options, [read_run(folder, name) for name, folder in named.items()])
+    if not options.configs:
+        raise typer.BadParameter("give one or more configurations, or two run folders", param_hint="--with")
+    if STDIN in paths:
+        raise typer.BadParameter("standard input can be read only once: compare files", param_hint="FILE...")
+    configs: list[Path | None] = [*options.configs]
+    configs = [None, *configs] if len(configs) == 1 else configs
+    with _kept(options.run) as parent:
+        return _replayed(options, configs, parent, environ)
+
+
+def _refuse_folders(options: CompareOptions, folders: Sequence[str]) -> None:
+    if len(folders) < len(options.replay.files):
+        raise typer.BadParameter(f"{folders[0]} is a folder and others are files: compare either", param_hint="FILE...")
+    if options.configs or options.run is not None:
+        raise typer.BadParameter("run folders are compared as they are", param_hint="--with and --run")
+    if len(folders) < 2:
+        raise typer.BadParameter("a comparison takes two run folders or more", param_hint="FILE...")
+
+
+def _names(paths: Sequence[Path | None]) -> list[str]:
+    """A name a run, after its file or folder; a number keeps equal ones apart."""
+    names: list[str] = []
+    for path in paths:
+        name = DEFAULT if path is None else (path.name if path.is_dir() else path.stem) or path.resolve().name
+        taken, number = name, 2
+        while taken in names:
+            taken, number = f"{name}-{number}", number + 1
+        names.append(taken)
+    return names
+
+
+@contextmanager
+def _kept(run: Path | None) -> Iterator[Path]:
+    if run is not None:
+        yield run
+        return
+    with tempfile.TemporaryDirectory(prefix="streamimb-") as folder:
+        yield Path(folder)
+
+
+def _replayed(
+    options: CompareOptions, configs: Sequence[Path | None], parent: Path, environ: Mapping[str, str]
+) -> Compared:
+    runs: list[Run] = []
+    contract, interrupted = options.replay.contract, False
+    names = _names(configs)
+    for number, (name, config) in enumerate(zip(names, configs, strict=True), 1):
+        note(f"run {number} of {len(configs)}: {name} ({config or 'the default configuration'})")
+        story = replay_files(
+            replace(
+                options.replay,
+                config=config,
+                contract=contract,
+                title=f"{name} ({number}/{len(configs)})",
+                outputs=OutputPaths(run=parent / name),
+            ),
+            environ,
+        )
+        if contract is None and story.config.schema_ is None:
+            contract = story.schema  # what was inferred once holds for all
+        runs.append(read_run(parent / name, name))
+        interrupted = story.interrupted
+        if interrupted:
+            break
+    if len(runs) < 2:
+        raise KeyboardInterrupt
+    return replace(_compared(options, runs), interrupted=interrupted)
+
+
+def _compared(options: CompareOptions, runs: list[Run]) -> Compared:
+    aligned = align(runs)
+    schema, objectives = runs[0].schema, [run.objective for run in runs]
+    with counted("comparing") as tell:
+        told = compare(
+            aligned.y,
+            aligned.judged,
+            positive=schema.positive,
+            goals=goals_of(objectives, schema.positive, schema.n_classes),
+            block_events=_block_events(options.block, runs[0], aligned),
+            replicates=options.replicates,
+            confidence=options.confidence,
+            seed=options.seed,
+            tell=tell,
+        )
+    notes = missed(told, {run.name: run.objective for run in runs})
+    if len(set(objectives)) > 1:
+        tuned = ", ".join(f"{run.name} for {run.objective}" for run in runs)
+        notes.append(f"The runs were tuned for different objectives: {tuned}.")
+    return Compared(runs, aligned, told, primary(objectives, schema.n_classes), options.seed, notes)
+
+
+def _block_events(block: str | None, run: Run, aligned: Aligned) -> int | None:
+    """A block in events; a duration is as many as the stream has in it on average."""
+    if block is None:
+        return None
+    n = len(aligned.y)
+    if block.isdigit():
+        return max(1, min(int(block), n))
+    span = parse_duration(block, has_time=run.schema.has_time, key="--block")
+    return max(1, min(n, round(n * span / max(aligned.span_us or 0, 1))))
