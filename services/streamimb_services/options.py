@@ -72,9 +72,6 @@ Replicates = Annotated[
     int | None, typer.Option(metavar="N", min=20, help="Draw so many replicates: 200 to 1,000 by the stream's length.")
 ]
 Confidence = Annotated[float, typer.Option(metavar="SHARE", help="Give intervals that hold the truth so often.")]
-Seed = Annotated[
-    int, typer.Option(metavar="N", min=0, help="Draw blocks by this seed: the same one, the same intervals.")
-]
 PredictionsFile = Annotated[Path | None, typer.Option(metavar="P.parquet", help="Write a row a prediction.")]
 MetricsFile = Annotated[Path | None, typer.Option(metavar="M.parquet", help="Write a row a measured value.")]
 SignalsFile = Annotated[Path | None, typer.Option(metavar="D.parquet", help="Write a row a warning or drift.")]
