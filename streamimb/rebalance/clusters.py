@@ -1,0 +1,161 @@
+"""Sub-groups of each class: a bounded number of centres that follow the stream.
+
+Online k-means (MacQueen 1967) whose centres are merged and opened by Ward's criterion (Ward 1963): where a far event
+would add more to the squared error than merging the cheapest two centres does, those two become one and the event
+opens a new one. A group that is small but far off keeps its centre, since merging a group costs in proportion to its
+size; a single outlier's is the cheapest to give up. Only numeric features place an event.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from streamimb.kernel import Array, leaf
+from streamimb.rebalance.features import FAR, INVERSE, NUMERIC, Features
+
+#: Events of a class after which a centre's mass has halved some 0.7 times: e-folding.
+MASS_HORIZON_EVENTS: Final = 5_000
+#: Farther from a centre than so many times its mean squared distance, an event may open another.
+OPEN_SPREADS: Final = 4.0
+
+
+class Clusters(NamedTuple):
+    """centres: float64 (K, C, d), NaN where no value was seen; mass, spread: float64 (K, C), decayed events and mean
+    squared distance; used: int64 (K,).
+    """
+
+    centres: Array
+    mass: Array
+    spread: Array
+    used: Array
+
+
+def make_clusters(classes: int, clusters: int, features: int) -> Clusters:
+    """No clusters yet, up to so many a class."""
+    return Clusters(
+        np.zeros((classes, clusters, features)),
+        np.zeros((classes, clusters)),
+        np.zeros((classes, clusters)),
+        np.zeros(classes, np.int64),
+    )
+
+
+@leaf
+def assign(clusters: Clusters, features: Features, X: Array, i: int, k: int) -> int:
+    """Put row i into a cluster of class k, which follows it, or open one; its number."""
+    used = clusters.used[k]
+    best, least = -1, np.inf
+    for c in range(used):
+        clusters.mass[k, c] *= 1.0 - 1.0 / MASS_HORIZON_EVENTS
+        far = _to_row(clusters, features, X, i, k, c)
+        if far < least:
+            best, least = c, far
+    if best >= 0 and least <= OPEN_SPREADS * clusters.spread[k, best]:
+        return _follow(clusters, X, i, k, best, least)
+    if used == clusters.mass.shape[1]:
+        cost = least * clusters.mass[k, best] / (clusters.mass[k, best] + 1.0)
+        free = _merge_cheapest(clusters, features, k, cost)
+        if free < 0:
+            return _follow(clusters, X, i, k, best, least)
+    else:
+        free = used
+        clusters.used[k] = used + 1
+    clusters.mass[k, free] = 1.0
+    clusters.spread[k, free] = 0.0
+    for j in range(X.shape[1]):
+        clusters.centres[k, free, j] = X[i, j]
+    return int(free)
+
+
+@leaf
+def keep_share(clusters: Clusters, k: int, c: int, rate: float) -> float:
+    """Share of cluster c that is kept where class k is kept at ``rate``.
+
+    p_c = min(1, λ / sqrt(s_c)) with s_c its share of the class and λ such that the s_c p_c sum to ``rate``: half way,
+    in powers, between thinning all alike and keeping as many of each.
+    """
+    used = clusters.used[k]
+    total = 0.0
+    for a in range(used):
+        total += clusters.mass[k, a]
+    whole, level = 0.0, 0.0  # groups of a share up to ``whole`` are kept whole
+    for _ in range(used):
+        left, roots = rate, 0.0
+        for a in range(used):
+            share = clusters.mass[k, a] / total
+            if share <= whole:
+                left -= share
+            else:
+                roots += np.sqrt(share)
+        if roots <= 0.0 or left <= 0.0:
+            break
+        level = left / roots
+        if level * level <= whole:
+            break
+        whole = level * level
+    share = clusters.mass[k, c] / total
+    return 1.0 if share <= level * level else level / np.sqrt(share)
+
+
+@leaf
+def _follow(clusters: Clusters, X: Array, i: int, k: int, c: int, far: float) -> int:
+    """Move a centre towards a row that is so far off."""
+    mass = clusters.mass[k, c] + 1.0
+    clusters.mass[k, c] = mass
+    clusters.spread[k, c] += (far - clusters.spread[k, c]) / mass
+    for j in range(X.shape[1]):
+        x = float(X[i, j])
+        centre = clusters.centres[k, c, j]
+        if np.isnan(centre):
+            clusters.centres[k, c, j] = x
+        elif not np.isnan(x):
+            clusters.centres[k, c, j] = centre + (x - centre) / mass
+    return int(c)
+
+
+@leaf
+def _to_row(clusters: Clusters, features: Features, X: Array, i: int, k: int, c: int) -> float:
+    far = 0.0
+    for j in range(X.shape[1]):
+        if features.kinds[j] == NUMERIC:
+            z = (float(X[i, j]) - clusters.centres[k, c, j]) * features.scales[INVERSE, j]
+            far += 0.0 if np.isnan(z) else min(z * z, FAR)
+    return far
+
+
+@leaf
+def _between(clusters: Clusters, features: Features, k: int, a: int, b: int) -> float:
+    far = 0.0
+    for j in range(clusters.centres.shape[2]):
+        if features.kinds[j] == NUMERIC:
+            z = (clusters.centres[k, a, j] - clusters.centres[k, b, j]) * features.scales[INVERSE, j]
+            far += 0.0 if np.isnan(z) else min(z * z, FAR)
+    return far
+
+
+@leaf
+def _merge_cheapest(clusters: Clusters, features: Features, k: int, cost: float) -> int:
+    """Merge the two clusters of class k that cost least, where that is below ``cost``; the place set free, or -1."""
+    first, second, far = -1, -1, 0.0
+    for a in range(clusters.used[k]):
+        for b in range(a):
+            between = _between(clusters, features, k, a, b)
+            mass = clusters.mass[k, a] * clusters.mass[k, b] / (clusters.mass[k, a] + clusters.mass[k, b])
+            if mass * between < cost:
+                first, second, far, cost = a, b, between, mass * between
+    if first < 0:
+        return -1
+    one, other = clusters.mass[k, first], clusters.mass[k, second]
+    share = one / (one + other)
+    clusters.mass[k, second] = one + other
+    spread = share * clusters.spread[k, first] + (1.0 - share) * clusters.spread[k, second]
+    clusters.spread[k, second] = spread + share * (1.0 - share) * far
+    for j in range(clusters.centres.shape[2]):
+        mine, theirs = clusters.centres[k, first, j], clusters.centres[k, second, j]
+        if np.isnan(theirs):
+            clusters.centres[k, second, j] = mine
+        elif not np.isnan(mine):
+            clusters.centres[k, second, j] = theirs + share * (mine - theirs)
+    return first
