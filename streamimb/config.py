@@ -166,8 +166,8 @@ class CleanConfig(Strict):
     which on no more are suspected, since then the class is not what it was.
     """
 
-    neighbours: Annotated[int, Field(ge=1, le=50)] = 10
-    disagree: Annotated[float, Field(gt=0.5, le=1)] = 0.9
+    neighbours: Annotated[int, Field(ge=1, le=50)] = 15
+    disagree: Annotated[float, Field(gt=0.5, le=1)] = 0.75
     weight: Annotated[float, Field(ge=0, lt=1)] = 0.0
     suspects_max: Share = 0.6
 

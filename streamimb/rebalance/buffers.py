@@ -68,7 +68,7 @@ def forget(rings: Rings, before: int | None) -> None:
 
 
 def possible(state: dict[str, Any], rings: Rings) -> bool:
-    """Whether saved marks and labels may be those of such rings."""
+    """Whether saved marks may be those of such rings."""
     held, place = state["marks"][:, HELD], state["marks"][:, PLACE]
     size = rings.events.shape[1]
     filling = (held < size) & (place == held) | (held == size) & (place >= 0) & (place < size)
@@ -90,14 +90,14 @@ def push(rings: Rings, ring: int, X: Array, i: int, event: int, label: int) -> N
 
 @leaf
 def nearest(distance: Array, count: int, ring: int, best: Array, found: int) -> int:
-    """Merge a ring's events into ``best``, float64 (k, 3) of distance, ring and place, nearest first; how many it holds.
+    """Merge a ring's events into ``best``, float64 (k, 3) of distance, ring, place, nearest first; how many it holds.
 
-    Of events equally far the one found first goes first.
+    Of events equally far the one found first goes first; one infinitely far is none.
     """
     k = len(best)
     for b in range(count):
         far = distance[b]
-        if found == k and far >= best[k - 1, 0]:
+        if far == np.inf or (found == k and far >= best[k - 1, 0]):
             continue
         at = found if found < k else k - 1
         while at > 0 and best[at - 1, 0] > far:

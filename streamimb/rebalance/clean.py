@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.config import SamplesConfig
-from streamimb.kernel import Array, kernel
+from streamimb.kernel import Array, kernel, leaf
 from streamimb.rebalance.base import Sampled
-from streamimb.rebalance.buffers import HELD, Rings, make_rings, push
-from streamimb.rebalance.features import Features, observe
-from streamimb.rebalance.mixing import neighbours_of_all, others_among
+from streamimb.rebalance.buffers import HELD, Rings, make_rings, nearest, push
+from streamimb.rebalance.features import Features, distances, observe
+from streamimb.rebalance.mixing import others_among
 from streamimb.rebalance.sizes import COUNTS, SIZES, count, largest
 from streamimb.rebalance.strategy import Strategy, weighed
 from streamimb.schema import Schema
@@ -22,6 +22,11 @@ MINORITY_SHARE: Final = 0.5
 #: Events of a class after which its share of suspects has forgotten most.
 SUSPECTS_HORIZON_EVENTS: Final = 100
 
+#: With company of so large a share, suspects or not, an event is no suspect.
+COMPANY_SHARE: Final = 0.5
+#: Stands in a buffer for the class of an event under suspicion.
+SUSPECT: Final = -1
+
 # Columns of ``suspicion``: events of a class asked about (decayed), and their share of suspects.
 EVENTS, SHARE, SUSPICION = range(3)
 
@@ -30,12 +35,13 @@ class Clean(Strategy):
     """Lessons of a small class whose nearest buffered neighbours are nearly all of other classes weigh ``weight``.
 
     Edited nearest neighbours (Wilson, IEEE Trans. SMC 1972) on the last ``buffer`` lessons of each class: a label is
-    suspicious where ``disagree`` or more of its ``neighbours`` nearest are of other classes. A class is asked about
-    while its buffer and the others' hold as many as there are neighbours. Suspicious lessons are buffered like others,
-    so that a minority that has moved is believed again as soon as it has company; and where more than ``suspects_max``
-    of a class's lessons are suspicious no more are weighed down. ``suspects`` counts those that were, int64 (K,).
+    suspicious where ``disagree`` or more of its ``neighbours`` nearest are of other classes. Two things are changed for
+    a stream. Suspects are buffered but do not speak for others, since wrong labels would vouch for each other. And it
+    takes more than half of the nearest, suspects among them, to be of other classes: a minority that has moved is
+    dense where it is now, and believed again as soon as it has company. A class is asked about while its buffer and the
+    others' hold as many as there are neighbours, and while no more than ``suspects_max`` of its lessons are suspicious.
 
-    Memory: 4 d + 10 bytes an event, ``buffer`` events a class.
+    ``suspects`` counts what was weighed down. Memory: 4 d + 10 bytes an event, ``buffer`` events a class.
 
     >>> from streamimb.schema import Feature, Label
     >>> schema = Schema(features=[Feature(name="a")], label=Label(classes=[0, 1]))
@@ -44,8 +50,8 @@ class Clean(Strategy):
     >>> X = rng.normal(6.0 * y)[:, None].astype(np.float32)
     >>> X[-1], y[-1] = 0.0, 1
     >>> clean = Clean(schema)
-    >>> clean.sample(X, y, np.arange(4_000), np.ones(4_000)).weights[-1], clean.suspects
-    (0, 0)
+    >>> clean.sample(X, y, np.arange(4_000), np.ones(4_000)).weights[-1].tolist(), clean.suspects
+    (0.0, array([0, 1]))
     """
 
     name = "clean"
@@ -93,14 +99,40 @@ def _suspect(
         observe(features, X, i)
         count(sizes, k, w, decay)
         small = sizes[COUNTS, k] < MINORITY_SHARE * sizes[COUNTS, largest(sizes)]
-        held = rings.marks[k, HELD]
-        if classes[k] and small and held >= neighbours and rings.marks[:, HELD].sum() - held >= neighbours:
-            found = neighbours_of_all(features, X, i, rings, distance, best)
-            odd = others_among(best, found, k) >= disagree * found
+        label = k
+        if classes[k] and small and _can_tell(rings, k, neighbours):
+            odd = _others(features, X, i, k, rings, distance, best, False) >= disagree
+            odd = odd and _others(features, X, i, k, rings, distance, best, True) > COMPANY_SHARE
             n = suspicion[k, EVENTS] * (1.0 - 1.0 / SUSPECTS_HORIZON_EVENTS) + 1.0
             suspicion[k, EVENTS] = n
             suspicion[k, SHARE] += ((1.0 if odd else 0.0) - suspicion[k, SHARE]) / n
             if odd and suspicion[k, SHARE] <= suspects_max:
                 out[i] = w * factor
                 suspects[k] += 1
-        push(rings, k, X, i, events[i], k)
+                label = SUSPECT
+        push(rings, k, X, i, events[i], label)
+
+
+@leaf
+def _can_tell(rings: Rings, k: int, neighbours: int) -> bool:
+    """Whether class k's buffer and the others' hold as many events as are asked."""
+    others = 0
+    for ring in range(len(rings.marks)):
+        others += rings.marks[ring, HELD] if ring != k else 0
+    return bool(rings.marks[k, HELD] >= neighbours and others >= neighbours)
+
+
+@leaf
+def _others(
+    features: Features, X: Array, i: int, k: int, rings: Rings, distance: Array, best: Array, suspects: bool
+) -> Any:
+    """Share of other classes among the nearest buffered events of row i, with or without those under suspicion."""
+    found = 0
+    for ring in range(len(rings.marks)):
+        held = rings.marks[ring, HELD]
+        distances(features, X, i, rings.values, ring, held, distance)
+        if not suspects:
+            for b in range(held):
+                distance[b] = np.inf if rings.labels[ring, b] == SUSPECT else distance[b]
+        found = nearest(distance, held, ring, best, found)
+    return others_among(best, found, k) / max(found, 1)

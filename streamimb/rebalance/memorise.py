@@ -27,9 +27,9 @@ class MemorisationGauge:
     >>> gauge = MemorisationGauge(2)
     >>> gauge.update(np.array([0.5, 0.9, 0.99]), np.array([False, True, True]), np.array([1, 1, 1], np.int16))
     >>> gauge.fresh.round(3), gauge.made.round(3), gauge.ratio.round(1)
-    (array([  nan, 0.693]), array([  nan, 0.058]), array([ nan, 12. ]))
+    (array([  nan, 0.693]), array([  nan, 0.057]), array([ nan, 12.1]))
     >>> gauge.support.round(2).tolist()
-    [[0.0, 0.0], [1.0, 2.0]]
+    [[0.0, 0.0], [1.0, 1.99]]
     """
 
     def __init__(self, n_classes: int, *, decay: float = 0.99) -> None:
@@ -79,8 +79,11 @@ class MemorisationGauge:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state of a gauge that was made with the same arguments. Raises StateError."""
         saved = state.get("losses")
-        fits = isinstance(saved, np.ndarray) and (saved.shape, saved.dtype) == (self._losses.shape, np.float64)
-        if not fits or state.get("decay") != self._decay:
+        if (
+            not isinstance(saved, np.ndarray)
+            or (saved.shape, saved.dtype) != (self._losses.shape, np.float64)
+            or state.get("decay") != self._decay
+        ):
             raise StateError(f"memorisation gauge: the state does not fit {self._losses.shape[1]} classes")
         if not (np.isfinite(saved) & (saved >= 0)).all():
             raise StateError("memorisation gauge: saved losses are negative or not finite")

@@ -23,11 +23,13 @@ def neighbours_of_class(
 
 
 @leaf
-def neighbours_of_all(features: Features, X: Array, i: int, rings: Rings, distance: Array, best: Array) -> int:
-    """The same over the buffers of all classes."""
+def neighbours_of_all(
+    features: Features, X: Array, i: int, most: int, rings: Rings, distance: Array, best: Array
+) -> int:
+    """The same over up to ``most`` events of each class."""
     found = 0
     for ring in range(len(rings.marks)):
-        held = rings.marks[ring, HELD]
+        held = min(rings.marks[ring, HELD], most)
         distances(features, X, i, rings.values, ring, held, distance)
         found = nearest(distance, held, ring, best, found)
     return found

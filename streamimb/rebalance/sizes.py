@@ -7,7 +7,7 @@ class weights balance the stream already, there is nothing left to add.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from streamimb.kernel import Array, leaf
 # Rows of ``sizes``, float64 (SIZES, K): decayed counts and weights of the lessons.
 COUNTS, WEIGHTS = 0, 1
 SIZES: Final = 2
+#: A class whose decayed events are fewer has gone; with a decay of 0.999 its last event is some 4,600 events past.
+GONE: Final = 0.01
 
 
 @leaf
@@ -40,16 +42,23 @@ def largest(sizes: Array) -> int:
 
 @leaf
 def smallest(sizes: Array) -> int:
-    """The class with fewest lessons now, of those that had any; -1 before the first."""
+    """The class with fewest lessons now; -1 before the first.
+
+    Of those that had any; and of those that are not gone, where there are two such.
+    """
+    present = 0
+    for c in range(sizes.shape[1]):
+        present += sizes[COUNTS, c] > GONE
+    floor = GONE if present > 1 else 0.0
     low = -1
     for c in range(sizes.shape[1]):
-        if sizes[COUNTS, c] > 0.0 and (low < 0 or sizes[COUNTS, c] < sizes[COUNTS, low]):
+        if sizes[COUNTS, c] > floor and (low < 0 or sizes[COUNTS, c] < sizes[COUNTS, low]):
             low = c
     return low
 
 
 @leaf
-def keep_rate(sizes: Array, k: int, target: float, least: float) -> float:
+def keep_rate(sizes: Array, k: int, target: float, least: float) -> Any:
     """Share of class k's weight that leaves the smallest class ``target`` times as heavy, at least ``least``.
 
     1 where the smallest class has ``target`` times as many lessons, or ``target`` is 0.
@@ -61,7 +70,7 @@ def keep_rate(sizes: Array, k: int, target: float, least: float) -> float:
 
 
 @leaf
-def lacking(sizes: Array, k: int, target: float) -> float:
+def lacking(sizes: Array, k: int, target: float) -> Any:
     """How many more of each lesson of class k it takes to come to ``target`` times the largest class's weight.
 
     0 where it has ``target`` times as many lessons, or ``target`` is 0.

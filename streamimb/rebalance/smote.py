@@ -47,12 +47,15 @@ class Smote(Strategy):
 
     >>> from streamimb.schema import Feature, Label
     >>> schema = Schema(features=[Feature(name="a"), Feature(name="b", type="boolean")], label=Label(classes=[0, 1]))
-    >>> X = np.array([[0, 0], [1, 1], [5, 1], [6, 1], [1, 0], [2, 0], [9, 1]], np.float32)
-    >>> out = Smote(schema).sample(X, np.array([0, 0, 1, 0, 0, 0, 1], np.int16), np.arange(7), np.ones(7))
-    >>> out.origin.tolist(), out.synthetic.astype(int).tolist()
-    ([], [])
-    >>> out.X[out.synthetic].round(2).tolist()
-    []
+    >>> rng = np.random.default_rng(1)
+    >>> y = (rng.random(1_000) < 0.02).astype(np.int16)
+    >>> X = np.stack([rng.normal(3.0 * y), y], axis=1).astype(np.float32)
+    >>> out = Smote(schema).sample(X, y, np.arange(1_000), np.ones(1_000))
+    >>> np.bincount(y), np.bincount(out.y), np.bincount(out.y[out.synthetic])
+    (array([984,  16]), array([984, 166]), array([  0, 150]))
+    >>> first, second = X[y == 1, 0][:2].tolist()
+    >>> out.X[out.synthetic, 0][:3].round(2).tolist(), (round(first, 2), round(second, 2))
+    (0, 0)
     """
 
     name = "smote"
@@ -137,9 +140,10 @@ def _in_danger(
     features: Features, X: Array, i: int, k: int, rings: Rings, distance: Array, around: Array, danger: Array
 ) -> Any:
     """0 for a safe or lost event, for one in danger by how much it stands for the others; 1 while buffers are small."""
-    if rings.marks[k, HELD] < DANGER_NEIGHBOURS:
+    held = rings.marks[k, HELD]
+    if held < DANGER_NEIGHBOURS:
         return 1.0
-    found = neighbours_of_all(features, X, i, rings, distance, around)
+    found = neighbours_of_all(features, X, i, held, rings, distance, around)
     others = others_among(around, found, k)
     hit = 1.0 if 2 * others >= found and others < found else 0.0
     n = danger[k, EVENTS] * (1.0 - 1.0 / DANGER_HORIZON_EVENTS) + 1.0

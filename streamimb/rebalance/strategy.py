@@ -56,9 +56,7 @@ class Strategy(abc.ABC):
     ) -> Sampled:
         check_lessons(X, y, events, weights, self.schema)
         sampled = self._sample(*(_plain(a) for a in (X, y, events, weights)))
-        tally(
-            sampled.y, sampled.weights, sampled.origin, len(y), self.config.decay, self._trained, self._lessons
-        )
+        tally(sampled.y, sampled.weights, sampled.origin, len(y), self.config.decay, self._trained, self._lessons)
         return sampled
 
     def forget(self, before: int | None = None) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.config import SamplesConfig
-from streamimb.errors import ConfigError
+from streamimb.errors import ConfigError, StateError
 from streamimb.kernel import Array, kernel, leaf, uniform
-from streamimb.rebalance.base import Sampled
+from streamimb.rebalance.base import Sampled, State
 from streamimb.rebalance.buffers import HELD, Rings, make_rings, push
 from streamimb.rebalance.clusters import Clusters, assign, keep_share, make_clusters
 from streamimb.rebalance.features import Features, distances, observe
@@ -75,6 +75,13 @@ class Undersample(Strategy):
         super().forget(before)
         for array in (*self._clusters, self._near):
             array[:] = 0
+
+    def restore(self, state: State) -> None:
+        used = state.get("used")
+        most = self.config.undersample.clusters
+        if isinstance(used, np.ndarray) and not ((used >= 0) & (used <= most)).all():
+            raise StateError(f"{self.name}: the state has more than {most} clusters a class")
+        super().restore(state)
 
     def _sample(self, X: Array, y: Array, events: Array, weights: Array) -> Sampled:
         own, out = self.config.undersample, np.empty(len(y))
