@@ -1,9 +1,10 @@
 """Sub-groups of each class: a bounded number of centres that follow the stream.
 
-Online k-means (MacQueen 1967) whose centres are merged and opened by Ward's criterion (Ward 1963): where a far event
-would add more to the squared error than merging the cheapest two centres does, those two become one and the event
-opens a new one. A group that is small but far off keeps its centre, since merging a group costs in proportion to its
-size; a single outlier's is the cheapest to give up. Only numeric features place an event.
+Online k-means (MacQueen 1967) whose centres are opened by chance, as in online facility location (Meyerson, FOCS 2001),
+and merged by Ward's criterion (Ward 1963): an event that is far from all becomes a centre with the probability of what
+it adds to the squared error over what merging the cheapest two centres adds, and those two become one. So a new group
+has its centre after as many events as make it worth one; a small group that is far off keeps it, since merging costs in
+proportion to size; and a single outlier's is the cheapest to give up. Only numeric features place an event.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from streamimb.kernel import Array, leaf
 from streamimb.rebalance.features import FAR, INVERSE, NUMERIC, Features
 
-#: Events of a class after which a centre's mass has halved some 0.7 times: e-folding.
+#: Events of a class after which what a centre stands for has faded to a third.
 MASS_HORIZON_EVENTS: Final = 5_000
 #: Farther from a centre than so many times its mean squared distance, an event may open another.
 OPEN_SPREADS: Final = 4.0
@@ -43,8 +44,8 @@ def make_clusters(classes: int, clusters: int, features: int) -> Clusters:
 
 
 @leaf
-def assign(clusters: Clusters, features: Features, X: Array, i: int, k: int) -> int:
-    """Put row i into a cluster of class k, which follows it, or open one; its number."""
+def assign(clusters: Clusters, features: Features, X: Array, i: int, k: int, chance: float) -> int:
+    """Put row i into a cluster of class k, which follows it, or open one; its number. ``chance`` is uniform."""
     used = clusters.used[k]
     best, least = -1, np.inf
     for c in range(used):
@@ -54,14 +55,16 @@ def assign(clusters: Clusters, features: Features, X: Array, i: int, k: int) -> 
             best, least = c, far
     if best >= 0 and least <= OPEN_SPREADS * clusters.spread[k, best]:
         return _follow(clusters, X, i, k, best, least)
-    if used == clusters.mass.shape[1]:
-        cost = least * clusters.mass[k, best] / (clusters.mass[k, best] + 1.0)
-        free = _merge_cheapest(clusters, features, k, cost)
-        if free < 0:
-            return _follow(clusters, X, i, k, best, least)
-    else:
-        free = used
+    free = used
+    if used < clusters.mass.shape[1]:
         clusters.used[k] = used + 1
+    else:
+        first, second, cost = _cheapest(clusters, features, k)
+        mass = clusters.mass[k, best]
+        if first < 0 or chance * cost >= least * mass / (mass + 1.0):
+            return _follow(clusters, X, i, k, best, least)
+        _merge(clusters, features, k, first, second)
+        free = first
     clusters.mass[k, free] = 1.0
     clusters.spread[k, free] = 0.0
     for j in range(X.shape[1]):
@@ -106,7 +109,7 @@ def _follow(clusters: Clusters, X: Array, i: int, k: int, c: int, far: float) ->
     clusters.mass[k, c] = mass
     clusters.spread[k, c] += (far - clusters.spread[k, c]) / mass
     for j in range(X.shape[1]):
-        x = float(X[i, j])
+        x = np.float64(X[i, j])
         centre = clusters.centres[k, c, j]
         if np.isnan(centre):
             clusters.centres[k, c, j] = x
@@ -120,7 +123,7 @@ def _to_row(clusters: Clusters, features: Features, X: Array, i: int, k: int, c:
     far = 0.0
     for j in range(X.shape[1]):
         if features.kinds[j] == NUMERIC:
-            z = (float(X[i, j]) - clusters.centres[k, c, j]) * features.scales[INVERSE, j]
+            z = (np.float64(X[i, j]) - clusters.centres[k, c, j]) * features.scales[INVERSE, j]
             far += 0.0 if np.isnan(z) else min(z * z, FAR)
     return far
 
@@ -136,17 +139,22 @@ def _between(clusters: Clusters, features: Features, k: int, a: int, b: int) -> 
 
 
 @leaf
-def _merge_cheapest(clusters: Clusters, features: Features, k: int, cost: float) -> int:
-    """Merge the two clusters of class k that cost least, where that is below ``cost``; the place set free, or -1."""
-    first, second, far = -1, -1, 0.0
+def _cheapest(clusters: Clusters, features: Features, k: int) -> tuple[int, int, float]:
+    """The two clusters of class k whose merging adds least to the squared error, and how much; -1 where there is one."""
+    first, second, cost = -1, -1, np.inf
     for a in range(clusters.used[k]):
         for b in range(a):
-            between = _between(clusters, features, k, a, b)
             mass = clusters.mass[k, a] * clusters.mass[k, b] / (clusters.mass[k, a] + clusters.mass[k, b])
-            if mass * between < cost:
-                first, second, far, cost = a, b, between, mass * between
-    if first < 0:
-        return -1
+            between = mass * _between(clusters, features, k, a, b)
+            if between < cost:
+                first, second, cost = a, b, between
+    return first, second, cost
+
+
+@leaf
+def _merge(clusters: Clusters, features: Features, k: int, first: int, second: int) -> None:
+    """Make one cluster of two, in the place of the second."""
+    far = _between(clusters, features, k, first, second)
     one, other = clusters.mass[k, first], clusters.mass[k, second]
     share = one / (one + other)
     clusters.mass[k, second] = one + other
@@ -158,4 +166,3 @@ def _merge_cheapest(clusters: Clusters, features: Features, k: int, cost: float)
             clusters.centres[k, second, j] = mine
         elif not np.isnan(mine):
             clusters.centres[k, second, j] = theirs + share * (mine - theirs)
-    return first

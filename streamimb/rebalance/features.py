@@ -66,7 +66,7 @@ def observe(features: Features, X: Array, i: int) -> None:
     scales = features.scales
     keep = 1.0 - 1.0 / SCALE_HORIZON_VALUES
     for j in range(X.shape[1]):
-        x = float(X[i, j])
+        x = np.float64(X[i, j])
         if np.isnan(x):
             continue
         n = scales[COUNT, j] * keep + 1.0
@@ -84,7 +84,7 @@ def distances(features: Features, X: Array, i: int, values: Array, ring: int, co
     for b in range(count):
         out[b] = 0.0
     for j in range(X.shape[1]):
-        x = float(X[i, j])
+        x = np.float64(X[i, j])
         if np.isnan(x):
             gone = MISSING if features.kinds[j] == NUMERIC else MISMATCH
             for b in range(count):
@@ -92,7 +92,7 @@ def distances(features: Features, X: Array, i: int, values: Array, ring: int, co
         elif features.kinds[j] == NUMERIC:
             inverse = features.scales[INVERSE, j]
             for b in range(count):  # without branches, so that it is done several at a time
-                z = (float(values[ring, j, b]) - x) * inverse
+                z = (np.float64(values[ring, j, b]) - x) * inverse
                 square = z * z
                 square = square if square < FAR else FAR
                 out[b] += MISSING if np.isnan(z) else square

@@ -62,8 +62,8 @@ def mix(
         if features.fixed[j] or np.isnan(own):
             continue
         if features.kinds[j] == NUMERIC:
-            other = rings.values[ring, j, place]
-            value = float(own) if np.isnan(other) else float(own) + gap * (float(other) - float(own))
+            base, other = np.float64(own), np.float64(rings.values[ring, j, place])
+            value = base if np.isnan(other) else base + gap * (other - base)
             out[at, j] = min(max(value, features.bounds[0, j]), features.bounds[1, j])
         elif votes:
             out[at, j] = _vote(own, rings, j, best, found)

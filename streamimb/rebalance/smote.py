@@ -53,9 +53,8 @@ class Smote(Strategy):
     >>> out = Smote(schema).sample(X, y, np.arange(1_000), np.ones(1_000))
     >>> np.bincount(y), np.bincount(out.y), np.bincount(out.y[out.synthetic])
     (array([984,  16]), array([984, 166]), array([  0, 150]))
-    >>> first, second = X[y == 1, 0][:2].tolist()
-    >>> out.X[out.synthetic, 0][:3].round(2).tolist(), (round(first, 2), round(second, 2))
-    (0, 0)
+    >>> [f"{a:.2f}" for a in X[y == 1, 0][:2]], [f"{a:.2f}" for a in out.X[out.synthetic, 0][:3]]
+    (['0.58', '1.59'], ['1.47', '0.66', '0.76'])
     """
 
     name = "smote"

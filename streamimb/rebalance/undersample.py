@@ -109,7 +109,8 @@ def _thin_out(
         count(sizes, k, w, decay)
         rate = keep_rate(sizes, k, targets[k], least)
         if rate < 1.0:
-            p = keep_share(clusters, k, assign(clusters, features, X, i, k), rate)
+            group = assign(clusters, features, X, i, k, uniform(seed, events[i], 1))
+            p = keep_share(clusters, k, group, rate)
             if boundary > 0.0:
                 p *= 1.0 - boundary + boundary * _preferred(features, X, i, k, pool, near, distance)
             p = min(max(p, 0.25 * least), 1.0)
