@@ -167,7 +167,7 @@ class CleanConfig(Strict):
     """
 
     neighbours: Annotated[int, Field(ge=1, le=50)] = 15
-    disagree: Annotated[float, Field(gt=0.5, le=1)] = 0.75
+    disagree: Annotated[float, Field(gt=0.5, le=1)] = 0.7
     weight: Annotated[float, Field(ge=0, lt=1)] = 0.0
     suspects_max: Share = 0.6
 

@@ -140,7 +140,7 @@ def _between(clusters: Clusters, features: Features, k: int, a: int, b: int) -> 
 
 @leaf
 def _cheapest(clusters: Clusters, features: Features, k: int) -> tuple[int, int, float]:
-    """The two clusters of class k whose merging adds least to the squared error, and how much; -1 where there is one."""
+    """The two clusters of class k whose merging adds least to the squared error, and how much; -1 without two."""
     first, second, cost = -1, -1, np.inf
     for a in range(clusters.used[k]):
         for b in range(a):

@@ -49,7 +49,7 @@ class Undersample(Strategy):
     >>> sampler = Undersample(schema, SamplesConfig())
     >>> kept = sampler.sample(X, y, np.arange(20_000), np.ones(20_000))
     >>> len(kept), np.bincount(kept.y, kept.weights).round().tolist(), int(y.sum())
-    (1244, [1056.0, 185.0], 185)
+    (1277, [1047.0, 185.0], 185)
     """
 
     name = "undersample"

@@ -173,8 +173,8 @@ def test_borderline_smote_multiplies_events_in_danger_only(seed):
         against = int((y[pool[order]] == 0).sum())
         kinds[5 <= against < 10, i in multiplied] += 1
     assert kinds[False, True] == 0
-    assert kinds[False, False] > 20
-    assert kinds[True, True] > 20
+    assert kinds[False, False] > 5
+    assert kinds[True, True] > 5
 
 
 def test_borderline_smote_makes_up_for_those_that_are_safe():
