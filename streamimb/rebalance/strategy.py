@@ -22,8 +22,8 @@ from streamimb.schema import Schema
 
 #: Seeds are used up to here.
 SEED_MAX: Final = (1 << 63) - 1
-#: What no saved array of real numbers may hold.
-_FINITE: Final = "holds values that are not finite"
+#: Arrays of the state that hold features' values, which may be missing.
+_MAY_MISS: Final = ("values", "centres")
 
 
 class Strategy(abc.ABC):
@@ -77,8 +77,8 @@ class Strategy(abc.ABC):
             saved = state.get(name)
             if not isinstance(saved, np.ndarray) or saved.shape != array.shape or saved.dtype != array.dtype:
                 raise StateError(f"{self.name}: the saved {name} does not fit a sampler of this schema and these sizes")
-            if array.dtype == np.float64 and np.isinf(saved).any():
-                raise StateError(f"{self.name}: the saved {name} {_FINITE}")
+            if np.isinf(saved).any() or (name not in _MAY_MISS and np.isnan(saved).any()):
+                raise StateError(f"{self.name}: the saved {name} holds values that are not finite")
         if self._rings is not None and not buffers.possible(state, self._rings):
             raise StateError(f"{self.name}: the saved buffers are not possible")
         for name, array in self._arrays.items():

@@ -201,6 +201,7 @@ def broken(state: dict[str, Any]) -> list[dict[str, Any]]:
             found.append({**state, key: value[..., :-1]})
             if value.dtype == np.float64:
                 found.append({**state, key: np.full_like(value, np.inf)})
+                found += [] if key == "centres" else [{**state, key: np.full_like(value, np.nan)}]
             if key in ("marks", "used"):
                 found += [{**state, key: np.full_like(value, bad)} for bad in (-1, 41)]
     return found
