@@ -128,6 +128,80 @@ class ReactionConfig(Strict):
     trial_lessons_max: Positive = 20_000
 
 
+class UndersampleConfig(Strict):
+    """How a majority is thinned out.
+
+    ``target``: the smallest class's weight as a share of the majority's, once thinned; ``keep_min``: the least share of
+    a class that is kept; ``clusters``: sub-groups told apart in each class; ``boundary``: how much events near the
+    minority are preferred, from 0 to below 1; ``weigh``: whether kept events weigh what the whole class did
+    (``unbiased``) or what the target leaves of it (``target``).
+    """
+
+    target: Annotated[float, Field(gt=0, le=1)] = 0.2
+    keep_min: Share = 0.02
+    clusters: Annotated[int, Field(ge=1, le=64)] = 8
+    boundary: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    weigh: Literal["target", "unbiased"] = "target"
+
+
+class SmoteConfig(Strict):
+    """How a minority is filled up with synthetic events.
+
+    ``target``: the weight that a class should come to, as a share of the largest class's; ``neighbours``: buffered
+    events of its class that an event is mixed with; ``max_per_event``: synthetic ones for each real one, at most;
+    ``categorical``: taken from the event itself (``base``) or from most of its neighbours (``vote``).
+    """
+
+    target: Annotated[float, Field(gt=0, le=1)] = 0.5
+    neighbours: Annotated[int, Field(ge=1, le=50)] = 5
+    max_per_event: Annotated[int, Field(ge=1, le=100)] = 10
+    categorical: Literal["vote", "base"] = "vote"
+
+
+class CleanConfig(Strict):
+    """When the label of a minority event is suspicious, and what it then weighs.
+
+    ``neighbours``: buffered events that are asked; ``disagree``: share of them in other classes from which on a label
+    is suspicious; ``weight``: factor of a suspicious event's weight; ``suspects_max``: share of a class's events from
+    which on no more are suspected, since then the class is not what it was.
+    """
+
+    neighbours: Annotated[int, Field(ge=1, le=50)] = 15
+    disagree: Annotated[float, Field(gt=0.5, le=1)] = 0.7
+    weight: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    suspects_max: Share = 0.6
+
+
+class ClassSamplesConfig(Strict):
+    """A class's own choices; what is not given is as for every class."""
+
+    minority: Literal["none", "smote", "borderline_smote"] | None = None
+    majority: Literal["none", "undersample"] | None = None
+    clean: bool | None = None
+
+
+class SamplesConfig(Strict):
+    """Which rows are learned in place of the stream's own.
+
+    ``minority``: what is done to a class while it is small; ``majority``: while it is large; ``clean``: whether
+    suspicious labels of a small class are weighed down; ``classes``: the same for single classes by name. ``fixed``:
+    features that synthetic events take over as they are; ``bounds``: lowest and highest value of a feature in them.
+    ``buffer``: events of each class that are kept to compare with; ``decay``: factor of the decayed class sizes.
+    """
+
+    minority: Literal["none", "smote", "borderline_smote"] = "none"
+    majority: Literal["none", "undersample"] = "none"
+    clean: bool = False
+    classes: dict[str, ClassSamplesConfig] = Field(default_factory=dict)
+    fixed: tuple[str, ...] = ()
+    bounds: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    buffer: Annotated[int, Field(ge=10, le=100_000)] = 300
+    decay: Share = 0.999
+    undersample: UndersampleConfig = UndersampleConfig()
+    smote: SmoteConfig = SmoteConfig()
+    cleaning: CleanConfig = CleanConfig()
+
+
 class LearnerConfig(Strict):
     """The model: ``linear``, or a river classifier by its dotted path, with its parameters."""
 

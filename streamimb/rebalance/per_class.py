@@ -1,0 +1,68 @@
+"""Several strategies in a row, each for the classes that want it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamimb.errors import StateError
+from streamimb.rebalance.base import Sampled, Sampler, State
+from streamimb.rebalance.sizes import per_lesson, tally
+
+
+class PerClassSampler:
+    """Samplers in a row: each gets the rows that the one before it let through, with their weights.
+
+    So a strategy that fills up sees what is left of a class that was thinned out, and what was weighed down to nothing
+    is neither thinned nor multiplied. The one that makes synthetic rows comes last. Which classes a stage acts on, and
+    in which role, is the stage's own.
+    """
+
+    def __init__(self, stages: Sequence[Sampler], n_classes: int, *, decay: float = 0.999) -> None:
+        if not stages:
+            raise ValueError("no stages")
+        self.stages = tuple(stages)
+        self._decay = decay
+        self._trained = np.zeros(n_classes)
+        self._lessons = np.zeros(1)
+
+    def sample(
+        self, X: NDArray[np.float32], y: NDArray[np.int16], events: NDArray[np.int64], weights: NDArray[np.float64]
+    ) -> Sampled:
+        sampled = self.stages[0].sample(X, y, events, weights)
+        for stage in self.stages[1:]:
+            sampled = stage.sample(sampled.X, sampled.y, sampled.events, sampled.weights).after(sampled)
+        tally(sampled.y, sampled.weights, sampled.origin, len(y), self._decay, self._trained, self._lessons)
+        return sampled
+
+    def forget(self, before: int | None = None) -> None:
+        for stage in self.stages:
+            stage.forget(before)
+
+    @property
+    def trained(self) -> NDArray[np.float64]:
+        return per_lesson(self._trained, self._lessons)
+
+    def state(self) -> State:
+        stages = {str(i): stage.state() for i, stage in enumerate(self.stages)}
+        return {"stages": stages, "trained": self._trained.copy(), "lessons": self._lessons.copy()}
+
+    def restore(self, state: State) -> None:
+        stages = state.get("stages")
+        if not isinstance(stages, dict) or len(stages) != len(self.stages):
+            raise StateError(f"samples: the state is not one of {len(self.stages)} stages")
+        for name, array in (("trained", self._trained), ("lessons", self._lessons)):
+            saved = state.get(name)
+            if not isinstance(saved, np.ndarray) or saved.shape != array.shape or not np.isfinite(saved).all():
+                raise StateError(f"samples: the saved {name} does not fit {len(self._trained)} classes")
+        before = [stage.state() for stage in self.stages]
+        try:
+            for i, stage in enumerate(self.stages):
+                stage.restore(stages.get(str(i), {}))
+        except StateError:
+            for stage, own in zip(self.stages, before, strict=True):
+                stage.restore(own)
+            raise
+        self._trained[:], self._lessons[:] = state["trained"], state["lessons"]

@@ -1,0 +1,141 @@
+"""What the sample strategies share: checks of what goes in, the count of what comes out, and their state."""
+
+from __future__ import annotations
+
+import abc
+import difflib
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamimb.config import SamplesConfig
+from streamimb.errors import ConfigError, StateError
+from streamimb.kernel import Array
+from streamimb.rebalance import buffers
+from streamimb.rebalance.base import Sampled, State
+from streamimb.rebalance.buffers import Rings
+from streamimb.rebalance.features import NUMERIC, Features, features_of
+from streamimb.rebalance.sizes import per_lesson, tally
+from streamimb.schema import Schema
+
+#: Seeds are used up to here.
+SEED_MAX: Final = (1 << 63) - 1
+#: Arrays of the state that hold features' values, which may be missing.
+_MAY_MISS: Final = ("values", "centres")
+
+
+class Strategy(abc.ABC):
+    """A sampler whose whole state is arrays; ``classes``: bool (K,), those that it acts on, or None for all.
+
+    Raises ConfigError where the configuration names features that the schema does not have, or buffers do not fit.
+    """
+
+    name: str
+
+    def __init__(
+        self, schema: Schema, config: SamplesConfig, *, seed: int = 1, classes: NDArray[np.bool_] | None = None
+    ) -> None:
+        check_features(schema, config)
+        self.schema, self.config = schema, config
+        self.classes = np.ones(schema.n_classes, np.bool_) if classes is None else classes.copy()
+        self._seed = (seed ^ (sum(self.name.encode()) << 32)) & SEED_MAX  # strategies with one seed draw apart
+        self._features: Features = features_of(schema, config.fixed, config.bounds)
+        self._trained = np.zeros(schema.n_classes)
+        self._lessons = np.zeros(1)
+        self._arrays: dict[str, Array] = {
+            "scales": self._features.scales,
+            "trained": self._trained,
+            "lessons": self._lessons,
+        }
+        self._rings: Rings | None = None
+
+    def sample(
+        self, X: NDArray[np.float32], y: NDArray[np.int16], events: NDArray[np.int64], weights: NDArray[np.float64]
+    ) -> Sampled:
+        check_lessons(X, y, events, weights, self.schema)
+        sampled = self._sample(*(_plain(a) for a in (X, y, events, weights)))
+        tally(sampled.y, sampled.weights, sampled.origin, len(y), self.config.decay, self._trained, self._lessons)
+        return sampled
+
+    def forget(self, before: int | None = None) -> None:
+        if self._rings is not None:
+            buffers.forget(self._rings, before)
+
+    @property
+    def trained(self) -> NDArray[np.float64]:
+        return per_lesson(self._trained, self._lessons)
+
+    def state(self) -> State:
+        return {"name": self.name, **{name: array.copy() for name, array in self._arrays.items()}}
+
+    def restore(self, state: State) -> None:
+        if state.get("name") != self.name:
+            raise StateError(f"{self.name}: the state is one of {state.get('name')!r}")
+        for name, array in self._arrays.items():
+            saved = state.get(name)
+            if not isinstance(saved, np.ndarray) or saved.shape != array.shape or saved.dtype != array.dtype:
+                raise StateError(f"{self.name}: the saved {name} does not fit a sampler of this schema and these sizes")
+            if np.isinf(saved).any() or (name not in _MAY_MISS and np.isnan(saved).any()):
+                raise StateError(f"{self.name}: the saved {name} holds values that are not finite")
+        if self._rings is not None and not buffers.possible(state, self._rings):
+            raise StateError(f"{self.name}: the saved buffers are not possible")
+        for name, array in self._arrays.items():
+            array[:] = state[name]
+
+    def _hold(self, rings: Rings) -> Rings:
+        """Make rings a part of the state."""
+        self._rings = rings
+        self._arrays |= rings._asdict()
+        return rings
+
+    @abc.abstractmethod
+    def _sample(self, X: Array, y: Array, events: Array, weights: Array) -> Sampled:
+        """The rows for lessons that have been checked."""
+
+
+def weighed(X: Array, y: Array, events: Array, weights: Array) -> Sampled:
+    """The lessons themselves with new weights; those of a weight below 0 are left out."""
+    origin = np.flatnonzero(weights >= 0).astype(np.int64)
+    return Sampled(X[origin], y[origin], weights[origin], origin, np.zeros(len(origin), np.bool_), events[origin])
+
+
+def check_lessons(X: Array, y: Array, events: Array, weights: Array, schema: Schema) -> None:
+    """Raise ValueError where lessons are not what :meth:`Sampler.sample` asks for."""
+    m, d = len(y), len(schema.features)
+    if X.shape != (m, d) or events.shape != (m,) or weights.shape != (m,):
+        raise ValueError(f"{m} lessons of {d} features: X {X.shape}, events {events.shape}, weights {weights.shape}")
+    if m and not 0 <= y.min() <= y.max() < schema.n_classes:
+        raise ValueError(f"a class is none of {schema.n_classes}")
+    if np.isinf(X).any():
+        raise ValueError("a feature is infinite")
+    if not np.isfinite(weights).all() or weights.min(initial=0.0) < 0:
+        raise ValueError("a weight is negative or not finite")
+
+
+def check_features(schema: Schema, config: SamplesConfig) -> None:
+    """Raise ConfigError where ``fixed`` or ``bounds`` name what is no feature, or bound what is no number."""
+    names = [f.name for f in schema.features]
+    kinds = features_of(schema).kinds
+    for name in config.fixed:
+        if name not in names:
+            raise ConfigError(f"samples.fixed: no feature is called {name!r}{nearest(name, names)}")
+    for name, (low, high) in config.bounds.items():
+        if name not in names:
+            raise ConfigError(f"samples.bounds: no feature is called {name!r}{nearest(name, names)}")
+        if kinds[names.index(name)] != NUMERIC:
+            raise ConfigError(f"samples.bounds.{name}: only a numeric feature has bounds")
+        if not low <= high:
+            raise ConfigError(f"samples.bounds.{name} = [{low}, {high}]: the first must not be above the second")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'x'?)`` for the known name that resembles most, else nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _plain(array: Array) -> Array:
+    """Contiguous and writable: a kernel is compiled again for any other kind of array."""
+    return array if array.flags.carray else np.array(array, order="C")
