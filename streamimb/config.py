@@ -228,6 +228,7 @@ class Config(Strict):
     label: LabelConfig = LabelConfig()
     window: WindowConfig = WindowConfig()
     control: ControlConfig = ControlConfig()
+    samples: SamplesConfig = SamplesConfig()
     drift: DriftConfig = DriftConfig()
     reaction: ReactionConfig = ReactionConfig()
     learner: LearnerConfig = LearnerConfig()

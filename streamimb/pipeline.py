@@ -54,7 +54,7 @@ class Pipeline:
         self.store = LabelStore(schema, config.label, config.time, every=every, every_other=measured)
         lessons_max = config.reaction.trial_lessons_max
         self.succession = Succession(lambda: make_learner(schema, config.learner), schema.n_classes, lessons_max)
-        self.rebalancer = Rebalancer(schema.class_names, config.control)
+        self.rebalancer = Rebalancer(schema, config.control, config.samples, seed=seed)
         self.reactor = Reactor(config.reaction, has_time=schema.has_time)
         span = None if window.time is None else parse_duration(window.time, has_time=schema.has_time, key="window.time")
         self.windows = ClassWindows(schema.n_classes, window, time_span=span)
@@ -99,10 +99,12 @@ class Pipeline:
     def _act(self, segment: Segment, out: Gathered) -> None:
         """Let the learner carry out the segment's tape; score and decide its predictions."""
         ops, store, control = segment.ops, self.store, self.controller
-        X, y, tape = self.rebalancer.lessons(ops, store.X, store.y, segment.matured, control.plan.weights)
+        lessons = self.rebalancer.lessons(ops, store.X, store.y, segment.matured, control.plan.weights)
         if not len(ops):
             return
-        P = self.succession.run(X, y, tape, control.plan.weights, ops, store.y)
+        X, y, tape, own, _ = lessons
+        P = self.succession.run(X, y, tape, control.plan.weights, own, ops, store.y)
+        P = self.rebalancer.hear(lessons, P)
         score_rows(
             P, ops, control.parameters, control.plan.cuts, store.raw, store.scores, store.notes, control.scratch,
             self.schema.positive, out.n, out.position, out.scores, out.decision, out.threshold,
@@ -195,12 +197,16 @@ class Pipeline:
         if cause.class_ not in self.schema.class_names:
             return
         k, least = self.schema.class_names.index(cause.class_), self.config.window.events_min
-        if cause.signal == SHARE:
-            self.windows.shorten("rarest", max(self.monitor.width(SHARE, k), least))
-        elif cause.signal == RECALL:
+        since = float(self.monitor.width(cause.signal, k))
+        if cause.signal == RECALL:
             share = float(self.windows.shares("rarest")[k])
-            since = self.monitor.width(RECALL, k) / share if share > 0 else 0.0
-            self.controller.scores.keep(max(int(min(since, self.config.window.events_max)), least))
+            since = since / share if share > 0 else 0.0
+        since = max(int(min(since, self.config.window.events_max)), least)
+        self.rebalancer.forget(cause.position - since)
+        if cause.signal == SHARE:
+            self.windows.shorten("rarest", since)
+        else:
+            self.controller.scores.keep(since)
 
     def _start_again(self) -> None:
         self.rebalancer.forget_trained()

@@ -76,14 +76,17 @@ class Succession:
         y: NDArray[np.int16],
         tape: Tape,
         weights: NDArray[np.float64],
-        ops: NDArray[np.int64] | None,
+        own: NDArray[np.int64],
+        ops: NDArray[np.int64],
         labels: NDArray[np.int16],
     ) -> NDArray[np.float64]:
-        """As a learner's; ops: the segment's own operations, int64 (t, 4), labels: of their slots."""
+        """As a learner's; own: which predictions of the tape are the segment's; ops: the segment's operations, int64
+        (t, 4); labels: of their slots.
+        """
         P = self.learner.run(X, y, tape, weights)
-        if self.challenger is not None and ops is not None:
+        if self.challenger is not None:
             new = self.challenger.run(X, y, tape, weights)
-            self._lessons = hold_against(ops, labels, P, new, self._sums, self._lessons)
+            self._lessons = hold_against(ops, labels, P[own], new[own], self._sums, self._lessons)
         return P
 
     def begin(self) -> None:

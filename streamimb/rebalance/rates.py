@@ -63,14 +63,13 @@ def rate_of(rule: int, k: int, sizes: Array, n_classes: int, target: float, rate
 
 @leaf
 def weigh(
-    ops: Array, y: Array, matured: Array, rules: Array, class_weights: Array, sizes: Array, trained: Array,
-    decay: float, trained_decay: float, target: float, rate_max: float, out: Array,
+    ops: Array, y: Array, matured: Array, rules: Array, class_weights: Array, sizes: Array, decay: float, target: float,
+    rate_max: float, out: Array,
 ) -> None:  # fmt: skip
     """Write the weight of each lesson of a segment to out, float64 (t,), in tape order; a prediction's is 0.
 
     ops: int64 (t, 4), of which column 1 is above 0 for a lesson and column 3 then counts the rows of ``matured``
-    (int64 (m, 5), the label in column 1) that came before it; sizes: float64 (K + 1,), sums and the newest weight;
-    trained: float64 (K,), the decayed weight of what each class taught.
+    (int64 (m, 5), the label in column 1) that came before it; sizes: float64 (K + 1,), sums and the newest weight.
     """
     n_classes = len(rules)
     done = 0
@@ -97,16 +96,12 @@ def weigh(
             out[i] = class_weights[k]
         else:
             out[i] = rate_of(rules[k], k, sizes, n_classes, target, rate_max)
-        for j in range(n_classes):
-            trained[j] *= trained_decay
-        trained[k] += out[i]
 
 
 class Rates:
     """Weighs the lessons of a stream of K classes, each by the configured rule or by its class's own.
 
-    Raises ConfigError where ``control.class_rules`` names no class. ``trained``, float64 (K,), is the decayed weight
-    of what each class taught.
+    Raises ConfigError where ``control.class_rules`` names no class.
 
     >>> rates = Rates(("legit", "fraud"), ControlConfig(weights="oob"))
     >>> y = np.array([0, 0, 0, 1, 1], np.int16)
@@ -120,7 +115,6 @@ class Rates:
         self._decay, self._target, self._max = config.size_decay, config.hybrid_target, config.weight_max
         self._sizes = np.zeros(len(class_names) + 1)
         self._sizes[-1] = 1.0
-        self.trained = np.zeros(len(class_names))
 
     def weigh(
         self,
@@ -132,8 +126,7 @@ class Rates:
         """The weight of each operation of a segment, float64 (t,); see :func:`weigh` for the arrays."""
         out = np.empty(len(ops))
         weigh(
-            ops, y, matured, self._rules, class_weights, self._sizes, self.trained,
-            self._decay, TRAINED_DECAY, self._target, self._max, out,
+            ops, y, matured, self._rules, class_weights, self._sizes, self._decay, self._target, self._max, out,
         )  # fmt: skip
         return out
 
@@ -144,12 +137,11 @@ class Rates:
         return np.asarray(self._sizes[:-1] / (total if total > 0 else np.nan))
 
     def state(self) -> State:
-        return {"sizes": self._sizes.copy(), "trained": self.trained.copy()}
+        return {"sizes": self._sizes.copy()}
 
     def restore(self, state: State) -> None:
         """Go on from a saved state. Raises StateError where it is another schema's."""
-        for name, mine in (("sizes", self._sizes), ("trained", self.trained)):
-            saved = state.get(name)
-            if saved is None or saved.shape != mine.shape or not np.isfinite(saved).all():
-                raise StateError(f"rates: the saved {name} do not fit {len(self.trained)} classes")
-            mine[:] = saved
+        saved = state.get("sizes")
+        if saved is None or saved.shape != self._sizes.shape or not np.isfinite(saved).all():
+            raise StateError(f"rates: the saved sizes do not fit {len(self._rules)} classes")
+        self._sizes[:] = saved

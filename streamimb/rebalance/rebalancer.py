@@ -1,31 +1,47 @@
-"""From a segment of the stream to the lessons that the learner gets: weights, and rows made or left out."""
+"""From a segment of the stream to what the learner is taught: weights, and rows made or left out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamimb.config import ControlConfig
+from streamimb.config import ControlConfig, SamplesConfig
+from streamimb.errors import StateError
 from streamimb.learners.base import State, Tape
-from streamimb.rebalance.rates import Rates
+from streamimb.rebalance.memorise import MemorisationGauge
+from streamimb.rebalance.rates import TRAINED_DECAY, Rates
+from streamimb.rebalance.registry import make_sampler
+from streamimb.rebalance.tape import CLASS, MADE, PLACE, count_trained, lay_out, splice
+from streamimb.schema import Schema
 
 
 class Lessons(NamedTuple):
-    """What a learner is run on: X float32 (m, d), y int16 (m,) and a tape over their rows."""
+    """What a learner is run on, and how its answers are read.
+
+    X: float32 (m, d); y: int16 (m,); tape: over their rows; own: int64, which of its predictions the segment asked
+    for, in order; probes: int64 (p, 3), predictions that tell whether the model learns by heart.
+    """
 
     X: NDArray[np.float32]
     y: NDArray[np.int16]
     tape: Tape
+    own: NDArray[np.int64]
+    probes: NDArray[np.int64]
 
 
 class Rebalancer:
-    """Weighs each lesson of a segment. Raises ConfigError where a rule is for no class."""
+    """Weighs the lessons of a segment, lets a sampler leave out and make rows, and measures what was trained on.
 
-    def __init__(self, class_names: Sequence[str], config: ControlConfig) -> None:
-        self.rates = Rates(class_names, config)
+    Raises ConfigError where a rule or a strategy is for no class or feature that the schema has.
+    """
+
+    def __init__(self, schema: Schema, control: ControlConfig, samples: SamplesConfig, *, seed: int = 1) -> None:
+        self.rates = Rates(schema.class_names, control)
+        self.sampler = make_sampler(schema, samples, seed)
+        self.gauge = MemorisationGauge(schema.n_classes)
+        self.trained = np.zeros(schema.n_classes)
 
     def lessons(
         self,
@@ -37,21 +53,84 @@ class Rebalancer:
     ) -> Lessons:
         """The tape of a segment: ops int64 (t, 4) on slots of X (slots, d) and y; matured int64 (m, 5)."""
         weights = self.rates.weigh(ops, y, matured, class_weights)
-        kinds = (ops[:, 1] > 0).astype(np.int8)
-        tape = Tape(np.ascontiguousarray(ops[:, 0]), kinds, np.ascontiguousarray(ops[:, 2]), weights)
-        return Lessons(X, y, tape)
+        if self.sampler is None:
+            return self._plain(ops, X, y, weights)
+        return self._sampled(ops, X, y, weights)
 
-    @property
-    def trained(self) -> NDArray[np.float64]:
-        """Decayed weight of what each class taught, float64 (K,)."""
-        return self.rates.trained
+    def _plain(
+        self, ops: NDArray[np.int64], X: NDArray[np.float32], y: NDArray[np.int16], weights: NDArray[np.float64]
+    ) -> Lessons:
+        room = _room(2 * len(ops))
+        n, own, probed = lay_out(ops, y, weights, *room)
+        learned = ops[:, 1] > 0
+        count_trained(y[ops[learned, 0]], weights[learned], self.trained, TRAINED_DECAY)
+        return _cut(room, X, y, n, own, probed)
+
+    def _sampled(
+        self, ops: NDArray[np.int64], X: NDArray[np.float32], y: NDArray[np.int16], weights: NDArray[np.float64]
+    ) -> Lessons:
+        assert self.sampler is not None
+        learned = ops[:, 1] > 0
+        slots = ops[:, 0]
+        rows = self.sampler.sample(X[slots[learned]], y[slots[learned]], ops[learned, 2], weights[learned])
+        room = _room(len(ops) + 2 * len(rows))
+        starts = rows.starts(int(learned.sum()))
+        n, own, probed = splice(ops, starts, rows.y, rows.weights, rows.events, rows.synthetic, *room)
+        count_trained(rows.y, rows.weights, self.trained, TRAINED_DECAY)
+        both = np.concatenate([X[slots], rows.X]), np.concatenate([y[slots], rows.y])
+        return _cut(room, *both, n, own, probed)
+
+    def hear(self, lessons: Lessons, P: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Take what the probes tell out of the tape's predictions, float64 (·, K); return the segment's own."""
+        probes = lessons.probes
+        if not len(probes):
+            return P
+        told = P[probes[:, PLACE], probes[:, CLASS]]
+        self.gauge.update(np.clip(told, 0.0, 1.0), probes[:, MADE] > 0, probes[:, CLASS].astype(np.int16))
+        return P[lessons.own]
+
+    def forget(self, before: int) -> None:
+        """A drift: nothing is made of events older than stream position ``before`` any more."""
+        if self.sampler is not None:
+            self.sampler.forget(before)
 
     def forget_trained(self) -> None:
         """The learner knows nothing any more."""
-        self.rates.trained[:] = 0.0
+        self.trained[:] = 0.0
 
     def state(self) -> State:
-        return {"rates": self.rates.state()}
+        return {
+            "rates": self.rates.state(),
+            "gauge": self.gauge.state(),
+            "sampler": {} if self.sampler is None else self.sampler.state(),
+            "trained": self.trained.copy(),
+        }
 
     def restore(self, state: State) -> None:
+        """Go on from a saved state. Raises StateError where it does not fit."""
+        if bool(state["sampler"]) != (self.sampler is not None):
+            raise StateError("rebalance: the state was saved with other [samples]")
         self.rates.restore(state["rates"])
+        self.gauge.restore(state["gauge"])
+        if self.sampler is not None:
+            self.sampler.restore(state["sampler"])
+        self.trained[:] = state["trained"]
+
+
+class _Room(NamedTuple):
+    rows: NDArray[np.int64]
+    kinds: NDArray[np.int8]
+    events: NDArray[np.int64]
+    costs: NDArray[np.float64]
+    asked: NDArray[np.int64]
+    probes: NDArray[np.int64]
+
+
+def _room(n: int) -> _Room:
+    places = np.empty((3, n), np.int64)
+    return _Room(places[0], np.empty(n, np.int8), places[1], np.empty(n), places[2], np.empty((n, 3), np.int64))
+
+
+def _cut(room: _Room, X: NDArray[np.float32], y: NDArray[np.int16], n: int, own: int, probed: int) -> Lessons:
+    tape = Tape(room.rows[:n], room.kinds[:n], room.events[:n], room.costs[:n])
+    return Lessons(X, y, tape, room.asked[:own], room.probes[:probed])

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streamimb.config import ControlConfig, DriftConfig, ReactionConfig, WindowConfig
+from streamimb.config import ControlConfig, DriftConfig, ReactionConfig, SamplesConfig, WindowConfig
 from streamimb.control import Controller, Reactor, Succession
 from streamimb.control.scoring import PROBABILITY_MIN, score_rows
 from streamimb.drift.monitor import RECALL, SHARE, Monitor
@@ -57,7 +57,7 @@ class Loop:
             schema, self._control, self._control.objective or "f1", events_max=self._window.events_max
         )
         self.monitor = Monitor(k, k - 1, self._drift, names)
-        self.rebalancer = Rebalancer(names, self._control)
+        self.rebalancer = Rebalancer(schema, self._control, SamplesConfig())
         reaction = ReactionConfig()
         self.reactor = Reactor(reaction, has_time=False)
         self.succession = Succession(self._make, k, reaction.trial_lessons_max)
@@ -109,9 +109,10 @@ class Loop:
         event, y = self.seen, np.array([code], np.int16)
         ops = np.array([[0, at.PREDICT, event, 0], [0, at.LEARN_LABEL, event, len(self._matured)]], np.int64)
         weights = self.controller.plan.weights
-        tape = self.rebalancer.lessons(ops, self._raw, y, self._matured, weights).tape
-        P = self.succession.run([x], y, tape, weights, ops, y)  # type: ignore[arg-type]  # rows are dicts here
-        scored = self._score(P, ops)
+        lessons = self.rebalancer.lessons(ops, self._raw, y, self._matured, weights)
+        rows: Any = [x]  # what runs these tapes takes dicts
+        P = self.succession.run(rows, y, lessons.tape, weights, lessons.own, ops, y)
+        scored = self._score(self.rebalancer.hear(lessons, P), ops)
         place = np.array([event], np.int64)
         self._matured = np.array([[0, code, event, event, event]], np.int64)
         self._confusion[code, scored.decision] += 1

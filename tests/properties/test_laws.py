@@ -40,6 +40,8 @@ STEERED = {
     "corrections ignored": ("none", "replace"),
 }
 
+SAMPLED = {"after a delay", "corrections ignored"}
+
 
 def schema(n_classes: int, *, timed: bool, named: bool) -> Schema:
     return Schema(
@@ -78,6 +80,7 @@ def make(case: str, n_classes: int, *, timed: bool, named: bool) -> Pipeline:
     rule, action = STEERED[case]
     steered = {
         **SMALL,
+        "samples": {"minority": "smote", "majority": "undersample", "clean": True} if case in SAMPLED else {},
         "control": {**SMALL["control"], "weights": rule, "class_rules": {"b": "inverse_frequency"} if timed else {}},
         "drift": {signal: {**detector, "action": action} for signal, detector in SMALL["drift"].items()},
     }
