@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 from streamimb.config import LearnerConfig
 from streamimb.errors import ConfigError
 from streamimb.learners.base import Learner
+from streamimb.learners.forest import ForestClassifier
 from streamimb.learners.linear import LinearClassifier
 from streamimb.learners.parameters import nearest
+from streamimb.learners.tree import HoeffdingTreeClassifier
 from streamimb.schema import Schema
+
+#: The compiled learners.
+COMPILED: Final[dict[str, Callable[..., Learner]]] = {
+    "linear": LinearClassifier,
+    "tree": HoeffdingTreeClassifier,
+    "forest": ForestClassifier,
+}
 
 
 def make_learner(schema: Schema, config: LearnerConfig) -> Learner:
@@ -18,8 +30,8 @@ def make_learner(schema: Schema, config: LearnerConfig) -> Learner:
     >>> type(make_learner(schema, LearnerConfig(model="linear"))).__name__
     'LinearClassifier'
     """
-    if config.model == "linear":
-        return LinearClassifier(schema, seed=config.seed, **config.parameters)
+    if config.model in COMPILED:
+        return COMPILED[config.model](schema, seed=config.seed, **config.parameters)
     if config.model.startswith("river."):
         from streamimb.learners.river import RiverClassifier  # river takes a second to import
 
@@ -31,4 +43,4 @@ def list_models() -> list[str]:
     """Every name that :func:`make_learner` takes: the compiled learners, then river's classifiers."""
     from streamimb.learners.river_models import river_models
 
-    return ["linear", *river_models()]
+    return [*COMPILED, *river_models()]

@@ -23,6 +23,11 @@ CASES: dict[str, tuple[int, str, dict[str, Any]]] = {
     "linear, no crosses": (2, "linear", {"crosses": 0}),
     "linear, focal loss": (2, "linear", {"focal": 2.0}),
     "linear, 4 classes": (4, "linear", {"slots": 64}),
+    "one tree": (2, "tree", {"grace": 20}),
+    "one tree, 4 classes, 7 leaves": (4, "tree", {"grace": 20, "leaves_max": 7, "buckets": 4}),
+    "compiled forest": (2, "forest", {"members": 3, "grace": 10}),
+    "compiled forest, by leaf": (3, "forest", {"members": 2, "grace": 10, "subspace": "leaf", "bagging": 1.0}),
+    "nervous forest": (2, "forest", {"members": 2, "grace": 10, "warning": 0.9, "drift": 0.8}),
     "logistic": (2, "river.linear_model.LogisticRegression", {"scaler": True}),
     "naive bayes": (3, "river.naive_bayes.GaussianNB", {"scaler": True}),
     "tree": (2, "river.tree.HoeffdingTreeClassifier", {"grace_period": 20}),
@@ -34,7 +39,8 @@ CASES: dict[str, tuple[int, str, dict[str, Any]]] = {
         {"model": {"model": "river.tree.HoeffdingTreeClassifier"}, "n_models": 2},
     ),
 }
-COMPILED = [name for name, case in CASES.items() if case[1] == "linear"]
+COMPILED_MODELS = ("linear", "tree", "forest")
+COMPILED = [name for name, case in CASES.items() if case[1] in COMPILED_MODELS]
 every_learner = pytest.mark.parametrize("name", CASES)
 
 

@@ -1,0 +1,189 @@
+"""How a forest carries out a tape: each member in turn over all of it, so that its arrays stay near; votes add up.
+
+Online bagging (Oza, Russell 2001) with each lesson's weight in the Poisson draw (OOB, UOB: Wang, Minku, Yao, TKDE 2015)
+and its mean raised (leveraging bagging: Bifet, Holmes, Pfahringer, ECML 2010); background trees (adaptive random
+forests: Gomes et al., Machine Learning 2017).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from streamimb.kernel import Array, leaf, uniform
+from streamimb.learners.base import PREDICT
+from streamimb.learners.forest_drift import DRIFTED, NOTHING, forget, watch
+from streamimb.learners.tree_growth import plant
+from streamimb.learners.tree_kernels import answer, learn, route
+from streamimb.learners.tree_layout import DRIFT, LAMBDA, MEMORY, SEED, WARNING, Trees
+
+# Columns of ``roles``, int64 (M, ROLE_COLUMNS): which of a member's two trees answers, whether the other one grows in
+# the background, and how many warnings and drifts there were.
+ACTIVE, GROWING, WARNINGS, DRIFTS = 0, 1, 2, 3
+ROLE_COLUMNS: Final = 4
+
+# Columns of ``skill``, float64 (T, 1 + 2 K): the mean recall of the classes seen, then each class's recall and lessons.
+SKILL, RECALL = 0, 1
+
+#: A draw's mean is at most this; beyond it the draw is scaled up.
+POISSON_MEAN_MAX: Final = 30.0
+#: No member's vote counts for less.
+VOTE_MIN: Final = 0.01
+
+
+@leaf
+def poisson(mean: float, u: float) -> float:
+    """The Poisson number of which ``u`` in [0, 1) is the quantile; above POISSON_MEAN_MAX, one of that mean scaled up.
+
+    >>> [poisson(1.0, u) for u in (0.0, 0.5, 0.9, 0.99)]
+    [0.0, 1.0, 2.0, 4.0]
+    """
+    scale = max(mean / POISSON_MEAN_MAX, 1.0)
+    mean /= scale
+    p = math.exp(-mean)
+    total = p
+    k = 0.0
+    while u >= total and p > 1e-18:
+        k += 1.0
+        p *= mean / k
+        total += p
+    return k * scale
+
+
+@leaf
+def tree_of(roles: Array, m: int) -> Any:
+    """The number of the tree that answers for a member."""
+    return m + len(roles) * roles[m, ACTIVE]
+
+
+@leaf
+def judge(skill: Array, t: int, y: int, right: float, n_classes: int, memory: float) -> None:
+    """Keep each class's recall, decayed by its own lessons, and the mean over the classes seen."""
+    seen = skill[t, RECALL + n_classes + y] + 1.0
+    skill[t, RECALL + n_classes + y] = min(seen, memory)
+    skill[t, RECALL + y] += (right - skill[t, RECALL + y]) / min(seen, memory)
+    total, classes = 0.0, 0.0
+    for k in range(n_classes):
+        if skill[t, RECALL + n_classes + k] > 0.0:
+            total += skill[t, RECALL + k]
+            classes += 1.0
+    skill[t, SKILL] = total / classes
+
+
+@leaf
+def vote_of(skill: Array, t: int, n_classes: int) -> Any:
+    """What a tree's vote counts: how far its mean recall is above chance."""
+    return max((skill[t, SKILL] * n_classes - 1.0) / (n_classes - 1.0), VOTE_MIN)
+
+
+@leaf
+def _start(trees: Trees, skill: Array, t: int) -> None:
+    plant(trees, t)
+    for c in range(skill.shape[1]):
+        skill[t, c] = 0.0
+
+
+@leaf
+def plant_forest(trees: Trees, roles: Array, skill: Array, window: Array) -> None:
+    """A forest that has learned nothing."""
+    for t in range(len(trees.sizes)):
+        _start(trees, skill, t)
+    for m in range(len(roles)):
+        for c in range(ROLE_COLUMNS):
+            roles[m, c] = 0
+        forget(window, m)
+
+
+@leaf
+def _react(trees: Trees, roles: Array, skill: Array, window: Array, m: int, found: int) -> None:
+    """A warning starts a tree in the background, which a drift puts in the old one's place."""
+    other = m + len(roles) * (1 - roles[m, ACTIVE])
+    if found == DRIFTED:
+        roles[m, DRIFTS] += 1
+        if roles[m, GROWING] == 0:
+            _start(trees, skill, other)
+        roles[m, ACTIVE] = 1 - roles[m, ACTIVE]
+        roles[m, GROWING] = 0
+        forget(window, m)
+    elif roles[m, GROWING] == 0:
+        roles[m, WARNINGS] += 1
+        roles[m, GROWING] = 1
+        _start(trees, skill, other)
+
+
+@leaf
+def _is_top(P: Array, y: int, n_classes: int) -> float:
+    """Whether class y is the first of the likeliest."""
+    for k in range(n_classes):
+        if P[k] > P[y] or (P[k] == P[y] and k < y):
+            return 0.0
+    return 1.0
+
+
+@leaf
+def _lesson(
+    m: int, t: int, node: int, guess: int, trees: Trees, roles: Array, skill: Array, window: Array, X: Array, row: int,
+    y: int, event: int, weight: float, width: int, logs: Array, products: Array, work: Array, P: Array,
+) -> None:  # fmt: skip
+    """Learn one row: the member's tree, the one in its background, its skill, its watch."""
+    n_classes, params = len(P), trees.params
+    w = weight
+    if params[LAMBDA] > 0.0:
+        w = poisson(weight * params[LAMBDA], uniform(int(params[SEED]), event, m)) / params[LAMBDA]
+    right = _is_top(P, y, n_classes)
+    judge(skill, t, y, right, n_classes, params[MEMORY])
+    if w > 0.0:
+        learn(trees, t, node, X, row, y, w, guess, width, n_classes, work)
+    if params[DRIFT] <= 0.0:
+        return
+    if roles[m, GROWING] == 1:
+        other = m + len(roles) * (1 - roles[m, ACTIVE])
+        node = route(trees, other, X, row)
+        guess = answer(trees, other, node, X, row, width, logs, products, P)
+        judge(skill, other, y, _is_top(P, y, n_classes), n_classes, params[MEMORY])
+        if w > 0.0:
+            learn(trees, other, node, X, row, y, w, guess, width, n_classes, work)
+    found = watch(window, m, 1.0 - right, weight, params[WARNING], params[DRIFT])
+    if found != NOTHING:
+        _react(trees, roles, skill, window, m, found)
+
+
+@leaf
+def run_member(
+    m: int, trees: Trees, roles: Array, skill: Array, window: Array, X: Array, y: Array, rows: Array, kinds: Array,
+    events: Array, weights: Array, width: int, logs: Array, products: Array, work: Array, P: Array, out: Array,
+) -> None:  # fmt: skip
+    """Let one member carry out a whole tape and add its votes to ``out``, float64 (predicted, K)."""
+    n_classes = len(P)
+    j = 0
+    node, guess, known = 0, 0, -1  # what the last operation found out, if that was a prediction of this row
+    for i in range(len(rows)):
+        t = tree_of(roles, m)
+        row = rows[i]
+        if kinds[i] != PREDICT and weights[i] <= 0.0:
+            known = -1
+            continue
+        if known != row:
+            node = route(trees, t, X, row)
+            guess = answer(trees, t, node, X, row, width, logs, products, P)
+        if kinds[i] == PREDICT:
+            vote = vote_of(skill, t, n_classes)
+            for k in range(n_classes):
+                out[j, k] += vote * P[k]
+            j += 1
+            known = row
+            continue
+        known = -1
+        _lesson(m, t, node, guess, trees, roles, skill, window, X, row, y[row], events[i], weights[i], width, logs,
+                products, work, P)  # fmt: skip
+
+
+@leaf
+def normalise(out: Array) -> None:
+    """Votes to probabilities, row by row."""
+    for i in range(len(out)):
+        total = 0.0
+        for k in range(out.shape[1]):
+            total += out[i, k]
+        for k in range(out.shape[1]):
+            out[i, k] /= total

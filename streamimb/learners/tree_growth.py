@@ -1,0 +1,262 @@
+"""How a tree is planted and split, and what two new leaves take over from their parent."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from streamimb.kernel import Array, leaf, uniform
+from streamimb.learners.tree_bayes import settle
+from streamimb.learners.tree_layout import (
+    BY_LEAF,
+    CARRY,
+    COUNTS,
+    DEPTH,
+    FEATURE,
+    FIRST_BUCKET,
+    HEAVY,
+    LEAF,
+    LEAVES,
+    LEFT,
+    MASK,
+    MEAN,
+    NODES,
+    NOTHING_SEEN,
+    OFFERED,
+    PLANTED,
+    SEED,
+    SLOT,
+    SPREAD,
+    TOTAL,
+    WEIGHT,
+    Trees,
+)
+from streamimb.learners.tree_splits import ALL, LEFT_OF, below
+
+#: Draws of features belong to no event: they are taken beyond any member's number.
+FEATURE_DRAWS: Final = 1 << 20
+
+
+@leaf
+def _clear(trees: Trees, t: int, slot: int) -> None:
+    """Make a slot that of a leaf that has seen nothing; its features stay."""
+    for c in range(trees.leaves.shape[2]):
+        trees.leaves[t, slot, c] = 0.0
+    for b in range(trees.observed.shape[2]):
+        trees.observed[t, slot, b] = 0.0
+    for f in range(trees.features.shape[2]):
+        trees.ranges[t, slot, f, 0] = NOTHING_SEEN
+        trees.ranges[t, slot, f, 1] = -NOTHING_SEEN
+
+
+@leaf
+def _make_leaf(trees: Trees, t: int, node: int, slot: int, depth: int) -> None:
+    trees.nodes[t, node, FEATURE] = LEAF
+    trees.nodes[t, node, LEFT] = 0
+    trees.nodes[t, node, HEAVY] = 0
+    trees.nodes[t, node, SLOT] = slot
+    trees.nodes[t, node, MASK] = 0
+    trees.nodes[t, node, DEPTH] = depth
+    trees.cuts[t, node] = 0.0
+
+
+@leaf
+def _draw_features(trees: Trees, t: int, slot: int, serial: int) -> None:
+    """F of the d features, each set as likely, in order (Fan, Muller, Rezucha 1962: selection sampling)."""
+    d, wanted = len(trees.buckets), trees.features.shape[2]
+    taken = 0
+    for j in range(d):
+        u = uniform(int(trees.params[SEED]), serial * d + j, FEATURE_DRAWS + t) if wanted < d else 0.0
+        if u * (d - j) < wanted - taken:
+            trees.features[t, slot, taken] = j
+            taken += 1
+
+
+@leaf
+def plant(trees: Trees, t: int) -> None:
+    """Start a tree anew: a single leaf."""
+    trees.sizes[t, NODES] = 1
+    trees.sizes[t, LEAVES] = 1
+    trees.sizes[t, PLANTED] += 1
+    _make_leaf(trees, t, 0, 0, 0)
+    _draw_features(trees, t, 0, trees.sizes[t, PLANTED] * trees.nodes.shape[1])
+    _clear(trees, t, 0)
+
+
+@leaf
+def _divide(
+    trees: Trees, t: int, slot: int, f: int, cut: float, mask: int, width: int, n_classes: int, work: Array,
+    numeric: Any,
+) -> float:  # fmt: skip
+    """The share of each class that goes left, into ``work[LEFT_OF]``, and of all together."""
+    total, left = 0.0, 0.0
+    for k in range(n_classes):
+        b = (k * trees.features.shape[2] + f) * width
+        n = trees.observed[t, slot, b + WEIGHT]
+        gone = 0.0
+        if numeric:
+            gone = below(trees, t, slot, b, cut)
+        else:
+            for v in range(width - FIRST_BUCKET):
+                if (mask >> v) & 1:
+                    gone += trees.observed[t, slot, b + FIRST_BUCKET + v]
+        total += n
+        left += gone
+        work[LEFT_OF, k] = gone / n if n > 0.0 else 0.5
+    return left / total if total > 0.0 else 0.5
+
+
+@leaf
+def _send_unseen(
+    trees: Trees, t: int, node: int, slot: int, f: int, mask: int, width: int, n_classes: int, heavy_left: Any
+) -> None:
+    """Buckets that the leaf never saw go where most rows go."""
+    if not heavy_left:
+        return
+    for v in range(trees.buckets[trees.features[t, slot, f]]):
+        n = 0.0
+        for k in range(n_classes):
+            n += trees.observed[t, slot, (k * trees.features.shape[2] + f) * width + FIRST_BUCKET + v]
+        if n <= 0.0:
+            mask |= 1 << v
+    trees.nodes[t, node, MASK] = mask
+
+
+@leaf
+def _endow(trees: Trees, t: int, slot: int, k: int, n: float, by_leaf: Any) -> None:
+    trees.leaves[t, slot, COUNTS + k] = n
+    trees.leaves[t, slot, TOTAL] += n
+    if not by_leaf:
+        trees.leaves[t, slot, OFFERED] += n
+
+
+@leaf
+def _share_buckets(
+    trees: Trees, t: int, slot: int, right: int, b: int, split_on: Any, mask: int, buckets: int, to_left: float,
+    to_right: float,
+) -> None:  # fmt: skip
+    n_left, n_right = 0.0, 0.0
+    n, known = trees.observed[t, slot, b + WEIGHT], 0.0
+    for v in range(buckets):
+        at = b + FIRST_BUCKET + v
+        if split_on and n > 0.0:
+            if (mask >> v) & 1:
+                trees.observed[t, right, at] = 0.0
+            else:
+                trees.observed[t, slot, at] = 0.0
+        n_left += trees.observed[t, slot, at]
+        n_right += trees.observed[t, right, at]
+    known = n_left + n_right if split_on else n
+    for v in range(buckets):
+        at = b + FIRST_BUCKET + v
+        trees.observed[t, slot, at] *= to_left * known / n_left if n_left > 0.0 else 0.0
+        trees.observed[t, right, at] *= to_right * known / n_right if n_right > 0.0 else 0.0
+    trees.observed[t, slot, b + WEIGHT] = to_left * known if n_left > 0.0 else 0.0
+    trees.observed[t, right, b + WEIGHT] = to_right * known if n_right > 0.0 else 0.0
+
+
+@leaf
+def _truncate(trees: Trees, t: int, slot: int, b: int, mean: float, variance: float, cut: float, side: float) -> None:
+    """Mean and spread of the part of a Gaussian below (side -1) or above (1) a cut, per unit of weight kept."""
+    n = trees.observed[t, slot, b + WEIGHT]
+    if variance <= 0.0:
+        return
+    deviation = math.sqrt(variance)
+    z = (cut - mean) / deviation
+    tail = 0.5 * math.erfc(side * z * 0.7071067811865476)
+    if tail < 1e-6:
+        trees.observed[t, slot, b + MEAN] = cut
+        trees.observed[t, slot, b + SPREAD] = 0.0
+        return
+    ratio = 0.3989422804014327 * math.exp(-0.5 * z * z) / tail
+    trees.observed[t, slot, b + MEAN] = mean + side * deviation * ratio
+    trees.observed[t, slot, b + SPREAD] = n * variance * max(1.0 + side * z * ratio - ratio * ratio, 0.0)
+
+
+@leaf
+def _share_observer(
+    trees: Trees, t: int, slot: int, right: int, f: int, k: int, split_on: Any, cut: float, mask: int, width: int,
+    to_left: float, to_right: float,
+) -> None:  # fmt: skip
+    """Hand one observer's numbers to both children: of the feature split on, each gets the values of its side."""
+    b = (k * trees.features.shape[2] + f) * width
+    here, there = trees.observed, trees.observed
+    for c in range(width):
+        there[t, right, b + c] = here[t, slot, b + c]
+    buckets = trees.buckets[trees.features[t, slot, f]]
+    if buckets > 0:
+        _share_buckets(trees, t, slot, right, b, split_on, mask, buckets, to_left, to_right)
+        return
+    n = here[t, slot, b + WEIGHT]
+    if split_on and n > 0.0:
+        mean, spread = here[t, slot, b + MEAN], here[t, slot, b + SPREAD] / n
+        _truncate(trees, t, slot, b, mean, spread, cut, -1.0)
+        _truncate(trees, t, right, b, mean, spread, cut, 1.0)
+    for c in (WEIGHT, SPREAD):
+        here[t, slot, b + c] *= to_left
+        there[t, right, b + c] *= to_right
+    settle(trees, t, slot, f, b)
+    settle(trees, t, right, f, b)
+
+
+@leaf
+def _hand_down(
+    trees: Trees, t: int, slot: int, right: int, f: int, cut: float, mask: int, width: int, n_classes: int,
+    work: Array, numeric: Any,
+) -> None:  # fmt: skip
+    """What two children know from their parent: at most CARRY of its weight, its classes as the split divides them."""
+    n_observed = trees.features.shape[2]
+    kept = min(1.0, trees.params[CARRY] / max(trees.leaves[t, slot, TOTAL], 1e-300))
+    for k in range(n_classes):
+        work[ALL, k] = trees.leaves[t, slot, COUNTS + k]
+    for g in range(n_observed):
+        trees.features[t, right, g] = trees.features[t, slot, g]
+    _clear(trees, t, right)
+    by_leaf = trees.params[BY_LEAF] > 0.0
+    if by_leaf:
+        _clear(trees, t, slot)
+    else:
+        for c in range(trees.leaves.shape[2]):
+            trees.leaves[t, slot, c] = 0.0
+        for g in range(n_observed):
+            for side in range(2):
+                trees.ranges[t, right, g, side] = trees.ranges[t, slot, g, side]
+        if numeric:
+            trees.ranges[t, slot, f, 1] = min(trees.ranges[t, slot, f, 1], cut)
+            trees.ranges[t, right, f, 0] = max(trees.ranges[t, right, f, 0], cut)
+    for k in range(n_classes):
+        share = work[LEFT_OF, k]
+        _endow(trees, t, slot, k, kept * share * work[ALL, k], by_leaf)
+        _endow(trees, t, right, k, kept * (1.0 - share) * work[ALL, k], by_leaf)
+        if not by_leaf:
+            for g in range(n_observed):
+                _share_observer(
+                    trees, t, slot, right, g, k, g == f, cut, mask, width, kept * share, kept * (1.0 - share)
+                )
+
+
+@leaf
+def split(
+    trees: Trees, t: int, node: int, slot: int, f: int, cut: float, mask: int, width: int, n_classes: int, work: Array
+) -> None:
+    """Give a leaf two children: the left one takes over its slot, the right one a new slot."""
+    left, right_slot = trees.sizes[t, NODES], trees.sizes[t, LEAVES]
+    trees.sizes[t, NODES] += 2
+    trees.sizes[t, LEAVES] += 1
+    depth = trees.nodes[t, node, DEPTH] + 1
+    _make_leaf(trees, t, left, slot, depth)
+    _make_leaf(trees, t, left + 1, right_slot, depth)
+    numeric = trees.buckets[trees.features[t, slot, f]] == 0
+    share = _divide(trees, t, slot, f, cut, mask, width, n_classes, work, numeric)
+    trees.nodes[t, node, FEATURE] = trees.features[t, slot, f]
+    trees.nodes[t, node, LEFT] = left
+    trees.nodes[t, node, MASK] = mask
+    trees.nodes[t, node, HEAVY] = 0 if share >= 0.5 else 1
+    trees.cuts[t, node] = cut
+    if not numeric:
+        _send_unseen(trees, t, node, slot, f, mask, width, n_classes, share >= 0.5)
+    _hand_down(trees, t, slot, right_slot, f, cut, mask, width, n_classes, work, numeric)
+    if trees.params[BY_LEAF] > 0.0:
+        serial = trees.sizes[t, PLANTED] * trees.nodes.shape[1] + left
+        _draw_features(trees, t, slot, serial)
+        _draw_features(trees, t, right_slot, serial + 1)

@@ -1,0 +1,149 @@
+"""How one tree answers, learns and grows (Domingos, Hulten, KDD 2000: the Hoeffding tree)."""
+
+from __future__ import annotations
+
+import math
+
+from streamimb.kernel import Array, leaf
+from streamimb.learners.tree_bayes import bayes, joint, observe, plain, top_class, trusts_bayes
+from streamimb.learners.tree_growth import split
+from streamimb.learners.tree_layout import (
+    BAYES,
+    COUNTS,
+    DEPTH,
+    DEPTH_MAX,
+    FEATURE,
+    FIRST_BUCKET,
+    GRACE,
+    HEAVY,
+    HORIZON,
+    LEARNED,
+    LEAVES,
+    LEFT,
+    LOG_DELTA,
+    MASK,
+    OFFERED,
+    PLAIN,
+    SINCE,
+    SLOT,
+    SPREAD,
+    SQUARES,
+    TIE,
+    TOTAL,
+    WEIGHT,
+    Trees,
+)
+from streamimb.learners.tree_splits import best_split
+
+
+@leaf
+def route(trees: Trees, t: int, X: Array, row: int) -> int:
+    """The leaf's node that a row of X comes to; a missing value follows the heavier branch."""
+    node = 0
+    feature = trees.nodes[t, 0, FEATURE]
+    while feature >= 0:
+        v = float(X[row, feature])
+        side = trees.nodes[t, node, HEAVY]
+        if v == v:
+            if trees.buckets[feature] == 0:
+                side = 1 if v > trees.cuts[t, node] else 0
+            else:
+                side = 1 - ((trees.nodes[t, node, MASK] >> (int(v) % trees.buckets[feature])) & 1)
+        node = trees.nodes[t, node, LEFT] + side
+        feature = trees.nodes[t, node, FEATURE]
+    return node
+
+
+@leaf
+def answer(
+    trees: Trees, t: int, node: int, X: Array, row: int, width: int, logs: Array, products: Array, out: Array
+) -> int:
+    """Class probabilities of a row at a leaf into ``out``, float64 (K,), and naive Bayes's class.
+
+    Naive Bayes where it was right no less often than the majority class, else the leaf's counts.
+    """
+    n_classes = len(out)
+    slot = trees.nodes[t, node, SLOT]
+    joint(trees, t, slot, X, row, width, n_classes, logs, products)
+    bayes(trees, t, slot, n_classes, logs, out)
+    guess = top_class(out, n_classes)
+    if not trusts_bayes(trees, t, slot):
+        plain(trees, t, slot, n_classes, out)
+    return guess
+
+
+@leaf
+def _majority(trees: Trees, t: int, slot: int, n_classes: int) -> int:
+    best = 0
+    for k in range(1, n_classes):
+        if trees.leaves[t, slot, COUNTS + k] > trees.leaves[t, slot, COUNTS + best]:
+            best = k
+    return best
+
+
+@leaf
+def _scale_leaf(trees: Trees, t: int, slot: int, factor: float) -> None:
+    """Forget a part of what a leaf has counted; means and densities stay."""
+    for c in (LEARNED, SQUARES, PLAIN, BAYES, TOTAL, OFFERED):
+        trees.leaves[t, slot, c] *= factor
+    for c in range(COUNTS, trees.leaves.shape[2]):
+        trees.leaves[t, slot, c] *= factor
+    n_observed, n_classes = trees.features.shape[2], trees.leaves.shape[2] - COUNTS
+    width = trees.observed.shape[2] // (n_observed * n_classes)
+    for f in range(n_observed):
+        buckets = trees.buckets[trees.features[t, slot, f]]
+        for k in range(n_classes):
+            b = (k * n_observed + f) * width
+            trees.observed[t, slot, b + WEIGHT] *= factor
+            if buckets == 0:
+                trees.observed[t, slot, b + SPREAD] *= factor
+            for v in range(buckets):
+                trees.observed[t, slot, b + FIRST_BUCKET + v] *= factor
+
+
+@leaf
+def bound(trees: Trees, t: int, slot: int, n_classes: int) -> float:
+    """Hoeffding's bound of a leaf's information gain, for as many lessons as the weights are worth (Kish 1965)."""
+    seen = 0
+    for k in range(n_classes):
+        if trees.leaves[t, slot, COUNTS + k] > 0.0:
+            seen += 1
+    reach = math.log2(max(seen, 2))
+    squares = trees.leaves[t, slot, SQUARES]
+    lessons = trees.leaves[t, slot, LEARNED] ** 2 / squares if squares > 0.0 else 0.0
+    return reach * math.sqrt(trees.params[LOG_DELTA] / (2.0 * lessons)) if lessons > 0.0 else reach
+
+
+@leaf
+def _attempt(trees: Trees, t: int, node: int, slot: int, width: int, n_classes: int, work: Array) -> None:
+    """Split a leaf if its best feature is surely better than its second, and there is room."""
+    full = trees.sizes[t, LEAVES] >= trees.leaves.shape[1]
+    if full or trees.nodes[t, node, DEPTH] >= trees.params[DEPTH_MAX]:
+        return
+    top = trees.leaves[t, slot, COUNTS + _majority(trees, t, slot, n_classes)]
+    if top >= trees.leaves[t, slot, TOTAL]:
+        return
+    e = bound(trees, t, slot, n_classes)
+    best, second, f, cut, mask = best_split(trees, t, slot, width, n_classes, work)
+    if f >= 0 and (best - second > e or e < trees.params[TIE]):
+        split(trees, t, node, slot, f, cut, mask, width, n_classes, work)
+
+
+@leaf
+def learn(
+    trees: Trees, t: int, node: int, X: Array, row: int, y: int, w: float, guess: int, width: int, n_classes: int,
+    work: Array,
+) -> None:  # fmt: skip
+    """Learn a row of class y with weight w > 0 at its leaf, for which naive Bayes guessed ``guess``; perhaps split."""
+    slot = trees.nodes[t, node, SLOT]
+    leaves = trees.leaves
+    if guess == y:
+        leaves[t, slot, BAYES] += w
+    if _majority(trees, t, slot, n_classes) == y:
+        leaves[t, slot, PLAIN] += w
+    observe(trees, t, slot, X, row, y, w, width)
+    if leaves[t, slot, SINCE] >= trees.params[GRACE]:
+        leaves[t, slot, SINCE] = 0.0
+        _attempt(trees, t, node, slot, width, n_classes, work)
+    if leaves[t, slot, TOTAL] > trees.params[HORIZON]:
+        _scale_leaf(trees, t, slot, 0.5)

@@ -1,0 +1,62 @@
+"""How trees lie in memory: an ensemble is a handful of arrays, the tree's number being their first axis.
+
+A node is a leaf (its feature is below 0) or sends a row to one of two neighbouring nodes. A leaf owns a slot, in which
+it counts its classes and observes its features: for each class and observed feature WIDTH numbers, a Gaussian
+(weight, mean, sum of squares, and what densities need) or the weight and a count for each bucket of categories.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from streamimb.kernel import Array
+
+# Columns of ``nodes``, int64 (T, N, NODE_COLUMNS): the feature split on (LEAF: none), the left child (the right one is
+# the next), the side of the missing values, a leaf's slot, the buckets that go left, and the depth.
+FEATURE, LEFT, HEAVY, SLOT, MASK, DEPTH = 0, 1, 2, 3, 4, 5
+NODE_COLUMNS: Final = 6
+LEAF: Final = -1
+
+# Columns of ``leaves``, float64 (T, L, COUNTS + K): the weight learned here, its squares, the weight since the last
+# attempt to split, lessons, how often the majority class and naive Bayes were right, the
+# weight of its classes and the weight that its observers were offered, and each class's weight.
+LEARNED, SQUARES, SINCE, LESSONS, PLAIN, BAYES, TOTAL, OFFERED, COUNTS = 0, 1, 2, 3, 4, 5, 6, 7, 8
+
+# Places among an observer's numbers: its weight; then a Gaussian's, or the counts of the buckets.
+WEIGHT, MEAN, SPREAD, SCALE, LOG = 0, 1, 2, 3, 4
+GAUSSIAN_WIDTH: Final = 5
+FIRST_BUCKET: Final = 1
+#: Buckets of a categorical feature at most: a split's mask has a bit for each, and none for the sign.
+BUCKETS_MAX: Final = 32
+
+# Columns of ``sizes``, int64 (T, SIZE_COLUMNS): nodes and leaves in use, and how often the tree was planted anew.
+NODES, LEAVES, PLANTED = 0, 1, 2
+SIZE_COLUMNS: Final = 3
+
+# Places in ``params``, float64 (N_PARAMS,).
+(GRACE, LOG_DELTA, TIE, CARRY, HORIZON, BY_LEAF, DEPTH_MAX, SEED, LAMBDA, WARNING, DRIFT, MEMORY,
+ CANDIDATES) = range(13)  # fmt: skip
+N_PARAMS: Final = 13
+
+#: Finite stands for "no value seen": beyond every float32.
+NOTHING_SEEN: Final = 4e38
+
+
+class Trees(NamedTuple):
+    """T trees of at most L leaves and N = 2 L - 1 nodes each, for K classes and F observed features of d.
+
+    nodes: int64 (T, N, NODE_COLUMNS); cuts: float64 (T, N), values up to it go left; leaves: float64
+    (T, L, COUNTS + K); observed: float64 (T, L, K * F * WIDTH); ranges: float64 (T, L, F, 2), least and largest value;
+    features: int64 (T, L, F), the features a leaf observes; sizes: int64 (T, SIZE_COLUMNS); buckets: int64 (d,), of
+    each categorical feature, 0 for a numeric one; params: float64 (N_PARAMS,).
+    """
+
+    nodes: Array
+    cuts: Array
+    leaves: Array
+    observed: Array
+    ranges: Array
+    features: Array
+    sizes: Array
+    buckets: Array
+    params: Array

@@ -1,0 +1,196 @@
+"""Hoeffding trees as a learner: the arrays of one tree or of many, and how a tape runs over them."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from streamimb.errors import LearnerError, StateError
+from streamimb.learners import forest_drift, forest_kernels
+from streamimb.learners import tree_layout as at
+from streamimb.learners.base import PREDICT, State, Tape
+from streamimb.learners.tree_splits import WORK_ROWS
+from streamimb.schema import Feature, Schema, Strict
+
+#: The arrays that grow with lessons; the others of ``Trees`` follow from schema and parameters.
+KEPT: Final = ("nodes", "cuts", "leaves", "observed", "ranges", "features", "sizes")
+
+
+class GrowthParameters(Strict):
+    """What every tree has, alone or in a forest; ``TreeParameters`` tells what each means."""
+
+    grace: Annotated[float, Field(ge=1, le=1e6)] = 10.0
+    delta: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    tie: Annotated[float, Field(ge=0, le=1)] = 0.05
+    carry: Annotated[float, Field(ge=0, le=1e9)] = 20.0
+    horizon: Annotated[float, Field(ge=10, le=1e12)] = 2_000.0
+    candidates: Annotated[int, Field(ge=1, le=100)] = 10
+    buckets: Annotated[int, Field(ge=2, le=at.BUCKETS_MAX)] = 32
+    depth_max: Annotated[int, Field(ge=1, le=1_000)] = 30
+    leaves_max: Annotated[int, Field(ge=2, le=1 << 20)] = 512
+    bytes_max: Annotated[int, Field(ge=1 << 12, le=1 << 36)] = 1 << 28
+
+
+class TreeEnsemble:
+    """M members of one tree each, or of two where a tree may grow in the background.
+
+    Each member carries out the whole tape before the next one does, so that its arrays stay in the processor's cache.
+    Raises LearnerError where not even two leaves a tree fit into ``growth.bytes_max``.
+    """
+
+    name = "trees"
+
+    def __init__(
+        self,
+        schema: Schema,
+        growth: GrowthParameters,
+        *,
+        seed: int,
+        members: int = 1,
+        observed: int | None = None,
+        settings: dict[int, float] | None = None,
+    ) -> None:
+        """``observed``: features that each leaf observes, default all; ``settings``: more of ``Trees.params``."""
+        self.schema, self.seed = schema, seed
+        self.notes: list[str] = []
+        k, d = schema.n_classes, len(schema.features)
+        buckets = np.array([_buckets(f, growth.buckets) for f in schema.features], np.int64)
+        params = _pack(growth, seed, settings or {})
+        planted = members * (2 if params[at.DRIFT] > 0 else 1)
+        observed = d if observed is None else observed
+        self._width = max(at.GAUSSIAN_WIDTH if (buckets == 0).any() else 0, at.FIRST_BUCKET + int(buckets.max()))
+        leaves = self._leaves_within(growth, planted, observed)
+        self.trees = at.Trees(
+            nodes=np.zeros((planted, 2 * leaves - 1, at.NODE_COLUMNS), np.int64),
+            cuts=np.zeros((planted, 2 * leaves - 1)),
+            leaves=np.zeros((planted, leaves, at.COUNTS + k)),
+            observed=np.zeros((planted, leaves, k * observed * self._width)),
+            ranges=np.zeros((planted, leaves, observed, 2)),
+            features=np.zeros((planted, leaves, observed), np.int64),
+            sizes=np.zeros((planted, at.SIZE_COLUMNS), np.int64),
+            buckets=buckets,
+            params=params,
+        )
+        self._roles = np.zeros((members, forest_kernels.ROLE_COLUMNS), np.int64)
+        self._skill = np.zeros((planted, forest_kernels.RECALL + 2 * k))
+        self._window = np.zeros((members, forest_drift.WINDOW_COLUMNS))
+        self._scratch = np.zeros(k), np.zeros(k), np.zeros((WORK_ROWS, max(k, at.BUCKETS_MAX))), np.zeros(k)
+        self.reset("start")
+
+    def _leaves_within(self, growth: GrowthParameters, planted: int, observed: int) -> int:
+        """How many leaves each tree may have."""
+        k = self.schema.n_classes
+        numbers = at.COUNTS + k + k * observed * self._width + 3 * observed + 2 * (at.NODE_COLUMNS + 1)
+        fit = growth.bytes_max // (planted * 8 * numbers)
+        if fit < 2:
+            raise LearnerError(
+                f"{self.name}: {planted} trees of two leaves, {8 * numbers} bytes each, are over bytes_max"
+                f" {growth.bytes_max}: raise it, or have fewer members, features or buckets"
+            )
+        return min(growth.leaves_max, fit)
+
+    def reset(self, cause: str) -> None:  # noqa: ARG002
+        """Forget all that was learned."""
+        self.trees.sizes[:] = 0
+        forest_kernels.plant_forest(self.trees, self._roles, self._skill, self._window)
+
+    def run(
+        self, X: NDArray[np.float32], y: NDArray[np.int16], tape: Tape, weights: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        out = np.zeros((int(np.count_nonzero(tape.kinds == PREDICT)), self.schema.n_classes))
+        lessons = _plain(tape.lesson_weights(y, weights))
+        X, y, rows, kinds, events = (_plain(a) for a in (X, y, tape.rows, tape.kinds, tape.events))
+        logs, products, work, P = self._scratch
+        for m in range(len(self._roles)):
+            forest_kernels.run_member(
+                m, self.trees, self._roles, self._skill, self._window, X, y, rows, kinds, events, lessons, self._width,
+                logs, products, work, P, out,
+            )  # fmt: skip
+        forest_kernels.normalise(out)
+        return out
+
+    @property
+    def leaves(self) -> NDArray[np.int64]:
+        """How many leaves each member's tree has, int64 (M,)."""
+        m = len(self._roles)
+        found: NDArray[np.int64] = self.trees.sizes[np.arange(m) + m * self._roles[:, forest_kernels.ACTIVE], at.LEAVES]
+        return found
+
+    @property
+    def drifts(self) -> int:
+        """How often a member's tree was replaced."""
+        return int(self._roles[:, forest_kernels.DRIFTS].sum())
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        arrays: dict[str, NDArray[Any]] = {name: getattr(self.trees, name) for name in KEPT}
+        return {**arrays, "roles": self._roles, "skill": self._skill, "window": self._window}
+
+    def state(self) -> State:
+        return {name: array.copy() for name, array in self._arrays().items()}
+
+    def restore(self, state: State) -> None:
+        for name, array in self._arrays().items():
+            saved = state.get(name)
+            if not isinstance(saved, np.ndarray) or saved.shape != array.shape or saved.dtype != array.dtype:
+                raise StateError(
+                    f"{self.name}: the saved {name} does not fit a learner of this schema and these parameters"
+                )
+            if not np.isfinite(saved).all():
+                raise StateError(f"{self.name}: the saved {name} holds values that are not finite")
+        _check_links(state, len(self.trees.buckets), self.name)
+        for name, array in self._arrays().items():
+            array[:] = state[name]
+
+
+def _check_links(state: State, d: int, name: str) -> None:
+    """No node of a saved state leads out of its tree, or back: a kernel would follow it."""
+    nodes, sizes, roles = state["nodes"], state["sizes"], state["roles"]
+    numbers = np.arange(nodes.shape[1])
+    used = numbers < sizes[:, at.NODES, None]
+    inner = used & (nodes[:, :, at.FEATURE] != at.LEAF)
+    left, slot, feature = nodes[:, :, at.LEFT], nodes[:, :, at.SLOT], nodes[:, :, at.FEATURE]
+    fits = (
+        (sizes[:, at.NODES] == 2 * sizes[:, at.LEAVES] - 1).all()
+        and ((sizes[:, at.LEAVES] >= 1) & (sizes[:, at.LEAVES] <= state["leaves"].shape[1])).all()
+        and ((left > numbers) & (left + 1 < sizes[:, at.NODES, None]) & (feature >= 0) & (feature < d))[inner].all()
+        and ((slot >= 0) & (slot < sizes[:, at.LEAVES, None]))[used & ~inner].all()
+        and np.isin(nodes[:, :, at.HEAVY], (0, 1)).all()
+        and ((state["features"] >= 0) & (state["features"] < d)).all()
+        and np.isin(roles[:, [forest_kernels.ACTIVE, forest_kernels.GROWING]], (0, 1)).all()
+        and (roles[:, forest_kernels.ACTIVE].max() == 0 or len(sizes) == 2 * len(roles))
+    )
+    if not fits:
+        raise StateError(f"{name}: the saved trees are not whole")
+
+
+def _plain(array: NDArray[Any]) -> NDArray[Any]:
+    """Contiguous and writable: a kernel is compiled again for any other kind of array."""
+    return array if array.flags.carray else np.array(array, order="C")
+
+
+def _buckets(feature: Feature, most: int) -> int:
+    """Buckets of a feature's categories; 0 for a numeric one."""
+    if feature.type == "numeric":
+        return 0
+    if feature.type == "boolean":
+        return 2
+    return most if feature.categories is None else min(max(len(feature.categories), 2), most)
+
+
+def _pack(growth: GrowthParameters, seed: int, settings: dict[int, float]) -> NDArray[np.float64]:
+    params = np.zeros(at.N_PARAMS)
+    params[at.GRACE] = growth.grace
+    params[at.LOG_DELTA] = -math.log(growth.delta)
+    params[at.TIE] = growth.tie
+    params[at.CARRY] = growth.carry
+    params[at.HORIZON] = growth.horizon
+    params[at.DEPTH_MAX] = growth.depth_max
+    params[at.CANDIDATES] = growth.candidates
+    params[at.SEED], params[at.MEMORY] = seed, 500.0
+    for place, value in settings.items():
+        params[place] = value
+    return params
