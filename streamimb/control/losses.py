@@ -32,7 +32,9 @@ def loss_of(amount: float, column: int, number: float, mean: float) -> float:
 
 
 @leaf
-def fill(X: Array, rows: Array, y: Array, positive: int, columns: Array, numbers: Array, means: Array, out: Array) -> None:
+def fill(
+    X: Array, rows: Array, y: Array, positive: int, columns: Array, numbers: Array, means: Array, out: Array
+) -> None:
     """Write the losses of events, float64 (m,), and keep the means of the amounts; see :class:`Losses`."""
     for i in range(len(y)):
         side = int(y[i] == positive)
@@ -95,7 +97,8 @@ def cost_of(objective: Objective, text: str | None) -> Objective | None:
     try:
         told = None if text is None else parse_objective(f"cost:{text}")
     except ConfigError as error:
-        raise ConfigError(f"evaluation.cost: {text!r} is none: write FN=50,FP=1, or a feature's name for an amount") from error
+        form = "FN=50,FP=1, or a feature's name for an amount"
+        raise ConfigError(f"evaluation.cost: {text!r} is no cost: write {form}") from error
     if objective.kind not in (COST, COST_OF_AMOUNTS):
         return told
     if told is not None and told != objective:

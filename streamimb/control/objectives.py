@@ -62,6 +62,11 @@ class Objective:
         return min(max(self.b / (self.a + self.b), 1e-6), 1 - 1e-6) if self.kind == COST else 0.5
 
     @property
+    def alerts_per_day(self) -> int | None:
+        """How many alerts a day are asked for, where the objective is precision among so many."""
+        return int(self.a) if self.kind == TOP_PER_DAY else None
+
+    @property
     def prior_power(self) -> float:
         """Where to cut while nothing can be tuned: at the classes' shares to this power.
 

@@ -12,12 +12,10 @@ from streamimb.errors import ConfigError, StateError
 from streamimb.evaluation import queue_kernels as at
 from streamimb.evaluation.intervals import UNKNOWN, Interval, normal_quantile, percentiles, student_quantile, wilson
 from streamimb.evaluation.names import (
-    ALERTS_PER_DAY,
     ALL,
     COST_PER_DAY,
     COST_PER_EVENT,
     DAYS,
-    PRECISION_AT_K,
     QUEUE_METRICS,
     Measure,
 )
@@ -92,8 +90,8 @@ class QueueEvaluation:
         """Count m mature events in event-time order.
 
         time: int64 (m,), microseconds since 1970; y, decision: int16 (m,); score: float32 (m,), of the positive class;
-        loss: float64 (m,), what a wrong decision costs, (0,) without costs. Raises ValueError, and counts nothing, where
-        a score or a loss is not finite or a loss is negative.
+        loss: float64 (m,), what a wrong decision costs, (0,) without costs. Raises ValueError, and counts nothing,
+        where a score or a loss is not finite or a loss is negative.
         """
         if len(loss) != (len(y) if self._has_cost else 0):
             raise ValueError(f"{len(loss)} losses of {len(y)} events, cost={self._has_cost}")

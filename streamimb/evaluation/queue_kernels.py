@@ -40,7 +40,9 @@ def swap(scores: Array, numbers: Array, hits: Array, slot: int, i: int, j: int) 
 
 
 @leaf
-def offer(counts: Array, scores: Array, numbers: Array, hits: Array, slot: int, score: float, number: int, hit: int) -> None:
+def offer(
+    counts: Array, scores: Array, numbers: Array, hits: Array, slot: int, score: float, number: int, hit: int
+) -> None:
     """Let an event into its day's heap where it is among the k highest; of equal scores the earlier stays."""
     k, held = scores.shape[1], counts[slot, HELD]
     if held < k:
