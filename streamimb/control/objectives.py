@@ -153,7 +153,7 @@ def value_at(objective: Objective, confusion: NDArray[np.int64], days: float, lo
     if objective.kind in free:
         value = free[objective.kind]
     elif both and objective.kind == COST_OF_AMOUNTS:
-        value = -lost / (tp + fn + tn + fp)
+        value = float(-lost / (tp + fn + tn + fp))
     elif both:
         value = value_of(objective.kind, objective.a, objective.b, tp, fp, tp + fn, tn + fp)
     alerts = (tp + fp) / days if days > 0 else NAN

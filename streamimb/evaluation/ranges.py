@@ -22,6 +22,8 @@ SUPPORT_MIN: Final = 20
 #: Intervals begin and end at so many quantiles of the false positives and of all events, rounded to so many digits.
 QUANTILES: Final = 12
 DIGITS: Final = 3
+#: And holds so many times their share of all events' at least.
+LIFT_MIN: Final = 1.5
 #: The chance that any range at all is told where there is nothing to tell.
 ERROR: Final = 0.01
 #: Categories that one range names at most.
@@ -102,8 +104,8 @@ class Part:
 def find_ranges(features: tuple[Feature, ...], tables: Tables) -> list[Found]:
     """The ranges with the most merit, best first, at most FOUND_MAX.
 
-    Told are ranges with SUPPORT_MIN false positives whose merit is no chance: a z-test of the two shares, at ERROR over
-    all intervals that were tried. Ranges that hold nearly the same false positives are told once.
+    Told are ranges with SUPPORT_MIN false positives and a lift of LIFT_MIN whose merit is no chance: a z-test of both
+    shares, at ERROR over all intervals that were tried. Ranges that hold nearly the same false positives are told once.
     """
     if min(len(tables.false), len(tables.every)) < SUPPORT_MIN:
         return []
@@ -200,7 +202,7 @@ def _category(feature: Feature, code: int) -> str:
 
 def _certain(part: Part, n_features: int) -> bool:
     a, b = part.false, part.every
-    if a.sum() < SUPPORT_MIN or part.merit <= 0:
+    if a.sum() < SUPPORT_MIN or a.mean() < LIFT_MIN * b.mean():
         return False
     tried = n_features * (2 * QUANTILES) ** 2 / 2 * (1 if " & " not in part.feature else BEAM)
     pooled = (a.sum() + b.sum()) / (len(a) + len(b))

@@ -65,7 +65,14 @@ def test_an_alert_budget_is_kept_and_used():
     histogram = np.stack([np.bincount(bins[50:], minlength=BINS), np.bincount(bins[:50], minlength=BINS)])
     objective = parse_objective("alerts<=10/day")
     best = np.zeros((1, 2))
-    sweep(histogram, np.zeros((2, BINS), np.int64), np.ones(2), np.array([[objective.kind, 40.0, 0.0]]), best, np.zeros((1, 2), np.int64))
+    sweep(
+        histogram,
+        np.zeros((2, BINS), np.int64),
+        np.ones(2),
+        np.array([[objective.kind, 40.0, 0.0]]),
+        best,
+        np.zeros((1, 2), np.int64),
+    )
     cut = (best[0, 0] - BIN_LOW) / BIN_WIDTH
     assert 0 < (bins >= cut).sum() <= 40
 
