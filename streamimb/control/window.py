@@ -164,6 +164,8 @@ class ScoreWindow:
     def restore(self, state: State) -> None:
         if len(state["loss"]) != (len(state["y"]) if self._by_amount else 0):
             raise StateError("control: the saved scores have another objective's amounts")
+        if len(state["confusion"]) != len(self.confusion):
+            raise StateError("control: the saved scores are those of other objectives")
         self._allocate(max(len(state["y"]), min(1_024, self._capacity_max)))
         self._fill(state["raw"], state["y"], state["time"], state["loss"])
         self.histogram[:], self.confusion[:] = state["histogram"], state["confusion"]
