@@ -23,6 +23,7 @@ from streamimb.schema import Schema
 
 Floats = NDArray[np.float64]
 NOTHING = np.zeros(1, np.float32)
+NO_LOSS = np.zeros(0)
 
 #: Decay, a mature event, of the evidence behind the calibration.
 CALIBRATION_MEMORY = 0.9999
@@ -79,9 +80,12 @@ class Controller:
 
     def observe(
         self, raw: NDArray[np.float32], y: NDArray[np.int16], time: NDArray[np.int64], shadows: NDArray[np.int16],
-        loss: NDArray[np.float64],
+        loss: NDArray[np.float64] = NO_LOSS,
     ) -> None:  # fmt: skip
-        """Take in mature events: their scores from before the prior correction, labels, and losses (``losses.of``)."""
+        """Take in mature events: their scores from before the prior correction, labels, and losses (``losses.of``).
+
+        Raises ValueError where the objective is a cost of amounts and not every event has its loss.
+        """
         self.scores.push(raw, y, time, shadows, loss)
         if self._config.calibration:
             calibrate(raw, y, self._parameters, self._fit, self.scratch, CALIBRATION_MEMORY)

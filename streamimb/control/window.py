@@ -112,6 +112,8 @@ class ScoreWindow:
         loss: NDArray[np.float64],
     ) -> None:  # fmt: skip
         """Add mature events, in event-time order; loss: float64 (m,), read where losses are by amount."""
+        if self._by_amount and len(loss) != len(y):
+            raise ValueError(f"{len(loss)} losses of {len(y)} events")
         if len(self) + len(y) > len(self._y) < self._capacity_max:
             rows = self._rows()
             old = self._raw[rows], self._y[rows], self._time[rows], self._loss[rows if self._by_amount else []]

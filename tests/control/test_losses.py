@@ -157,6 +157,14 @@ def test_amounts_are_those_of_the_events_held(seed, sizes):
     assert window.lost == pytest.approx(lost)
 
 
+def test_an_event_without_its_loss_is_refused():
+    """Where amounts are tuned for, each event has one."""
+    with pytest.raises(ValueError, match="0 losses of 1 events"):
+        Controller(schema(), ControlConfig(), "cost:FN=x,FP=1", events_max=100).observe(
+            np.zeros((1, 2), np.float32), np.ones(1, np.int16), np.zeros(1, np.int64), np.zeros(1, np.int16)
+        )
+
+
 def test_amounts_beyond_reason_do_not_overflow():
     """The largest loss in every event of a full window: the sums stay whole and positive."""
     window = ScoreWindow(2, 1, 50_000, 1, by_amount=True)
