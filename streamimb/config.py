@@ -211,12 +211,19 @@ class LearnerConfig(Strict):
 
 
 class EvaluationConfig(Strict):
-    """How often quality is measured, and how its intervals are made."""
+    """How often quality is measured, and how its intervals are made.
+
+    ``queue_k``: of how many alerts a day a person can look at (default: as the objective says, else 100), over the last
+    ``queue_days`` days. ``cost``: what wrong decisions are told to cost (``FN=amount,FP=1``; default: the objective's).
+    """
 
     every: Positive = 5_000
     confidence: Share = 0.95
     bootstrap_replicates: Annotated[int, Field(ge=20, le=10_000)] = 200
     calibration_bins: Annotated[int, Field(ge=2, le=1_000)] = 10
+    queue_k: Annotated[int, Field(gt=0, le=100_000)] | None = None
+    queue_days: Annotated[int, Field(gt=0, le=1_000)] = 30
+    cost: str | None = None
 
 
 class Config(Strict):

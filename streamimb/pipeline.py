@@ -21,7 +21,8 @@ from streamimb.control.scoring import score_rows
 from streamimb.drift.monitor import RECALL, SHARE, Monitor
 from streamimb.durations import parse_duration
 from streamimb.errors import StateError
-from streamimb.evaluation.prequential import Prequential
+from streamimb.evaluation import FalsePositives, Prequential, QueueEvaluation
+from streamimb.evaluation.queue import QUEUE_K
 from streamimb.gather import Gathered
 from streamimb.labels import LabelStore, Segment
 from streamimb.labels import layout as at
@@ -38,7 +39,10 @@ STATE_VERSION = 2
 #: Signals that a pipeline remembers for its summary.
 SIGNALS_MAX = 1_000
 #: What a pipeline's state is made of, beside a few numbers.
-PARTS = ("store", "succession", "rebalancer", "reactor", "windows", "evaluation", "monitor", "controller")
+PARTS = (
+    "store", "succession", "rebalancer", "reactor", "windows", "evaluation", "queue", "false_positives", "monitor",
+    "controller",
+)  # fmt: skip
 
 
 class Pipeline:
@@ -63,7 +67,14 @@ class Pipeline:
         )
         self.monitor = Monitor(schema.n_classes, schema.positive, config.drift, schema.class_names)
         objective = config.control.objective or "f1"
-        self.controller = Controller(schema, config.control, objective, events_max=window.events_max)
+        self.controller = Controller(
+            schema, config.control, objective, events_max=window.events_max, cost=config.evaluation.cost
+        )
+        self.queue = QueueEvaluation(
+            schema.positive, config.evaluation, has_time=schema.has_time, cost=self.controller.losses.name is not None,
+            k=self.controller.objectives[0].alerts_per_day or QUEUE_K, seed=seed,
+        )  # fmt: skip
+        self.false_positives = FalsePositives(schema.features, schema.positive)
         self.reference = np.full(schema.n_classes, np.nan)
         self._mature = -1  # position of the last mature event
         self.signals: deque[Signal] = deque(maxlen=SIGNALS_MAX)
@@ -122,10 +133,13 @@ class Pipeline:
             rows = rows[rows[:, 1] >= 0]
         if len(rows):
             slots, y, time = rows[:, 0], rows[:, 1].astype(np.int16), np.ascontiguousarray(rows[:, 4])
-            decision = store.notes[slots, at.DECISION]
+            decision, scores = store.notes[slots, at.DECISION], store.scores[slots]
+            loss = self.controller.losses.of(store.X, slots, y)
             self.windows.update(y, time)
-            self.evaluation.update(y, decision, store.scores[slots])
-            self.controller.observe(store.raw[slots], y, time, store.notes[slots, at.SHADOWS])
+            self.evaluation.update(y, decision, scores)
+            self.queue.update(time, y, decision, scores[:, self.schema.positive], loss)
+            self.false_positives.update(store.X, slots, y, decision)
+            self.controller.observe(store.raw[slots], y, time, store.notes[slots, at.SHADOWS], loss)
             self._mature = int(rows[-1, 3])
             self._watch(np.ascontiguousarray(rows[:, 3]), time, y, decision, out)
         for slot, number, old, new in segment.fixes.tolist():
@@ -154,6 +168,10 @@ class Pipeline:
             np.array([number]), np.array([old], np.int16), np.array([new], np.int16),
             store.notes[[slot], at.DECISION], store.scores[[slot]],
         )  # fmt: skip
+        losses = self.controller.losses.one(store.X[slot], old), self.controller.losses.one(store.X[slot], new)
+        decision, time = int(store.notes[slot, at.DECISION]), int(store.facts[slot, at.TIME])
+        self.queue.correct(number, time, decision, (old, new), losses)
+        self.false_positives.correct(number, new)
 
     def _renew(self, out: Gathered) -> None:
         """What is due between two events: measure, renew the Plan."""

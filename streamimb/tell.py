@@ -24,7 +24,7 @@ def gauges(pipeline: Pipeline) -> list[Metric]:
     names = pipeline.schema.class_names
     position, time = pipeline.store.next_position, pipeline.store.watermark
     rows = []
-    for m in pipeline.evaluation.measure():
+    for m in [*pipeline.evaluation.measure(), *pipeline.queue.measure()]:
         name = None if m.class_ is None else names[m.class_]
         rows.append(Metric(position, time, m.metric, name, m.window, m.value, m.low, m.high, m.support))
 
@@ -72,6 +72,8 @@ def summarise(pipeline: Pipeline) -> dict[str, Any]:
         },
         "objective": pipeline.controller.objectives[0].name,
         "objectives": pipeline.controller.shown(),
+        "queue": {"cost": pipeline.controller.losses.name, **pipeline.queue.totals()},
+        "false_positives": pipeline.false_positives.told(),
         "signals": [signal_row(s) for s in pipeline.signals],
         "signal_counts": pipeline.signal_counts,
         "actions": [signal_row(a) for a in pipeline.reactor.actions],

@@ -23,6 +23,8 @@ METRICS: Final = {
     kinds.RECALL_AT_LEAST: PRECISION,
     kinds.PRECISION_AT_LEAST: RECALL,
     kinds.ALERTS_AT_MOST: RECALL,
+    kinds.TOP_PER_DAY: PRECISION,
+    kinds.COST_OF_AMOUNTS: F1,  # what runs keep of their events holds no amounts
 }
 
 

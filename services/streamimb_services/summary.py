@@ -17,7 +17,7 @@ from rich.text import Text
 
 from streamimb.batch import Rejected
 from streamimb.durations import show_duration, show_time
-from streamimb_services.figures import interval, percent, rate, round_rate, seconds, short, value_of
+from streamimb_services.figures import DASH, interval, percent, rate, round_rate, seconds, short, value_of
 from streamimb_services.sparkline import sparkline
 from streamimb_services.story import Story
 
@@ -31,6 +31,9 @@ NAME_WIDTH_MAX: Final = 24
 CLASSES_SHOWN_MAX: Final = 12
 SIGNALS_SHOWN_MAX: Final = 5
 COUNTS_SHOWN_MAX: Final = 4
+RANGES_SHOWN_MAX: Final = 3
+RANGE_WIDTH_MAX: Final = 38
+OBJECTIVE_WIDTH_MAX: Final = 29
 OVERALL: Final = {"g_mean": "G-mean", "pr_auc": "PR-AUC", "roc_auc": "ROC-AUC", "kappa": "kappa", "brier": "Brier"}
 LABELS: Final = {"waiting": "still waiting", "expired": "expired", "late": "too late", "unknown": "for unknown events",
                  "twice": "told twice", "corrected": "corrected", "dropped": "without a label in time",
@@ -69,6 +72,8 @@ def _sections(story: Story, width: int) -> Iterator[RenderableType]:
         ("How it is doing", f"with {100 * story.config.evaluation.confidence:g} % intervals"): _doing(story),
         ("How it moved", "from the first event to the last"): _moved(story, width),
         ("What another objective would decide", ""): _objectives(story),
+        ("What the queue gets", _queue_of(story)): _queue(story),
+        ("Where false alarms come from", "beside the share of all events there"): _false_alarms(story),
         ("What was detected", ""): _detected(story),
         ("Labels", ""): _labels(story),
         ("Refused", ""): _refused(story),
@@ -166,14 +171,69 @@ def _objectives(story: Story) -> RenderableType | None:
     objectives: dict[str, Any] = story.summary["objectives"]
     if all(told.get("value") is None for told in objectives.values()):
         return None
-    daily = story.schema.has_time
-    table = grid("", ">threshold", ">its value", ">recall", ">precision", *([">alerts a day"] if daily else []))
+    daily, costs = story.schema.has_time, story.summary["queue"]["cost"] is not None
+    value = ">cost" if costs else ">its value"
+    table = grid("", ">threshold", value, ">recall", ">precision", *([">alerts/day"] if daily else []))
+    table.columns[0].overflow, table.columns[0].max_width = "ellipsis", OBJECTIVE_WIDTH_MAX
     for name, told in objectives.items():
         chosen = name == story.objective
-        cells = [f"{name} (chosen)" if chosen else name, rate(told.get("threshold")), short(told.get("value"))]
+        cells = [
+            f"{name} (chosen)" if chosen else name,
+            rate(told.get("threshold")),
+            short(told.get("cost" if costs else "value")),
+        ]
         cells += [rate(told.get("recall")), rate(told.get("precision"))]
         cells += [short(told.get("alerts_per_day"))] if daily else []
         table.add_row(*cells, style=ACCENT if chosen else "")
+    return table
+
+
+def _queue_of(story: Story) -> str:
+    queue = story.summary["queue"]
+    cost = f"; wrong decisions cost {queue['cost']}" if queue["cost"] else ""
+    return f"{_days(queue['days'])}{cost}" if queue["days"] else cost.removeprefix("; ")
+
+
+def _days(n: int) -> str:
+    return "1 day" if n == 1 else f"{n:,} days"
+
+
+def _queue(story: Story) -> RenderableType | None:
+    """A line a figure: over the last days, and over the whole run."""
+    queue: dict[str, Any] = story.summary["queue"]
+    rows = {
+        "alerts_per_day": ("alerts a day", short),
+        "precision_at_k": (f"precision in the top {queue['k']:,} a day", rate),
+        "cost_per_day": ("cost a day", short),
+        "cost_per_event": ("cost an event", short),
+    }
+    recent, whole = queue["windows"]["days"], queue["windows"]["all"]
+    told = {m: row for m, row in rows.items() if value_of(whole[m]) is not None}
+    if not told:
+        return None
+    last = queue["days"] > queue["window_days"]
+    table = grid("", *([f">last {_days(queue['window_days'])}", ""] if last else []), ">whole run", "")
+    for metric, (title, show) in told.items():
+        cells: list[RenderableType] = [title]
+        for estimate in (recent[metric], whole[metric]) if last else (whole[metric],):
+            cells += [Text(show(value_of(estimate)), "bold"), Text(_between(estimate, show), QUIET)]
+        table.add_row(*cells)
+    return table
+
+
+def _between(estimate: Any, show: Callable[[float | None], str]) -> str:
+    return interval(estimate) if show is rate or not interval(estimate) else DASH.join(map(show, estimate[1:]))
+
+
+def _false_alarms(story: Story) -> RenderableType | None:
+    found: list[dict[str, Any]] = story.summary["false_positives"]
+    if not found:
+        return None
+    table = grid("", ">of false alarms", ">of events", ">precision")
+    table.columns[0].overflow, table.columns[0].max_width = "ellipsis", RANGE_WIDTH_MAX
+    for row in found[:RANGES_SHOWN_MAX]:
+        shares = percent(row["false_positive_share"]), percent(row["event_share"])
+        table.add_row(row["range"], *shares, rate(row["precision"]))
     return table
 
 

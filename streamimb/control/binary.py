@@ -9,12 +9,14 @@ import numpy as np
 from streamimb.control.kinds import (
     BALANCED_ACCURACY,
     COST,
+    COST_OF_AMOUNTS,
     F_BETA,
     G_MEAN,
     G_MEAN_KAPPA,
     KAPPA,
     PRECISION_AT_LEAST,
     RECALL_AT_LEAST,
+    TOP_PER_DAY,
 )  # fmt: skip
 from streamimb.kernel import Array, leaf
 
@@ -63,22 +65,26 @@ def value_of(kind: int, a: float, b: float, tp: float, fp: float, positives: flo
         return 2 - (tp + fp) / (positives + negatives) if recall >= a else recall - 1
     if kind == PRECISION_AT_LEAST:
         return 2 + recall if precision >= a and tp > 0 else precision - 1
+    if kind == TOP_PER_DAY:  # as many alerts as are asked for, or the nearest there is to it
+        return -abs(tp + fp - a)
     return recall - 1e-9 * fp if tp + fp <= a else -1 - (tp + fp)  # ALERTS_AT_MOST: a is the count allowed
 
 
 @leaf
-def sweep(histogram: Array, scale: Array, objectives: Array, best: Array, ends: Array) -> None:
+def sweep(histogram: Array, amounts: Array, scale: Array, objectives: Array, best: Array, ends: Array) -> None:
     """The best cut of each objective.
 
-    histogram: int64 (2, BINS), negatives then positives; scale: float64 (2,), the weight of each of them at the
+    histogram: int64 (2, BINS), negatives then positives; amounts: int64 (2, BINS), what it costs to decide them
+    wrongly, read where an objective is a cost of amounts; scale: float64 (2,), the weight of each of them at the
     present shares; objectives: float64 (S, 3), kind and two numbers; best: float64 (S, 2) gets the cut (events in
     bins from it on are decided positive, in units of the ratio) and the value there. Between the first and the last
     of equally good cuts, int64 (S, 2) in ``ends``, the middle is taken.
     """
-    positives = negatives = 0.0
+    positives = negatives = missed = false = 0.0
     for cut in range(BINS):
         negatives += histogram[0, cut] * scale[0]
         positives += histogram[1, cut] * scale[1]
+        missed += amounts[1, cut] * scale[1]
     for s in range(len(objectives)):
         best[s, 1] = -np.inf
     tp = fp = 0.0
@@ -91,10 +97,16 @@ def sweep(histogram: Array, scale: Array, objectives: Array, best: Array, ends: 
                 continue
             tp += histogram[1, cut] * scale[1]
             fp += histogram[0, cut] * scale[0]
-            if histogram[1, cut] == 0:  # more false alarms alone are never better
-                continue
+            missed -= amounts[1, cut] * scale[1]
+            false += amounts[0, cut] * scale[0]
         for s in range(len(objectives)):
-            value = value_of(int(objectives[s, 0]), objectives[s, 1], objectives[s, 2], tp, fp, positives, negatives)
+            kind = int(objectives[s, 0])
+            if cut < BINS and histogram[1, cut] == 0 and kind != TOP_PER_DAY:
+                continue  # more false alarms alone are never better
+            if kind == COST_OF_AMOUNTS:
+                value = -(missed + false)
+            else:
+                value = value_of(kind, objectives[s, 1], objectives[s, 2], tp, fp, positives, negatives)
             if value > best[s, 1]:
                 best[s, 1] = value
                 ends[s, 0] = ends[s, 1] = cut

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from streamimb.config import ControlConfig
 from streamimb.control.binary import sweep
-from streamimb.control.kinds import ALERTS_AT_MOST
+from streamimb.control.kinds import ALERTS_AT_MOST, TOP_PER_DAY
+from streamimb.control.losses import Losses, cost_of
 from streamimb.control.many import tune_many
 from streamimb.control.objectives import Objective, parse_objective, tuned_objectives, value_at
 from streamimb.control.plan import Plan
@@ -21,6 +22,8 @@ from streamimb.rebalance.weights import class_weights, rules_of
 from streamimb.schema import Schema
 
 Floats = NDArray[np.float64]
+NOTHING = np.zeros(1, np.float32)
+NO_LOSS = np.zeros(0)
 
 #: Decay, a mature event, of the evidence behind the calibration.
 CALIBRATION_MEMORY = 0.9999
@@ -40,12 +43,17 @@ class Controller:
     ``observe`` takes mature events as they come; ``renew`` makes the next Plan from the class counts of a window.
     """
 
-    def __init__(self, schema: Schema, config: ControlConfig, objective: str, *, events_max: int) -> None:
+    def __init__(
+        self, schema: Schema, config: ControlConfig, objective: str, *, events_max: int, cost: str | None = None
+    ) -> None:
         self._config, self._k, self._positive = config, schema.n_classes, schema.positive
         self.objectives = tuned_objectives(parse_objective(objective), self._k, has_time=schema.has_time)
         self._rules = rules_of(schema.class_names, config)
         self._costs, self._has_time = _costs(schema, config, self._rules), schema.has_time
-        self.scores = ScoreWindow(self._k, self._positive, events_max, len(self.objectives))
+        self.losses = Losses(schema, cost_of(self.objectives[0], cost))
+        self.scores = ScoreWindow(
+            self._k, self._positive, events_max, len(self.objectives), by_amount=self._k == 2 and self.losses.by_amount
+        )
         self.scratch = np.zeros(self._k)
         self._fit = np.zeros((2, max(self._k + 1, 3)))
         self._fit[0, 0] = 1.0
@@ -71,10 +79,14 @@ class Controller:
         return thresholds
 
     def observe(
-        self, raw: NDArray[np.float32], y: NDArray[np.int16], time: NDArray[np.int64], shadows: NDArray[np.int16]
-    ) -> None:
-        """Take in mature events: their scores from before the prior correction, and their labels."""
-        self.scores.push(raw, y, time, shadows)
+        self, raw: NDArray[np.float32], y: NDArray[np.int16], time: NDArray[np.int64], shadows: NDArray[np.int16],
+        loss: NDArray[np.float64] = NO_LOSS,
+    ) -> None:  # fmt: skip
+        """Take in mature events: their scores from before the prior correction, labels, and losses (``losses.of``).
+
+        Raises ValueError where the objective is a cost of amounts and not every event has its loss.
+        """
+        self.scores.push(raw, y, time, shadows, loss)
         if self._config.calibration:
             calibrate(raw, y, self._parameters, self._fit, self.scratch, CALIBRATION_MEMORY)
 
@@ -137,7 +149,7 @@ class Controller:
         scale = np.array([1 - share, share]) * held.sum() / held
         table = np.array([self._row(o) for o in self.objectives])
         best = np.zeros((len(table), 2))
-        sweep(self.scores.histogram, scale, table, best, np.zeros((len(table), 2), np.int64))
+        sweep(self.scores.histogram, self.scores.amounts, scale, table, best, np.zeros((len(table), 2), np.int64))
         u = plan.temperature * (best[:, 0] + self._log_odds(plan)) + plan.bias[self._positive]
         u -= plan.bias[1 - self._positive]
         return self._cut(plan, 1 / (1 + np.exp(-u)))
@@ -150,7 +162,7 @@ class Controller:
         return float(np.log(share[self._positive]) - np.log(share[1 - self._positive]))
 
     def _row(self, objective: Objective) -> list[float]:
-        if objective.kind == ALERTS_AT_MOST:  # a day's budget, as a count over the window
+        if objective.kind in (ALERTS_AT_MOST, TOP_PER_DAY):  # a day's budget, as a count over the window
             days = self.scores.days()
             allowed = objective.a * days if np.isfinite(days) else 0.0
             return [objective.kind, allowed, 0.0]
@@ -171,22 +183,35 @@ class Controller:
         return np.log(plan.shares) if plan.corrects_prior else np.zeros(self._k)
 
     def shown(self) -> dict[str, dict[str, float]]:
-        """What each objective would have decided, over all mature events: threshold now, value, recall, precision."""
-        days = self.scores.days_seen() if self._has_time else 0.0
+        """What each objective would have decided, over all mature events.
+
+        Threshold now, value, recall, precision, alerts a day, and what an event would have cost.
+        """
+        scores, days = self.scores, self.scores.days_seen() if self._has_time else 0.0
         return {
-            o.name: {"threshold": float(cut), **value_at(o, confusion, days)}
-            for o, cut, confusion in zip(self.objectives, self.plan.cuts, self.scores.confusion, strict=True)
+            o.name: {"threshold": float(cut), **value_at(o, counts, days, lost), "cost": self._cost(counts, lost)}
+            for o, cut, counts, lost in zip(self.objectives, self.plan.cuts, scores.confusion, scores.lost, strict=True)
         }
+
+    def _cost(self, confusion: NDArray[np.int64], lost: float) -> float:
+        if self.losses.name is None or self._k > 2 or not confusion.sum():
+            return float("nan")
+        if not self.losses.by_amount:
+            lost = float(confusion[0, 1] * self.losses.one(NOTHING, 1 - self._positive))
+            lost += float(confusion[1, 0] * self.losses.one(NOTHING, self._positive))
+        return float(lost / confusion.sum())
 
     def state(self) -> State:
         return {
             "scores": self.scores.state(),
+            "losses": self.losses.state(),
             "fit": self._fit.copy(),
             "plan": self.plan.state(),
         }
 
     def restore(self, state: State) -> None:
         self.scores.restore(state["scores"])
+        self.losses.restore(state["losses"])
         self._fit[:] = state["fit"]
         self.plan = Plan.from_state(state["plan"])
         self._parameters = self.plan.parameters()

@@ -11,3 +11,5 @@ COST: Final = 5
 RECALL_AT_LEAST: Final = 6
 PRECISION_AT_LEAST: Final = 7
 ALERTS_AT_MOST: Final = 8
+TOP_PER_DAY: Final = 9
+COST_OF_AMOUNTS: Final = 10

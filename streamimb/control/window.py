@@ -6,11 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.control.binary import BINS, bin_of
+from streamimb.errors import StateError
 from streamimb.kernel import Array, leaf
 from streamimb.learners.base import State
 
 #: With more than two classes thresholds are tuned on at most so many events: the search reads them all.
 MANY_EVENTS_MAX = 5_000
+
+#: Losses are summed as whole millionths, so that what is forgotten leaves nothing behind; all that a bin may hold.
+LOSS_UNITS = 1e6
+BIN_UNITS_MAX = 2.0**62
 
 HEAD, TAIL = 0, 1
 NO_TIME = np.iinfo(np.int64).min
@@ -18,14 +23,18 @@ NO_TIME = np.iinfo(np.int64).min
 
 @leaf
 def push(
-    raw: Array, y: Array, time: Array, shadows: Array, ring_raw: Array, ring_y: Array, ring_time: Array, ends: Array,
-    histogram: Array, confusion: Array, positive: int,
+    raw: Array, y: Array, time: Array, shadows: Array, loss: Array, ring_raw: Array, ring_y: Array, ring_time: Array,
+    ring_loss: Array, ends: Array, histogram: Array, amounts: Array, confusion: Array, lost: Array, positive: int,
+    units_max: float,
 ) -> None:  # fmt: skip
-    """Add mature events; count what each shown objective would have decided into confusion, int64 (S, 2, 2)."""
+    """Add mature events; count what each shown objective would have decided into confusion, int64 (S, 2, 2).
+
+    Where there are losses: sum them into amounts as into the histogram, and those of wrong decisions into lost (S,).
+    """
     capacity = len(ring_y)
     for i in range(len(y)):
         if ends[HEAD] - ends[TAIL] == capacity:
-            drop(ring_raw, ring_y, ends, histogram, positive)
+            drop(ring_raw, ring_y, ring_loss, ends, histogram, amounts, positive)
         at = ends[HEAD] % capacity
         for k in range(raw.shape[1]):
             ring_raw[at, k] = raw[i, k]
@@ -33,78 +42,105 @@ def push(
         ends[HEAD] += 1
         if raw.shape[1] == 2:
             is_positive = int(y[i] == positive)
-            histogram[is_positive, bin_of(raw[i, positive] - raw[i, 1 - positive])] += 1
+            place = bin_of(raw[i, positive] - raw[i, 1 - positive])
+            histogram[is_positive, place] += 1
             for s in range(len(confusion)):
                 confusion[s, is_positive, (shadows[i] >> s) & 1] += 1
+            if len(ring_loss):
+                ring_loss[at] = int(min(loss[i] * LOSS_UNITS, units_max))
+                amounts[is_positive, place] += ring_loss[at]
+                for s in range(len(confusion)):
+                    if (shadows[i] >> s) & 1 != is_positive:
+                        lost[s] += loss[i]
 
 
 @leaf
-def drop(ring_raw: Array, ring_y: Array, ends: Array, histogram: Array, positive: int) -> None:
+def drop(
+    ring_raw: Array, ring_y: Array, ring_loss: Array, ends: Array, histogram: Array, amounts: Array, positive: int
+) -> None:
     """Forget the oldest event."""
     at = ends[TAIL] % len(ring_y)
     if ring_raw.shape[1] == 2:
-        histogram[int(ring_y[at] == positive), bin_of(ring_raw[at, positive] - ring_raw[at, 1 - positive])] -= 1
+        is_positive = int(ring_y[at] == positive)
+        place = bin_of(ring_raw[at, positive] - ring_raw[at, 1 - positive])
+        histogram[is_positive, place] -= 1
+        if len(ring_loss):
+            amounts[is_positive, place] -= ring_loss[at]
     ends[TAIL] += 1
 
 
 @leaf
-def keep(events: int, ring_raw: Array, ring_y: Array, ends: Array, histogram: Array, positive: int) -> None:
+def keep(
+    events: int, ring_raw: Array, ring_y: Array, ring_loss: Array, ends: Array, histogram: Array, amounts: Array,
+    positive: int,
+) -> None:  # fmt: skip
     """Forget all but the last ``events``."""
     while ends[HEAD] - ends[TAIL] > events:
-        drop(ring_raw, ring_y, ends, histogram, positive)
+        drop(ring_raw, ring_y, ring_loss, ends, histogram, amounts, positive)
 
 
 class ScoreWindow:
     """A ring of at most ``events_max`` events: raw float32 (n, K), y int16 (n,), time int64 (n,).
 
     For two classes histograms of the log likelihood ratio follow it, and the confusion of each shown objective over
-    the whole run.
+    the whole run. ``by_amount``: each event has a loss, too, of which the ring keeps whole millionths (n,).
     """
 
-    def __init__(self, n_classes: int, positive: int, events_max: int, objectives: int) -> None:
+    def __init__(
+        self, n_classes: int, positive: int, events_max: int, objectives: int, *, by_amount: bool = False
+    ) -> None:
         self._capacity_max = events_max if n_classes == 2 else min(events_max, MANY_EVENTS_MAX)
-        self._positive, self._k = positive, n_classes
+        self._positive, self._k, self._by_amount = positive, n_classes, by_amount
+        self._units_max = BIN_UNITS_MAX / self._capacity_max
         self._allocate(min(1_024, self._capacity_max))
-        self.histogram = np.zeros((2, BINS), np.int64)
-        self.confusion = np.zeros((objectives, 2, 2), np.int64)
+        self.histogram, self.amounts = np.zeros((2, BINS), np.int64), np.zeros((2, BINS), np.int64)
+        self.confusion, self.lost = np.zeros((objectives, 2, 2), np.int64), np.zeros(objectives)
         self._seen = np.array([NO_TIME, NO_TIME], np.int64)
 
     def _allocate(self, capacity: int) -> None:
         self._raw = np.zeros((capacity, self._k), np.float32)
         self._y = np.zeros(capacity, np.int16)
         self._time = np.zeros(capacity, np.int64)
+        self._loss = np.zeros(capacity if self._by_amount else 0, np.int64)
         self._ends = np.zeros(2, np.int64)
 
     def __len__(self) -> int:
         return int(self._ends[HEAD] - self._ends[TAIL])
 
     def push(
-        self, raw: NDArray[np.float32], y: NDArray[np.int16], time: NDArray[np.int64], shadows: NDArray[np.int16]
-    ) -> None:
-        """Add mature events, in event-time order."""
+        self, raw: NDArray[np.float32], y: NDArray[np.int16], time: NDArray[np.int64], shadows: NDArray[np.int16],
+        loss: NDArray[np.float64],
+    ) -> None:  # fmt: skip
+        """Add mature events, in event-time order; loss: float64 (m,), read where losses are by amount."""
+        if self._by_amount and len(loss) != len(y):
+            raise ValueError(f"{len(loss)} losses of {len(y)} events")
         if len(self) + len(y) > len(self._y) < self._capacity_max:
-            old = self.contents()
+            rows = self._rows()
+            old = self._raw[rows], self._y[rows], self._time[rows], self._loss[rows if self._by_amount else []]
             self._allocate(min(2 * (len(self) + len(y)), self._capacity_max))
             self._fill(*old)
         if len(y):
             first, last = time.min(), time.max()
             self._seen[0] = first if self._seen[0] == NO_TIME else min(self._seen[0], first)
             self._seen[1] = max(self._seen[1], last)
-        push(raw, y, time, shadows, self._raw, self._y, self._time, self._ends, self.histogram, self.confusion,
-             self._positive)  # fmt: skip
+        push(raw, y, time, shadows, loss, self._raw, self._y, self._time, self._loss, self._ends, self.histogram,
+             self.amounts, self.confusion, self.lost, self._positive, self._units_max)  # fmt: skip
 
-    def _fill(self, raw: Array, y: Array, time: Array) -> None:
+    def _fill(self, raw: Array, y: Array, time: Array, loss: Array) -> None:
         n = len(y)
-        self._raw[:n], self._y[:n], self._time[:n] = raw, y, time
+        self._raw[:n], self._y[:n], self._time[:n], self._loss[: len(loss)] = raw, y, time, loss
         self._ends[:] = n, 0
+
+    def _rows(self) -> NDArray[np.int64]:
+        return np.arange(self._ends[TAIL], self._ends[HEAD]) % len(self._y)
 
     def keep(self, events: int) -> None:
         """Forget all but the last ``events``."""
-        keep(events, self._raw, self._y, self._ends, self.histogram, self._positive)
+        keep(events, self._raw, self._y, self._loss, self._ends, self.histogram, self.amounts, self._positive)
 
     def contents(self) -> tuple[NDArray[np.float32], NDArray[np.int16], NDArray[np.int64]]:
         """Copies of what the window holds, oldest first."""
-        rows = np.arange(self._ends[TAIL], self._ends[HEAD]) % len(self._y)
+        rows = self._rows()
         return self._raw[rows], self._y[rows], self._time[rows]
 
     def days(self) -> float:
@@ -123,11 +159,17 @@ class ScoreWindow:
         raw, y, time = self.contents()
         return {
             "raw": raw, "y": y, "time": time, "histogram": self.histogram.copy(), "confusion": self.confusion.copy(),
-            "seen": self._seen.copy(),
+            "seen": self._seen.copy(), "loss": self._loss[self._rows() if self._by_amount else []],
+            "amounts": self.amounts.copy(), "lost": self.lost.copy(),
         }  # fmt: skip
 
     def restore(self, state: State) -> None:
+        if len(state["loss"]) != (len(state["y"]) if self._by_amount else 0):
+            raise StateError("control: the saved scores have another objective's amounts")
+        if len(state["confusion"]) != len(self.confusion):
+            raise StateError("control: the saved scores are those of other objectives")
         self._allocate(max(len(state["y"]), min(1_024, self._capacity_max)))
-        self._fill(state["raw"], state["y"], state["time"])
+        self._fill(state["raw"], state["y"], state["time"], state["loss"])
         self.histogram[:], self.confusion[:] = state["histogram"], state["confusion"]
+        self.amounts[:], self.lost[:] = state["amounts"], state["lost"]
         self._seen[:] = state["seen"]

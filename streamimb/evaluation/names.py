@@ -28,6 +28,13 @@ LOG_LOSS: Final = "log_loss"
 ECE: Final = "ece"
 SCORE_METRICS: Final = (PR_AUC, ROC_AUC, BRIER, LOG_LOSS, ECE)
 
+#: Of the queue of people who look at alerts.
+ALERTS_PER_DAY: Final = "alerts_per_day"
+PRECISION_AT_K: Final = "precision_at_k"
+COST_PER_DAY: Final = "cost_per_day"
+COST_PER_EVENT: Final = "cost_per_event"
+QUEUE_METRICS: Final = (ALERTS_PER_DAY, PRECISION_AT_K, COST_PER_DAY, COST_PER_EVENT)
+
 #: Means over consecutive windows that do not overlap, in the order of the tally's block sums.
 BLOCK_METRICS: Final = ("windowed_g_mean", "windowed_kappa", "windowed_pr_auc", "windowed_roc_auc")
 
@@ -37,6 +44,8 @@ RAREST: Final = "rarest"
 EVENTS: Final = "events"
 DECAYED: Final = "decayed"
 EARLY: Final = "early"
+#: The last complete days.
+DAYS: Final = "days"
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,8 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         for name, value, known in (("strategy", strategy, STRATEGIES), ("drift", drift, REACTIONS)):
             if value not in known:
                 raise ConfigError(f"{name}: {value!r} is none of {', '.join(known)}{nearest(value, known)}")
-        parse_objective(objective)
+        if any(parse_objective(objective).amounts):
+            raise ConfigError(f"objective: {objective!r}: amounts of features serve streamimb.Pipeline only")
         self.model = model
         self.strategy = strategy
         self.drift = drift

@@ -51,7 +51,7 @@ def test_the_sweep_finds_the_best_cut(seed, name, share):
     objective = parse_objective(name)
     best = np.zeros((1, 2))
     table = np.array([[objective.kind, objective.a, objective.b]])
-    sweep(histogram, np.ones(2), table, best, np.zeros((1, 2), np.int64))
+    sweep(histogram, np.zeros((2, BINS), np.int64), np.ones(2), table, best, np.zeros((1, 2), np.int64))
     brute = max(value(name, y, (bins >= cut).astype(int)) for cut in [*np.unique(bins), BINS])
     assert best[0, 1] == pytest.approx(brute, abs=1e-12)
     cut = (best[0, 0] - BIN_LOW) / BIN_WIDTH
@@ -65,7 +65,14 @@ def test_an_alert_budget_is_kept_and_used():
     histogram = np.stack([np.bincount(bins[50:], minlength=BINS), np.bincount(bins[:50], minlength=BINS)])
     objective = parse_objective("alerts<=10/day")
     best = np.zeros((1, 2))
-    sweep(histogram, np.ones(2), np.array([[objective.kind, 40.0, 0.0]]), best, np.zeros((1, 2), np.int64))
+    sweep(
+        histogram,
+        np.zeros((2, BINS), np.int64),
+        np.ones(2),
+        np.array([[objective.kind, 40.0, 0.0]]),
+        best,
+        np.zeros((1, 2), np.int64),
+    )
     cut = (best[0, 0] - BIN_LOW) / BIN_WIDTH
     assert 0 < (bins >= cut).sum() <= 40
 

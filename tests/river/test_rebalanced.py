@@ -101,6 +101,7 @@ def test_models_that_ignore_weights_are_found_out():
         ({"strategy": "oop"}, "strategy: 'oop' is none of .*did you mean 'oob'"),
         ({"drift": "resett"}, "did you mean 'reset'"),
         ({"objective": "f2"}, "control.objective: 'f2' is not known"),
+        ({"objective": "cost:FN=x,FP=1"}, "amounts of features serve"),
         ({"every": 0}, "every: Input should be greater than 0"),
     ],
 )

@@ -36,6 +36,19 @@ def story(**changes):
         },
         "metrics": {"g_mean": RATE, "pr_auc": NONE, "windowed_g_mean": RATE},
         "objectives": {"f1": {"threshold": 0.3, "value": 0.5, "recall": 0.6, "precision": None, "alerts_per_day": 9.5}},
+        "queue": {
+            "cost": "FN=a,FP=3", "k": 50, "days": 40, "window_days": 30, "windows": {
+                "all": {"alerts_per_day": [120.4, 110.1, 130.2], "precision_at_k": RATE, "cost_per_day": NONE,
+                        "cost_per_event": [0.5, None, None]},
+                "days": {"alerts_per_day": [98.4, 92.4, 104.7], "precision_at_k": RATE, "cost_per_day": NONE,
+                         "cost_per_event": [0.25, 0.125, 0.375]},
+            },
+        },
+        "false_positives": [
+            {"feature": "a", "range": f"a{'b' * i} >= 1.5", "false_positive_share": 0.612, "event_share": 0.02,
+             "lift": 30.6, "precision": 0.3, "support": 99}
+            for i in (0, 90, 1, 2)
+        ],
         "signals": [], "signal_counts": {}, "seconds": 2.0, "events_per_second": 61_728.0,
     } | changes  # fmt: skip
     return told
@@ -73,6 +86,26 @@ def test_a_summary_tells_the_figures():
     fraud = next(line for line in text.splitlines() if line.lstrip().startswith("fraud  "))
     assert fraud.count(DASH) == 3, "an interval, and two that are undefined"
     assert "Refused" not in text
+
+
+def test_a_summary_tells_what_the_queue_gets():
+    """Over the last days and the whole run; what is undefined throughout is left out; the first few ranges."""
+    text = " ".join(shown(story()).split())
+    for word in (
+        "40 days; wrong decisions cost FN=a,FP=3", "last 30 days whole run", f"alerts a day 98.4 92.4{DASH}105 120",
+        f"precision in the top 50 a day 0.600 .550{DASH}.650", f"cost an event 0.25 0.125{DASH}0.375 0.5",
+        "a >= 1.5 61.2 % 2.0 % 0.300", "…",
+    ):  # fmt: skip
+        assert word in text
+    assert "cost a day" not in text and "abb >=" not in text
+
+
+def test_a_summary_of_no_alerts_has_no_queue():
+    """Where nothing of the queue is defined and no range found, neither is told."""
+    nothing = dict.fromkeys(("alerts_per_day", "precision_at_k", "cost_per_day", "cost_per_event"), NONE)
+    queue = {"cost": None, "k": 100, "days": 0, "window_days": 30, "windows": {"all": nothing, "days": nothing}}
+    text = shown(story(queue=queue, false_positives=[]))
+    assert "queue" not in text and "false alarms" not in text
 
 
 def test_a_summary_tells_refusals_with_an_example():
