@@ -13,7 +13,8 @@ from streamimb.durations import parse_duration
 from streamimb.errors import ConfigError, StateError
 from streamimb.kernel import Array
 from streamimb.labels import layout as at
-from streamimb.labels.advance import advance, head, next_due
+from streamimb.labels.advance import advance
+from streamimb.labels.endings import head, next_due
 from streamimb.labels.queues import hash_add
 from streamimb.learners.base import State
 from streamimb.schema import Schema
