@@ -83,7 +83,7 @@ class Pipeline:
 
     def process(self, batch: Batch) -> Outcome:
         """Predict, decide, learn, evaluate, watch for drift and renew the Plan, event by event in order of arrival."""
-        out = Gathered(batch, self.schema.n_classes)
+        out = Gathered(batch, self.schema)
         row, done = 0, False
         while not done:
             segment = self.store.advance(batch, row)

@@ -9,7 +9,9 @@ import pytest
 from sklearn import metrics
 
 from streamimb import Batch, Config, Feature, Identity, Kind, Label, Pipeline, Schema, Time
+from streamimb.batch import Reason
 from streamimb.errors import StateError
+from streamimb.testing import digest
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
@@ -231,3 +233,24 @@ def test_memory_is_bounded_when_labels_never_come():
     pipeline.process(Batch.of(X, ids=[f"e{i}" for i in range(5_000)]))
     assert len(pipeline.store.state()["y"]) == 500
     assert pipeline.summary()["labels"]["evicted"] == 4_500
+
+
+@pytest.mark.parametrize("absurd", [1 << 61, 1 << 62, (1 << 63) - 1, -(1 << 61), -(1 << 62), -(1 << 63)])
+def test_a_time_that_cannot_be_counted_is_refused(absurd):
+    """Wherever it comes from, and whatever stands first; the events around it are as if it were not there."""
+    X, y = events(3, 0.5)
+    pipeline, alone = Pipeline(schema(timed=True), Config()), Pipeline(schema(timed=True), Config())
+    out = pipeline.process(Batch.of(X, y, time=np.array([absurd, 0, 1])))
+    assert [(r.reason, r.field, r.offset) for r in out.rejected] == [(Reason.BAD_TIME, "time", 0)]
+    alone.process(Batch.of(X[1:], y[1:], time=np.array([0, 1])))
+    assert digest(pipeline.store.state()) == digest(alone.store.state())
+
+
+def test_what_the_pipeline_refuses_names_its_field():
+    """The id for an event that came twice, the time for one that is absurdly ahead."""
+    named = schema(timed=True, named=True).model_copy(update={"id": Identity(name="key", path="meta.key")})
+    pipeline = Pipeline(named, Config(time={"ahead": "refuse"}))
+    X, _ = events(3, 0.5)
+    out = pipeline.process(Batch.of(X, ids=["a", "a", "b"], time=np.array([0, 1, 400 * DAY])))
+    found = [(r.reason, r.field) for r in out.rejected]
+    assert found == [(Reason.DUPLICATE_ID, "meta.key"), (Reason.TIME_AHEAD, "time")]

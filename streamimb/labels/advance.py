@@ -7,7 +7,7 @@ no difference to what follows.
 
 from __future__ import annotations
 
-from streamimb.batch import WITH_EVENT, Kind
+from streamimb.batch import TIME_LIMIT_US, WITH_EVENT, Kind
 from streamimb.kernel import Array, leaf
 from streamimb.labels import layout as at
 from streamimb.labels.endings import STEP, apply_label, forget, lesson, release, settle
@@ -15,27 +15,30 @@ from streamimb.labels.queues import hash_add, hash_find, heap_push
 
 
 LABEL_ROW = int(Kind.LABEL)
+ACCEPTED = -1
 
 
 @leaf
-def judge_time(c: Array, time: int) -> bool:
-    """Set ROW_TIME for a row that begins; False where it is refused for lying absurdly far ahead."""
+def judge_time(c: Array, time: int) -> int:
+    """Set ROW_TIME for a row that begins; why it is refused where its time is absurd, else -1."""
     started = c[at.WATERMARK] != at.WATERMARK_NONE
     if not c[at.HAS_TIME]:
         c[at.ROW_TIME] = c[at.NEXT]
+    elif not -TIME_LIMIT_US < time < TIME_LIMIT_US:
+        return at.REJECT_TIME
     elif started and time - c[at.AHEAD_MAX] > c[at.WATERMARK]:
         c[at.AHEAD_RUN] += 1
         c[at.ROW_TIME] = time
         if c[at.AHEAD_RUN] < c[at.AHEAD_CONFIRM]:
             c[at.N_AHEAD] += 1
             if c[at.AHEAD_REFUSE]:
-                return False
+                return at.REJECT_AHEAD
             c[at.ROW_TIME] = c[at.WATERMARK]
     else:
         c[at.AHEAD_RUN] = 0
         c[at.ROW_TIME] = time
     c[at.BEGUN] = 1
-    return True
+    return ACCEPTED
 
 
 @leaf
@@ -85,6 +88,14 @@ def accept(
 
 
 @leaf
+def reject(rejected: Array, outs: Array, row: int, reason: int) -> None:
+    """Write down a row that is refused."""
+    n = outs[at.OUT_REJECTED]
+    rejected[n, 0], rejected[n, 1] = row, reason
+    outs[at.OUT_REJECTED] = n + 1
+
+
+@leaf
 def join(table: Array, facts: Array, c: Array, key: int) -> int:
     """The remembered event that a label names; -1 for none."""
     if c[at.HAS_ID]:
@@ -115,10 +126,9 @@ def advance(
             break
         event = -1
         if kinds[i] != LABEL_ROW:
-            if not c[at.BEGUN] and not judge_time(c, times[i]):
-                n = outs[at.OUT_REJECTED]
-                rejected[n, 0], rejected[n, 1] = i, at.REJECT_AHEAD
-                outs[at.OUT_REJECTED] = n + 1
+            refused = ACCEPTED if c[at.BEGUN] else judge_time(c, times[i])
+            if refused != ACCEPTED:
+                reject(rejected, outs, i, refused)
                 i += 1
                 continue
             stop = release(facts, notes, y, ripe, dues, c, ops, matured, fixes, outs, c[at.ROW_TIME])
@@ -138,9 +148,7 @@ def advance(
             elif event < 0:
                 c[at.N_UNKNOWN] += 1
             else:
-                n = outs[at.OUT_REJECTED]
-                rejected[n, 0], rejected[n, 1] = i, at.REJECT_DUPLICATE
-                outs[at.OUT_REJECTED] = n + 1
+                reject(rejected, outs, i, at.REJECT_DUPLICATE)
                 c[at.N_DUPLICATE] += 1
         else:
             boundary = c[at.NEXT] % c[at.EVERY] == 0 or c[at.NEXT] % c[at.EVERY_OTHER] == 0

@@ -7,8 +7,8 @@ from streamimb.labels import layout as at
 from streamimb.labels.queues import hash_remove, heap_pop
 
 
-#: Later than any event and any label.
-NEVER = (1 << 62) - 1
+#: Later than any event and any expiry.
+NEVER = (1 << 63) - 1
 #: Most outputs that one step of the walk can add to each list.
 STEP = 4
 
@@ -159,8 +159,10 @@ def release(
         if not settle(facts, notes, y, ripe, c, matured, outs) or outs[at.OUT_OPS] + STEP > len(ops):
             return at.CUT
         due = next_due(facts, notes, dues, c)
-        due_time = facts[due & mask, at.DUE] if due >= 0 else NEVER
         event = head(facts, notes, ripe, c)  # still waits, or it would have settled
+        if due < 0 and event < 0:
+            return at.DONE
+        due_time = facts[due & mask, at.DUE] if due >= 0 else NEVER
         end = facts[event & mask, at.TIME] + c[at.WAIT] if event >= 0 and c[at.WAIT] >= 0 else NEVER
         if min(due_time, end) >= now:
             return at.DONE

@@ -98,5 +98,6 @@ OUTS: Final = 5
 
 REJECT_DUPLICATE: Final = 0
 REJECT_AHEAD: Final = 1
+REJECT_TIME: Final = 2
 
-WATERMARK_NONE: Final = -(1 << 62)
+WATERMARK_NONE: Final = -(1 << 62)  # before any time that can be
