@@ -10,12 +10,13 @@ from __future__ import annotations
 from streamimb.batch import TIME_LIMIT_US, WITH_EVENT, Kind
 from streamimb.kernel import Array, leaf
 from streamimb.labels import layout as at
-from streamimb.labels.endings import STEP, apply_label, forget, lesson, release, settle
+from streamimb.labels.endings import STEP, add_due, apply_label, forget, lesson, release, settle
 from streamimb.labels.queues import hash_add, hash_find, heap_push
 
 
 LABEL_ROW = int(Kind.LABEL)
 ACCEPTED = -1
+REFUSED, LABEL_NOW, PARKED = 0, 1, 2
 
 
 @leaf
@@ -39,6 +40,14 @@ def judge_time(c: Array, time: int) -> int:
         c[at.ROW_TIME] = time
     c[at.BEGUN] = 1
     return ACCEPTED
+
+
+@leaf
+def due_of(c: Array, known: int) -> int:
+    """When the label that came with the row in hand is known."""
+    if c[at.DELAY] >= 0:
+        return int(c[at.ROW_TIME] + c[at.DELAY])
+    return int(c[at.ROW_TIME] if known == WITH_EVENT else known)
 
 
 @leaf
@@ -73,7 +82,7 @@ def accept(
         else:
             c[at.N_WAITING] += 1
         return
-    due = now + c[at.DELAY] if c[at.DELAY] >= 0 else (now if known == WITH_EVENT else known)
+    due = due_of(c, known)
     if due <= now:
         y[slot], facts[slot, at.KNOWN], notes[slot, at.STATUS] = label, due, at.LABELLED
         c[at.N_LABELLED] += 1
@@ -83,8 +92,29 @@ def accept(
     facts[slot, at.DUE], notes[slot, at.PENDING] = due, label
     if due < c[at.DUE_MAX]:
         notes[slot, at.MARKS] |= at.AHEAD_DUE
-        c[at.DUE_HEAP] = heap_push(dues, c[at.DUE_HEAP], due, event)
+        add_due(dues, c, due, event)
     c[at.DUE_MAX] = max(c[at.DUE_MAX], due)
+
+
+@leaf
+def twin(facts: Array, notes: Array, y: Array, dues: Array, c: Array, event: int, label: int, due: int) -> int:
+    """What is made of an event's second copy: REFUSED, or it stands for a label, LABEL_NOW or PARKED until it is due.
+
+    It is news only where the first copy brought no label, or another one.
+    """
+    slot = event & (len(facts) - 1)
+    pending = notes[slot, at.PENDING]
+    has_it = notes[slot, at.STATUS] == at.LABELLED and y[slot] == label
+    if label < 0 or has_it or (pending == label and facts[slot, at.DUE] <= due):
+        return REFUSED
+    if due <= max(c[at.WATERMARK], c[at.ROW_TIME]):
+        return LABEL_NOW
+    if pending >= 0:
+        return REFUSED
+    facts[slot, at.DUE], notes[slot, at.PENDING] = due, label
+    notes[slot, at.MARKS] |= at.AHEAD_DUE
+    add_due(dues, c, due, event)
+    return PARKED
 
 
 @leaf
@@ -140,14 +170,19 @@ def advance(
         if kinds[i] == LABEL_ROW or c[at.HAS_ID]:
             event = join(table, facts, c, keys[i])
         if kinds[i] == LABEL_ROW or event >= 0:
-            known = c[at.WATERMARK] if label_times[i] == WITH_EVENT else label_times[i]
-            if event >= 0 and labels[i] >= 0:
+            known, fate = c[at.WATERMARK], LABEL_NOW
+            if kinds[i] != LABEL_ROW:
+                known = due_of(c, label_times[i])
+                fate = twin(facts, notes, y, dues, c, event, labels[i], known)
+            elif label_times[i] != WITH_EVENT:
+                known = label_times[i]
+            if event < 0 or labels[i] < 0:
+                c[at.N_UNKNOWN] += kinds[i] == LABEL_ROW
+            elif fate == LABEL_NOW:
                 stop = apply_label(facts, notes, y, c, ops, fixes, outs, event, labels[i], known)
                 if stop == at.CUT:
                     break
-            elif event < 0:
-                c[at.N_UNKNOWN] += 1
-            else:
+            if fate == REFUSED:
                 reject(rejected, outs, i, at.REJECT_DUPLICATE)
                 c[at.N_DUPLICATE] += 1
         else:

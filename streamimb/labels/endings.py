@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from streamimb.kernel import Array, leaf
 from streamimb.labels import layout as at
-from streamimb.labels.queues import hash_remove, heap_pop
+from streamimb.labels.queues import hash_remove, heap_pop, heap_push
 
 
 #: Later than any event and any expiry.
 NEVER = (1 << 63) - 1
+#: The queue of labels that are due out of order is looked through for forgotten ones from this size on.
+DUES_MIN = 64
 #: Most outputs that one step of the walk can add to each list.
 STEP = 4
 
@@ -109,6 +111,20 @@ def apply_label(
         outs[at.OUT_CORRECTED] = 1
         return at.CORRECTED
     return at.DONE
+
+
+@leaf
+def add_due(dues: Array, c: Array, due: int, event: int) -> None:
+    """Put a label among those that are due out of order; forgotten events leave once they outnumber the others."""
+    n = c[at.DUE_HEAP]
+    if n >= 2 * (c[at.NEXT] - c[at.OLDEST]) + DUES_MIN:
+        kept = 0
+        for i in range(n):
+            time, other = dues[i, 0], dues[i, 1]
+            if other >= c[at.OLDEST]:
+                kept = heap_push(dues, kept, time, other)
+        n = kept
+    c[at.DUE_HEAP] = heap_push(dues, n, due, event)
 
 
 @leaf

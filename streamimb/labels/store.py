@@ -66,8 +66,8 @@ class LabelStore:
 
     @property
     def event_bytes(self) -> int:
-        """What one remembered event takes."""
-        return 4 * self._d + 8 * self._k + 8 * at.FACTS + 2 * at.NOTES + 2 + 16
+        """What one remembered event takes: its columns, two places in the table of ids, its entries in the queues."""
+        return 4 * self._d + 8 * self._k + 8 * at.FACTS + 2 * at.NOTES + 2 + 16 + 16 + 32
 
     def _settings(self, schema: Schema, label: LabelConfig, time: TimeConfig, every_other: int) -> None:
         def span(value: str | int | None, key: str) -> int:

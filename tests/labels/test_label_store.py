@@ -11,6 +11,7 @@ from streamimb.errors import ConfigError, StateError
 from streamimb.labels import LabelStore
 from streamimb.labels import layout as at
 from streamimb.schema import Feature, Identity, Label, Schema, Time
+from streamimb.testing import digest
 
 S = 1_000_000  # a second
 CLEAN, BAD = 0, 1
@@ -165,12 +166,86 @@ def test_a_label_for_nothing_known_is_counted():
 
 
 def test_a_twin_event_is_refused_and_a_twin_with_a_label_labels():
-    """Redelivery is learned once; a second copy that brings the label is a label."""
+    """Redelivery is learned once; a copy that brings the label is a label, and the next is a redelivery again."""
     store = make({"wait": "100s"})
     told = Told(store, [event("a", 0), event("a", 1), event("a", 2, BAD, 2), event("a", 3, BAD, 3)])
     assert [k for k, _ in told.ops] == ["predict", "again", "learn"]
+    assert told.rejected == [[1, at.REJECT_DUPLICATE], [3, at.REJECT_DUPLICATE]]
+    assert (store.next_position, told.count("twice")) == (1, 0)
+
+
+@pytest.mark.parametrize(("config", "known"), [({"delay": "7d"}, None), ({"wait": "7d"}, 600_000)])
+def test_a_redelivered_event_does_not_tell_its_label_before_it_is_due(config, known):
+    """The first copy's label stays pending, the second is refused."""
+    rows = [event("a", 0, BAD, known), event("a", 1, BAD, known), event("b", 2)]
+    told = Told(make(config), rows)
     assert told.rejected == [[1, at.REJECT_DUPLICATE]]
-    assert (store.next_position, told.count("twice")) == (1, 1)
+    assert [k for k, _ in told.ops] == ["predict", "predict"]
+    assert told.count("waiting") == 2
+    later = Told(told.store, [event("c", 604_801)])
+    assert later.ops[:2] == [("again", 0), ("learn", 0)]
+
+
+def test_a_twin_may_bring_a_label_that_is_not_due_yet():
+    """It is kept until then, out of order or not; a third copy with it is refused."""
+    rows = [event("a", 0), event("b", 1, CLEAN, 90), event("a", 2, BAD, 50), event("a", 3, BAD, 50), event("c", 51)]
+    told = Told(make({"wait": "100s"}), rows)
+    assert told.rejected == [[3, at.REJECT_DUPLICATE]]
+    assert told.ops == [("predict", 0), ("predict", 1), ("again", 0), ("learn", 0), ("predict", 2)]
+    assert told.matured == [(0, BAD)]
+
+
+def test_a_twin_with_another_label_corrects():
+    """It is a label that differs, as a row of its own would be."""
+    told = Told(make({}), [event("a", 0, BAD), event("a", 1, CLEAN), event("a", 2, CLEAN)])
+    assert (told.count("corrected"), told.rejected) == (1, [[2, at.REJECT_DUPLICATE]])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_row_is_an_event_or_refused_or_a_label(seed):
+    """Rows read = events + rejected + labels, whatever comes twice."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for t in range(300):
+        name, y, kind = f"e{rng.integers(0, 120)}", int(rng.integers(0, 2)), rng.integers(0, 3)
+        first = all(row[1] != name or row[0] == Kind.LABEL for row in rows)
+        rows.append(label(name, t, y) if kind == 2 else event(name, t, y if kind and not first else -1))
+    told = Told(make({"wait": "40s", "expires_as": "clean", "remember": "1h"}), rows)
+    labels = sum(told.count(name) for name in ("labelled", "late", "unknown", "twice", "corrected"))
+    assert told.store.next_position + len(told.rejected) + labels == len(rows)
+
+
+def crowded(n: int, bound: int) -> LabelStore:
+    """Labels that are known in any order, of more events than may wait."""
+    rng = np.random.default_rng(0)
+    store = make({"wait": "9d", "waiting_events_max": bound, "remember_events": 0})
+    Told(store, [event(f"e{i}", i, BAD, i + 1_000 + float(rng.integers(0, 500_000))) for i in range(n)])
+    return store
+
+
+def test_events_given_up_leave_the_queue_of_labels_that_are_due():
+    """It stays within what its events are counted with, however many have waited."""
+    store = crowded(20_000, 100)
+    assert store.counts()["evicted"] > 19_000
+    assert len(store.state()["due"]) <= 2 * 100 + 64
+    assert sum(len(h) for h in store._heaps) < 20_000
+
+
+def test_where_the_queue_is_looked_through_depends_on_the_stream_alone():
+    """One row at a time, and restored in between, it holds the same labels."""
+    rng = np.random.default_rng(1)
+    rows = [event(f"e{i}", i, BAD, i + 50 + float(rng.integers(0, 5_000))) for i in range(1_500)]
+    config = {"wait": "9d", "waiting_events_max": 20, "remember_events": 0}
+    whole, single = make(config), make(config)
+    Told(whole, rows)
+    for i, row in enumerate(rows):
+        Told(single, [row])
+        if i % 3 == 0:
+            state, single = single.state(), make(config)
+            single.restore(state)
+    one, other = whole.state(), single.state()
+    assert len(one["due"]) > 5
+    assert all(digest(one[name]) == digest(other[name]) for name in ("scalars", "due", "ripe", "facts", "notes"))
 
 
 def test_the_bound_on_waiting_events_holds():
