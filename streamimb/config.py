@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from streamimb.schema import Schema, Strict
 
 Duration = str | int
+#: ``label.wait`` of an event that brings a label known later, where it is not set: the frontier always moves on.
+WAIT_DEFAULT: Final = "30d"
+WAIT_DEFAULT_EVENTS: Final = 100_000
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Rule = Literal["inverse_frequency", "effective_number", "cost", "oob", "uob", "hybrid", "none"]
@@ -40,7 +43,8 @@ class LabelConfig(Strict):
     ``delay``: every label is known only so long after its event (a replay of labelled history). ``wait``: so long an
     event waits for its label; then it expires to ``expires_as``, or drops out where that is not given. ``remember``: so
     long after its time an event can still be corrected (default: twice as long as it waits), and at least the last
-    ``remember_events`` ids are known again. Without ``wait`` an event that comes without a label drops out at once.
+    ``remember_events`` ids are known again. Without ``wait`` an event that comes without a label drops out at once, and
+    one that comes with a label known later waits for it 30 days (100,000 events) at most.
     ``corrections``: whether a correction replaces what evaluation counted. Counts of events where the stream has no
     times.
     """

@@ -79,7 +79,7 @@ class Pipeline:
     def notes(self) -> list[str]:
         """What was chosen without being asked for."""
         chosen = [] if self.config.control.objective else ["no objective was given: thresholds are tuned for f1"]
-        return [*chosen, *getattr(self.learner, "notes", [])]
+        return [*chosen, *self.store.chosen, *getattr(self.learner, "notes", [])]
 
     def process(self, batch: Batch) -> Outcome:
         """Predict, decide, learn, evaluate, watch for drift and renew the Plan, event by event in order of arrival."""

@@ -254,3 +254,12 @@ def test_what_the_pipeline_refuses_names_its_field():
     out = pipeline.process(Batch.of(X, ids=["a", "a", "b"], time=np.array([0, 1, 400 * DAY])))
     found = [(r.reason, r.field) for r in out.rejected]
     assert found == [(Reason.DUPLICATE_ID, "meta.key"), (Reason.TIME_AHEAD, "time")]
+
+
+def test_a_bound_on_waiting_that_nobody_set_is_told():
+    """Only where labels have times of their own."""
+    timed = schema(timed=True)
+    late = timed.model_copy(update={"label": timed.label.model_copy(update={"time": "known"})})
+    assert any("label.wait is not set" in note for note in Pipeline(late, Config()).notes)
+    for contract, config in ((late, {"wait": "7d"}), (late, {"delay": "7d"}), (timed, {})):
+        assert not any("label.wait" in note for note in Pipeline(contract, Config(label=config)).notes)

@@ -20,6 +20,12 @@ REFUSED, LABEL_NOW, PARKED = 0, 1, 2
 
 
 @leaf
+def far_ahead(c: Array, time: int) -> bool:
+    """Whether a time lies absurdly far ahead of the stream."""
+    return bool(time > c[at.WATERMARK] and time - c[at.AHEAD_MAX] > c[at.WATERMARK])
+
+
+@leaf
 def judge_time(c: Array, time: int) -> int:
     """Set ROW_TIME for a row that begins; why it is refused where its time is absurd, else -1."""
     started = c[at.WATERMARK] != at.WATERMARK_NONE
@@ -27,7 +33,7 @@ def judge_time(c: Array, time: int) -> int:
         c[at.ROW_TIME] = c[at.NEXT]
     elif not -TIME_LIMIT_US < time < TIME_LIMIT_US:
         return at.REJECT_TIME
-    elif started and time - c[at.AHEAD_MAX] > c[at.WATERMARK]:
+    elif started and far_ahead(c, time):
         c[at.AHEAD_RUN] += 1
         c[at.ROW_TIME] = time
         if c[at.AHEAD_RUN] < c[at.AHEAD_CONFIRM]:
@@ -76,7 +82,7 @@ def accept(
     if c[at.HAS_ID]:
         hash_add(table, key, event)
     if label < 0:
-        if c[at.WAIT] < 0:
+        if not c[at.AWAITED]:
             notes[slot, at.STATUS] = at.DROPPED
             c[at.N_DROPPED] += 1
         else:
@@ -174,7 +180,7 @@ def advance(
             if kinds[i] != LABEL_ROW:
                 known = due_of(c, label_times[i])
                 fate = twin(facts, notes, y, dues, c, event, labels[i], known)
-            elif label_times[i] != WITH_EVENT:
+            elif label_times[i] != WITH_EVENT and not (c[at.HAS_TIME] and far_ahead(c, label_times[i])):
                 known = label_times[i]
             if event < 0 or labels[i] < 0:
                 c[at.N_UNKNOWN] += kinds[i] == LABEL_ROW

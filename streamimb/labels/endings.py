@@ -79,13 +79,35 @@ def settle(facts: Array, notes: Array, y: Array, heap: Array, c: Array, matured:
 
 
 @leaf
+def expire(facts: Array, notes: Array, y: Array, c: Array, ops: Array, outs: Array, slot: int, when: int) -> None:
+    """End an event's wait: it takes the class that stands for silence, or drops out."""
+    c[at.N_WAITING] -= 1
+    facts[slot, at.KNOWN] = when
+    if c[at.EXPIRES_AS] < 0:
+        notes[slot, at.STATUS] = at.DROPPED
+        c[at.N_DROPPED] += 1
+        return
+    y[slot] = c[at.EXPIRES_AS]
+    notes[slot, at.STATUS] = at.EXPIRED
+    c[at.N_EXPIRED] += 1
+    lesson(facts, c, ops, outs, slot, at.LEARN_EXPIRED, True)
+
+
+@leaf
 def apply_label(
     facts: Array, notes: Array, y: Array, c: Array, ops: Array, fixes: Array, outs: Array,
     event: int, label: int, known: int,
 ) -> int:  # fmt: skip
-    """Give a label to a remembered event; DONE, or CUT (nothing was done yet), or CORRECTED (done, stop here)."""
+    """Give a label to a remembered event; DONE, or CUT (the label is not given yet), or CORRECTED (done, stop here).
+
+    An event whose wait was over by then expires first, whether or not others have shown that it is.
+    """
     slot = event & (len(facts) - 1)
     status = notes[slot, at.STATUS]
+    end = facts[slot, at.TIME] + c[at.WAIT]
+    if status == at.WAITING and known > end:
+        expire(facts, notes, y, c, ops, outs, slot, end)
+        return at.CUT
     if status == at.WAITING:
         y[slot], facts[slot, at.KNOWN] = label, known
         notes[slot, at.STATUS] = at.LABELLED
@@ -150,21 +172,6 @@ def next_due(facts: Array, notes: Array, heap: Array, c: Array) -> int:
 
 
 @leaf
-def expire(facts: Array, notes: Array, y: Array, c: Array, ops: Array, outs: Array, slot: int, when: int) -> None:
-    """End an event's wait: it takes the class that stands for silence, or drops out."""
-    c[at.N_WAITING] -= 1
-    facts[slot, at.KNOWN] = when
-    if c[at.EXPIRES_AS] < 0:
-        notes[slot, at.STATUS] = at.DROPPED
-        c[at.N_DROPPED] += 1
-        return
-    y[slot] = c[at.EXPIRES_AS]
-    notes[slot, at.STATUS] = at.EXPIRED
-    c[at.N_EXPIRED] += 1
-    lesson(facts, c, ops, outs, slot, at.LEARN_EXPIRED, True)
-
-
-@leaf
 def release(
     facts: Array, notes: Array, y: Array, ripe: Array, dues: Array, c: Array,
     ops: Array, matured: Array, fixes: Array, outs: Array, now: int,
@@ -179,7 +186,7 @@ def release(
         if due < 0 and event < 0:
             return at.DONE
         due_time = facts[due & mask, at.DUE] if due >= 0 else NEVER
-        end = facts[event & mask, at.TIME] + c[at.WAIT] if event >= 0 and c[at.WAIT] >= 0 else NEVER
+        end = facts[event & mask, at.TIME] + c[at.WAIT] if event >= 0 else NEVER
         if min(due_time, end) >= now:
             return at.DONE
         if due_time <= end:

@@ -85,7 +85,8 @@ AHEAD_CONFIRM: Final = 33
 AHEAD_REFUSE: Final = 34
 EVERY: Final = 35
 EVERY_OTHER: Final = 36
-SCALARS: Final = 37
+AWAITED: Final = 37  # whether an event that comes without a label waits for one
+SCALARS: Final = 38
 SETTINGS_FROM: Final = HAS_TIME
 
 # Outputs of a segment: how many rows each holds.

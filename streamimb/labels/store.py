@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.batch import Batch
-from streamimb.config import LabelConfig, TimeConfig
+from streamimb.config import WAIT_DEFAULT, WAIT_DEFAULT_EVENTS, LabelConfig, TimeConfig
 from streamimb.durations import parse_duration
 from streamimb.errors import ConfigError, StateError
 from streamimb.kernel import Array
@@ -53,6 +53,7 @@ class LabelStore:
     def __init__(self, schema: Schema, label: LabelConfig, time: TimeConfig, *, every: int, every_other: int) -> None:
         self._d, self._k = len(schema.features), schema.n_classes
         self._every = every
+        self._label_time = schema.label.time is not None
         self.c = np.zeros(at.SCALARS, np.int64)
         self.c[at.WATERMARK] = self.c[at.DUE_MAX] = at.WATERMARK_NONE
         self._settings(schema, label, time, every_other)
@@ -81,6 +82,9 @@ class LabelStore:
         c[at.EXPIRES_AS] = _class_code(schema, label.expires_as)
         remember = span(label.remember, "label.remember")
         c[at.REMEMBER] = remember if remember >= 0 else 2 * max(c[at.WAIT], 0)
+        c[at.AWAITED] = c[at.WAIT] >= 0
+        if c[at.WAIT] < 0:
+            c[at.WAIT] = span(WAIT_DEFAULT if schema.has_time else WAIT_DEFAULT_EVENTS, "label.wait")
         c[at.REMEMBER_EVENTS] = label.remember_events if schema.id is not None else 0
         c[at.EVENTS_MAX] = max(1, min(label.waiting_events_max, label.waiting_bytes_max // self.event_bytes))
         c[at.AHEAD_MAX] = parse_duration(time.ahead_max, has_time=True, key="time.ahead_max")
@@ -151,6 +155,13 @@ class LabelStore:
     def watermark(self) -> int:
         """The latest event time seen, or 0 before any."""
         return 0 if self.c[at.WATERMARK] == at.WATERMARK_NONE else int(self.c[at.WATERMARK])
+
+    @property
+    def chosen(self) -> list[str]:
+        """What was chosen without being asked for."""
+        if self.c[at.AWAITED] or not self._label_time:
+            return []
+        return [f"label.wait is not set: a label that is known later than its event is awaited {WAIT_DEFAULT}"]
 
     def counts(self) -> dict[str, int]:
         """What became of the labels, by the names that the summary uses."""

@@ -151,6 +151,56 @@ def test_the_same_label_after_expiry_is_late_and_twice_is_twice():
     assert (told.count("late"), told.count("twice"), told.count("corrected")) == (1, 1, 0)
 
 
+@pytest.mark.parametrize("traffic", [[], [event("b", 15)]])
+@pytest.mark.parametrize("twin", [False, True])
+def test_whether_a_label_came_in_time_does_not_depend_on_other_events(traffic, twin):
+    """After the wait was over it is a correction, though nothing came in between to show that time has passed."""
+    late = event("a", 20, BAD, 20) if twin else label("a", 20, BAD)
+    told = Told(make({"wait": "10s", "expires_as": "clean"}), [event("a", 0), *traffic, late, event("c", 21)])
+    assert (told.count("expired"), told.count("corrected"), told.count("labelled")) == (1, 1, 0)
+    assert [op for op in told.ops if op[1] == 0] == [("predict", 0), ("again", 0), ("expire", 0), ("correct", 0)]
+    assert told.matured[0] == (0, CLEAN)
+    assert told.fixes == [[CLEAN, BAD]]
+
+
+@pytest.mark.parametrize("traffic", [[], [event("b", 15)]])
+def test_a_label_after_the_wait_is_late_where_nothing_stands_for_silence(traffic):
+    """With other events in between or without."""
+    told = Told(make({"wait": "10s"}), [event("a", 0), *traffic, label("a", 20, BAD)])
+    assert (told.count("late"), told.count("dropped")) == (1, 1)
+
+
+def test_a_label_whose_own_time_is_absurd_is_known_now():
+    """It lets nothing expire that would not expire by the stream's own time."""
+    told = Told(make({"wait": "10s", "expires_as": "clean"}), [event("a", 0), label("a", 9_000_000_000, BAD)])
+    assert (told.count("labelled"), told.matured) == (1, [(0, BAD)])
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_one_label_in_ten_years_does_not_hold_up_the_rest(timed):
+    """Without label.wait an event waits for its label for a bounded time."""
+    bound = 30 * 86_400 if timed else 100_000
+    store = make({"remember_events": 0}, timed=timed)
+    events = batch([event("a", 0, BAD, 10 * 365 * 86_400), event("b", 1, CLEAN), event("c", bound + 1, BAD)])
+    if not timed:
+        n = bound + 2
+        events = Batch.of(np.zeros((n, 1), np.float32), np.ones(n, np.int16), ids=[f"e{i}" for i in range(n)],
+                          label_time=np.array([10**9] + [WITH_EVENT] * (n - 1), np.int64))  # fmt: skip
+    row, stop = 0, None
+    while stop != at.DONE:
+        segment = store.advance(events, row)
+        row, stop = segment.row, segment.stop
+    assert store.counts()["dropped"] == 1
+    assert store.c[at.MATURED] == len(events) - 1
+
+
+def test_the_bound_on_waiting_changes_nothing_for_events_without_a_label():
+    """Where label.wait is not set they drop out at once, and no more is remembered."""
+    told = Told(make({"remember_events": 0}), [event("a", 0), event("b", 1, BAD), event("c", 2, BAD)])
+    assert (told.count("dropped"), told.count("waiting")) == (1, 0)
+    assert told.store.c[at.NEXT] - told.store.c[at.OLDEST] == 1
+
+
 def test_a_label_after_dropping_out_is_late():
     """It is not learned: its event is out."""
     told = Told(make({"wait": "10s", "remember": "60s"}), [event("a", 0), event("b", 11), label("a", 12, BAD)])
@@ -356,6 +406,9 @@ def slow(rows: list[tuple], wait: float) -> list[tuple]:
     for kind, name, t, y, _ in rows:
         if kind == Kind.LABEL:
             (e,) = [e for e in events if e["name"] == name]
+            if e["y"] < 0 and e["t"] + wait < t:
+                e["y"] = CLEAN
+                settle()
             e["y"] = y
         else:
             while True:
