@@ -34,7 +34,7 @@ from streamimb.tell import gauges, summarise
 from streamimb.windows import ClassWindows
 
 #: Raised when the layout of a saved state changes.
-STATE_VERSION = 2
+STATE_VERSION = 3
 #: Signals that a pipeline remembers for its summary.
 SIGNALS_MAX = 1_000
 #: What a pipeline's state is made of, beside a few numbers.

@@ -7,45 +7,15 @@ no difference to what follows.
 
 from __future__ import annotations
 
-from streamimb.batch import TIME_LIMIT_US, WITH_EVENT, Kind
+from streamimb.batch import WITH_EVENT, Kind
 from streamimb.kernel import Array, leaf
 from streamimb.labels import layout as at
+from streamimb.labels.clock import ACCEPTED, far_ahead, judge_time
 from streamimb.labels.endings import STEP, add_due, apply_label, forget, lesson, release, settle
 from streamimb.labels.queues import hash_add, hash_find, heap_push
 
-
 LABEL_ROW = int(Kind.LABEL)
-ACCEPTED = -1
 REFUSED, LABEL_NOW, PARKED = 0, 1, 2
-
-
-@leaf
-def far_ahead(c: Array, time: int) -> bool:
-    """Whether a time lies absurdly far ahead of the stream."""
-    return bool(time > c[at.WATERMARK] and time - c[at.AHEAD_MAX] > c[at.WATERMARK])
-
-
-@leaf
-def judge_time(c: Array, time: int) -> int:
-    """Set ROW_TIME for a row that begins; why it is refused where its time is absurd, else -1."""
-    started = c[at.WATERMARK] != at.WATERMARK_NONE
-    if not c[at.HAS_TIME]:
-        c[at.ROW_TIME] = c[at.NEXT]
-    elif not -TIME_LIMIT_US < time < TIME_LIMIT_US:
-        return at.REJECT_TIME
-    elif started and far_ahead(c, time):
-        c[at.AHEAD_RUN] += 1
-        c[at.ROW_TIME] = time
-        if c[at.AHEAD_RUN] < c[at.AHEAD_CONFIRM]:
-            c[at.N_AHEAD] += 1
-            if c[at.AHEAD_REFUSE]:
-                return at.REJECT_AHEAD
-            c[at.ROW_TIME] = c[at.WATERMARK]
-    else:
-        c[at.AHEAD_RUN] = 0
-        c[at.ROW_TIME] = time
-    c[at.BEGUN] = 1
-    return ACCEPTED
 
 
 @leaf
@@ -162,7 +132,7 @@ def advance(
             break
         event = -1
         if kinds[i] != LABEL_ROW:
-            refused = ACCEPTED if c[at.BEGUN] else judge_time(c, times[i])
+            refused = ACCEPTED if c[at.BEGUN] else judge_time(facts, notes, ripe, dues, c, times[i])
             if refused != ACCEPTED:
                 reject(rejected, outs, i, refused)
                 i += 1

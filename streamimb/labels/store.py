@@ -106,12 +106,15 @@ class LabelStore:
     def _make_room(self, rows: int) -> None:
         """Slots and heap entries for what a segment of so many rows can add."""
         rows = min(rows, self._every) + 1
-        needed = int(self.c[at.NEXT] - self.c[at.OLDEST]) + rows
+        live = int(self.c[at.NEXT] - self.c[at.OLDEST])
+        needed = live + rows
         if needed > len(self.y):
-            live = self._live()
-            old = {name: column[live] for name, column in self._columns().items()}
+            slots = self._live()
+            old = {name: column[slots] for name, column in self._columns().items()}
             self._allocate(1 << (2 * needed - 1).bit_length() if needed < 1 << 22 else 1 << (needed - 1).bit_length())
             self._put(old)
+        if self.c[at.HAS_TIME] and not self.c[at.CONFIRMED]:  # all that wait may have to be put in order anew
+            rows += live
         for i, size in enumerate((self.c[at.RIPE_HEAP], self.c[at.DUE_HEAP])):
             if size + rows > len(self._heaps[i]):
                 self._heaps[i] = np.concatenate([self._heaps[i], np.zeros((int(size) + rows, 2), np.int64)])
