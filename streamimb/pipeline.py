@@ -108,7 +108,7 @@ class Pipeline:
             self.schema.positive, out.n, out.position, out.scores, out.decision, out.threshold,
         )  # fmt: skip
         out.accept(ops)
-        early = ops[:, 0][ops[:, 1] == at.LEARN_LABEL]
+        early = ops[:, 0][(ops[:, 1] == at.LEARN_LABEL) | (ops[:, 1] == at.LEARN_CORRECTED)]
         if len(early):
             self.evaluation.update_early(store.y[early], store.notes[early, at.DECISION])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -263,3 +264,57 @@ def test_a_bound_on_waiting_that_nobody_set_is_told():
     assert any("label.wait is not set" in note for note in Pipeline(late, Config()).notes)
     for contract, config in ((late, {"wait": "7d"}), (late, {"delay": "7d"}), (timed, {})):
         assert not any("label.wait" in note for note in Pipeline(contract, Config(label=config)).notes)
+
+
+def test_recall_over_labels_as_they_come_holds_corrections():
+    """Where silence stands for a class, the rare class is known by corrections only."""
+    pipeline = corrected_run("ignore")
+    early = {m.class_: m for m in pipeline.measure() if m.window == "early" and m.metric == "recall"}
+    assert early["fraud"].support == min(pipeline.summary()["labels"]["corrected"], 200)
+    assert 0 < early["fraud"].value < 1
+
+
+class Changing:
+    """A stream whose share of frauds jumps, with labels by position some events later, in one batch."""
+
+    def __init__(self, *, timed: bool) -> None:
+        n, lag = 3_000, 40
+        X, y = events(n, np.where(np.arange(n) < 1_500, 0.02, 0.5))
+        rows = [(i, False) for i in range(n)] + [(i, True) for i in range(n - lag)]
+        rows.sort(key=lambda row: row[0] + (lag + 0.5 if row[1] else 0))
+        at, is_label = np.array([i for i, _ in rows]), np.array([label for _, label in rows])
+        known = np.where(is_label, at + lag, 0) * HOUR if timed else np.full(len(at), np.iinfo(np.int64).min)
+        self.batch = replace(
+            Batch.of(
+                np.where(is_label[:, None], np.nan, X[at]), np.where(is_label, y[at], -1), time=(at * HOUR),
+                label_time=known, kind=np.where(is_label, Kind.LABEL, Kind.FEATURES).astype(np.int8),
+            ),
+            key=at.astype(np.uint64),
+        )  # fmt: skip
+        if timed:  # an absurd time now and then
+            self.batch.time[np.flatnonzero(~is_label)[100::100]] += 10_000 * DAY
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_state_saved_between_a_drift_and_the_next_plan_acts_on_the_drift(timed):
+    """What a signal asks for is part of the state; with times refused, and with labels that name positions."""
+    config = Config(
+        time={"ahead": "refuse"}, label={"wait": "20d" if timed else 100},
+        control={"every": 500}, drift={"share": {"action": "reset"}, "recall": {"detector": "none"}},
+    )  # fmt: skip
+    batch = Changing(timed=timed).batch
+    whole, first, second = (Pipeline(schema(timed=timed), config) for _ in range(3))
+    told = whole.process(batch)
+    resets = [a for a in told.actions if a.action == "reset"]
+    drift = next(s for s in told.signals if s.kind == "drift" and s.action == "reset")
+    assert resets and drift.position < resets[0].position
+    assert len(told.rejected) == (29 if timed else 0)
+    cut = 0
+    while not first.signals:
+        first.process(batch.slice(cut, cut + 1))
+        cut += 1
+    assert first.reactor.state()["due"]
+    second.restore(first.state())
+    rest = [second.process(batch.slice(i, i + 500)) for i in range(cut, len(batch), 500)]
+    assert [a.position for out in rest for a in out.actions if a.action == "reset"] == [a.position for a in resets]
+    assert digest(second.state()) == digest(whole.state())
