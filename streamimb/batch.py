@@ -14,6 +14,8 @@ from streamimb.text import Text
 NO_LABEL: Final = -1
 #: ``label_time`` of a label that is known together with its event.
 WITH_EVENT: Final = np.iinfo(np.int64).min
+#: Every time lies between its negative and itself, so that adding durations to one never overflows.
+TIME_LIMIT_US: Final = 1 << 61
 
 
 class Kind(enum.IntEnum):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from streamimb.schema import Schema, Strict
 
 Duration = str | int
+#: ``label.wait`` of an event that brings a label known later, where it is not set: the frontier always moves on.
+WAIT_DEFAULT: Final = "30d"
+WAIT_DEFAULT_EVENTS: Final = 100_000
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Rule = Literal["inverse_frequency", "effective_number", "cost", "oob", "uob", "hybrid", "none"]
@@ -25,8 +28,9 @@ class LimitsConfig(Strict):
 class TimeConfig(Strict):
     """What happens to an event whose time is absurdly far ahead of the stream.
 
-    It is treated as if at the watermark (``clamp``) or refused, until ``ahead_confirm`` events in a row agree that the
-    stream has really moved on. Only for streams with event times.
+    It is treated as if at the watermark (``clamp``) or refused, until ``ahead_confirm`` events in a row agree, each within
+    ``ahead_max`` of the one before, that the stream has really moved on. A first event has nothing to be judged by: it is
+    put right when as many agree that the stream lies far behind it. Only for streams with event times.
     """
 
     ahead_max: str = "30d"
@@ -40,7 +44,8 @@ class LabelConfig(Strict):
     ``delay``: every label is known only so long after its event (a replay of labelled history). ``wait``: so long an
     event waits for its label; then it expires to ``expires_as``, or drops out where that is not given. ``remember``: so
     long after its time an event can still be corrected (default: twice as long as it waits), and at least the last
-    ``remember_events`` ids are known again. Without ``wait`` an event that comes without a label drops out at once.
+    ``remember_events`` ids are known again. Without ``wait`` an event that comes without a label drops out at once, and
+    one that comes with a label known later waits for it 30 days (100,000 events) at most.
     ``corrections``: whether a correction replaces what evaluation counted. Counts of events where the stream has no
     times.
     """

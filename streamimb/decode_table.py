@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from streamimb.batch import NO_LABEL, WITH_EVENT, Batch, Reason, Rejected
+from streamimb.batch import NO_LABEL, TIME_LIMIT_US, WITH_EVENT, Batch, Reason, Rejected
 from streamimb.config import LimitsConfig
 from streamimb.decode_cells import MISSING_CELLS, boolean_of, class_code, number_of, numbers_of
 from streamimb.decode_columns import (
@@ -25,7 +25,7 @@ from streamimb.decode_columns import (
     refuse_unknown,
     shown,
 )
-from streamimb.decode_time import TIME_ABS_MAX_US, from_iso, scaled
+from streamimb.decode_time import from_iso, scaled
 from streamimb.errors import InputError
 from streamimb.schema import Feature, Schema
 from streamimb.text import Text
@@ -139,7 +139,7 @@ class TableDecoder:
         if cells.dtype in (pl.Date, pl.Datetime):
             moments = cells.cast(pl.Datetime("us")).cast(pl.Int64)
             times = moments.fill_null(0).to_numpy(writable=True)
-            return times, moments.is_null().to_numpy() | (np.abs(times) > TIME_ABS_MAX_US)
+            return times, moments.is_null().to_numpy() | (np.abs(times) >= TIME_LIMIT_US)
         if unit == "iso":
             if cells.dtype != pl.String:
                 raise self._misfit(self.schema.time, cells)

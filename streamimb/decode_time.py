@@ -9,10 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from streamimb.batch import TIME_LIMIT_US
 from streamimb.durations import UNITS_US
 
-#: Times beyond this are refused, so that adding a duration to one never overflows.
-TIME_ABS_MAX_US: Final = 1 << 62
 #: Whole numbers below this are exact in float64.
 _EXACT_MAX: Final = float(1 << 53)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -68,7 +67,7 @@ def scaled(
         if number is None or not np.isfinite(_to_float(number)):
             continue
         time = number * scale if isinstance(number, int) else round(number * scale) if abs(number) < 1e19 else None
-        if time is not None and abs(time) <= TIME_ABS_MAX_US:
+        if time is not None and abs(time) < TIME_LIMIT_US:
             times[row], bad[row] = time, False
     return times, bad
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from streamimb.batch import TIME_LIMIT_US
 from streamimb.errors import ConfigError
 
 UNITS_US = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000,
@@ -26,14 +27,21 @@ def parse_duration(text: str | int, *, has_time: bool, key: str) -> int:
     whole = isinstance(text, int) or text.strip().isdigit()
     if not has_time:
         if whole and int(text) >= 0:
-            return int(text)
+            return _bounded(int(text), text, key)
         raise ConfigError(f"{key}: {text!r} is a duration, but the schema names no time: give a count of events")
     match = None if whole else _PATTERN.fullmatch(str(text).strip())
     if match is None:
         raise ConfigError(
             f"{key}: {text!r} is no duration: write a number and one of {', '.join(UNITS_US)}, as in '7d'"
         )
-    return round(float(match[1]) * UNITS_US[match[2]])
+    span = round(float(match[1]) * UNITS_US[match[2]])
+    return _bounded(span, text, key)
+
+
+def _bounded(span: int, text: str | int, key: str) -> int:
+    if span >= TIME_LIMIT_US:
+        raise ConfigError(f"{key}: {text!r} is longer than any stream: at most {TIME_LIMIT_US // UNITS_US['d']:,}d")
+    return span
 
 
 def show_time(time_us: int, *, has_time: bool) -> str:

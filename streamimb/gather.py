@@ -11,19 +11,31 @@ from streamimb.batch import Batch, Reason, Rejected
 from streamimb.labels import LabelStore, Segment
 from streamimb.labels import layout as at
 from streamimb.outcome import Action, Matured, Metric, Outcome, Predictions, Signal
+from streamimb.schema import Identity, Schema, Time
 
-_REASONS: Final = {at.REJECT_DUPLICATE: Reason.DUPLICATE_ID, at.REJECT_AHEAD: Reason.TIME_AHEAD}
+_REASONS: Final = {
+    at.REJECT_DUPLICATE: Reason.DUPLICATE_ID,
+    at.REJECT_AHEAD: Reason.TIME_AHEAD,
+    at.REJECT_TIME: Reason.BAD_TIME,
+}
 _DETAILS: Final = {
     at.REJECT_DUPLICATE: "an event with this id came before and is still remembered",
     at.REJECT_AHEAD: "the time lies more than time.ahead_max beyond the latest event",
+    at.REJECT_TIME: "the time is beyond what can be counted in microseconds",
 }
+
+
+def _place(field: Identity | Time | None) -> str | None:
+    return None if field is None else field.path or field.name
 
 
 class Gathered:
     """What a call of ``process`` gathers."""
 
-    def __init__(self, batch: Batch, n_classes: int) -> None:
-        n = len(batch)
+    def __init__(self, batch: Batch, schema: Schema) -> None:
+        n, n_classes = len(batch), schema.n_classes
+        self._fields = {at.REJECT_DUPLICATE: _place(schema.id), at.REJECT_AHEAD: _place(schema.time)}
+        self._fields[at.REJECT_TIME] = _place(schema.time)
         self.n = 0
         self.position = np.zeros(n, np.int64)
         self.scores = np.zeros((n, n_classes), np.float32)
@@ -51,7 +63,7 @@ class Gathered:
                 Rejected(
                     source="",
                     reason=reason,
-                    field=None,
+                    field=self._fields[code],
                     detail=_DETAILS[code],
                     partition=int(batch.partition[row]),
                     offset=int(batch.offset[row]),

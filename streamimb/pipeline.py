@@ -35,7 +35,7 @@ from streamimb.tell import gauges, summarise
 from streamimb.windows import ClassWindows
 
 #: Raised when the layout of a saved state changes.
-STATE_VERSION = 2
+STATE_VERSION = 3
 #: Signals that a pipeline remembers for its summary.
 SIGNALS_MAX = 1_000
 #: What a pipeline's state is made of, beside a few numbers.
@@ -90,11 +90,11 @@ class Pipeline:
     def notes(self) -> list[str]:
         """What was chosen without being asked for."""
         chosen = [] if self.config.control.objective else ["no objective was given: thresholds are tuned for f1"]
-        return [*chosen, *getattr(self.learner, "notes", [])]
+        return [*chosen, *self.store.chosen, *getattr(self.learner, "notes", [])]
 
     def process(self, batch: Batch) -> Outcome:
         """Predict, decide, learn, evaluate, watch for drift and renew the Plan, event by event in order of arrival."""
-        out = Gathered(batch, self.schema.n_classes)
+        out = Gathered(batch, self.schema)
         row, done = 0, False
         while not done:
             segment = self.store.advance(batch, row)
@@ -121,7 +121,7 @@ class Pipeline:
             self.schema.positive, out.n, out.position, out.scores, out.decision, out.threshold,
         )  # fmt: skip
         out.accept(ops)
-        early = ops[:, 0][ops[:, 1] == at.LEARN_LABEL]
+        early = ops[:, 0][(ops[:, 1] == at.LEARN_LABEL) | (ops[:, 1] == at.LEARN_CORRECTED)]
         if len(early):
             self.evaluation.update_early(store.y[early], store.notes[early, at.DECISION])
 

@@ -3,8 +3,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streamimb.decode_time import TIME_ABS_MAX_US, from_iso, from_numbers
-from streamimb.durations import UNITS_US
+from streamimb.batch import TIME_LIMIT_US
+from streamimb.decode_time import from_iso, from_numbers
+from streamimb.durations import UNITS_US, parse_duration
+from streamimb.errors import ConfigError
 
 NUMBERS = st.none() | st.integers(-(10**25), 10**25) | st.floats()
 
@@ -14,7 +16,7 @@ def one_by_one(value, unit):
     if value is None or value != value or abs(value) == float("inf"):
         return None
     time = value * UNITS_US[unit] if isinstance(value, int) else value * float(UNITS_US[unit])
-    if abs(time) > TIME_ABS_MAX_US:
+    if abs(time) >= TIME_LIMIT_US:
         return None
     return round(time)
 
@@ -46,3 +48,19 @@ def test_iso_times_reach_over_all_years():
     times, bad = from_iso(["0001-01-01", "9999-12-31T23:59:59.999999Z"])
     assert not bad.any()
     assert np.diff(times).tolist() == [315_537_897_599_999_999]
+
+
+def test_a_time_at_the_limit_is_none():
+    """One microsecond nearer is a time."""
+    most = TIME_LIMIT_US - 1
+    times, bad = from_numbers([most, -most, most + 1, -most - 1, 2 * most + 2, -2 * most - 2], "us")
+    assert bad.tolist() == [False, False, True, True, True, True]
+    assert times[:2].tolist() == [most, -most]
+
+
+def test_a_duration_longer_than_any_stream_is_refused():
+    """Instead of overflowing where it is added to a time."""
+    with pytest.raises(ConfigError, match=r"label\.wait.*longer than any stream"):
+        parse_duration("999999999999d", has_time=True, key="label.wait")
+    with pytest.raises(ConfigError, match="longer than any stream"):
+        parse_duration(1 << 61, has_time=False, key="label.wait")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn import metrics
 
 from streamimb import Batch, Config, Feature, Identity, Kind, Label, Pipeline, Schema, Time
+from streamimb.batch import Reason
 from streamimb.errors import StateError
+from streamimb.testing import digest
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
@@ -231,3 +234,87 @@ def test_memory_is_bounded_when_labels_never_come():
     pipeline.process(Batch.of(X, ids=[f"e{i}" for i in range(5_000)]))
     assert len(pipeline.store.state()["y"]) == 500
     assert pipeline.summary()["labels"]["evicted"] == 4_500
+
+
+@pytest.mark.parametrize("absurd", [1 << 61, 1 << 62, (1 << 63) - 1, -(1 << 61), -(1 << 62), -(1 << 63)])
+def test_a_time_that_cannot_be_counted_is_refused(absurd):
+    """Wherever it comes from, and whatever stands first; the events around it are as if it were not there."""
+    X, y = events(3, 0.5)
+    pipeline, alone = Pipeline(schema(timed=True), Config()), Pipeline(schema(timed=True), Config())
+    out = pipeline.process(Batch.of(X, y, time=np.array([absurd, 0, 1])))
+    assert [(r.reason, r.field, r.offset) for r in out.rejected] == [(Reason.BAD_TIME, "time", 0)]
+    alone.process(Batch.of(X[1:], y[1:], time=np.array([0, 1])))
+    assert digest(pipeline.store.state()) == digest(alone.store.state())
+
+
+def test_what_the_pipeline_refuses_names_its_field():
+    """The id for an event that came twice, the time for one that is absurdly ahead."""
+    named = schema(timed=True, named=True).model_copy(update={"id": Identity(name="key", path="meta.key")})
+    pipeline = Pipeline(named, Config(time={"ahead": "refuse"}))
+    X, _ = events(3, 0.5)
+    out = pipeline.process(Batch.of(X, ids=["a", "a", "b"], time=np.array([0, 1, 400 * DAY])))
+    found = [(r.reason, r.field) for r in out.rejected]
+    assert found == [(Reason.DUPLICATE_ID, "meta.key"), (Reason.TIME_AHEAD, "time")]
+
+
+def test_a_bound_on_waiting_that_nobody_set_is_told():
+    """Only where labels have times of their own."""
+    timed = schema(timed=True)
+    late = timed.model_copy(update={"label": timed.label.model_copy(update={"time": "known"})})
+    assert any("label.wait is not set" in note for note in Pipeline(late, Config()).notes)
+    for contract, config in ((late, {"wait": "7d"}), (late, {"delay": "7d"}), (timed, {})):
+        assert not any("label.wait" in note for note in Pipeline(contract, Config(label=config)).notes)
+
+
+def test_recall_over_labels_as_they_come_holds_corrections():
+    """Where silence stands for a class, the rare class is known by corrections only."""
+    pipeline = corrected_run("ignore")
+    early = {m.class_: m for m in pipeline.measure() if m.window == "early" and m.metric == "recall"}
+    assert early["fraud"].support == min(pipeline.summary()["labels"]["corrected"], 200)
+    assert 0 < early["fraud"].value < 1
+
+
+class Changing:
+    """A stream whose share of frauds jumps, with labels by position some events later, in one batch."""
+
+    def __init__(self, *, timed: bool) -> None:
+        n, lag = 3_000, 40
+        X, y = events(n, np.where(np.arange(n) < 1_500, 0.02, 0.5))
+        rows = [(i, False) for i in range(n)] + [(i, True) for i in range(n - lag)]
+        rows.sort(key=lambda row: row[0] + (lag + 0.5 if row[1] else 0))
+        at, is_label = np.array([i for i, _ in rows]), np.array([label for _, label in rows])
+        known = np.where(is_label, at + lag, 0) * HOUR if timed else np.full(len(at), np.iinfo(np.int64).min)
+        self.batch = replace(
+            Batch.of(
+                np.where(is_label[:, None], np.nan, X[at]), np.where(is_label, y[at], -1), time=(at * HOUR),
+                label_time=known, kind=np.where(is_label, Kind.LABEL, Kind.FEATURES).astype(np.int8),
+            ),
+            key=at.astype(np.uint64),
+        )  # fmt: skip
+        if timed:  # an absurd time now and then
+            self.batch.time[np.flatnonzero(~is_label)[100::100]] += 10_000 * DAY
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_state_saved_between_a_drift_and_the_next_plan_acts_on_the_drift(timed):
+    """What a signal asks for is part of the state; with times refused, and with labels that name positions."""
+    config = Config(
+        time={"ahead": "refuse"}, label={"wait": "20d" if timed else 100},
+        control={"every": 500}, drift={"share": {"action": "reset"}, "recall": {"detector": "none"}},
+    )  # fmt: skip
+    batch = Changing(timed=timed).batch
+    whole, first, second = (Pipeline(schema(timed=timed), config) for _ in range(3))
+    told = whole.process(batch)
+    resets = [a for a in told.actions if a.action == "reset"]
+    drift = next(s for s in told.signals if s.kind == "drift" and s.action == "reset")
+    assert resets and drift.position < resets[0].position
+    assert len(told.rejected) == (29 if timed else 0)
+    cut = 0
+    while not first.signals:
+        first.process(batch.slice(cut, cut + 1))
+        cut += 1
+    assert first.reactor.state()["due"]
+    second.restore(first.state())
+    rest = [second.process(batch.slice(i, i + 500)) for i in range(cut, len(batch), 500)]
+    assert [a.position for out in rest for a in out.actions if a.action == "reset"] == [a.position for a in resets]
+    assert digest(second.state()) == digest(whole.state())

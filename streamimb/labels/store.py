@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.batch import Batch
-from streamimb.config import LabelConfig, TimeConfig
+from streamimb.config import WAIT_DEFAULT, WAIT_DEFAULT_EVENTS, LabelConfig, TimeConfig
 from streamimb.durations import parse_duration
 from streamimb.errors import ConfigError, StateError
 from streamimb.kernel import Array
 from streamimb.labels import layout as at
-from streamimb.labels.advance import advance, head, next_due
+from streamimb.labels.advance import advance
+from streamimb.labels.endings import head, next_due
 from streamimb.labels.queues import hash_add
 from streamimb.learners.base import State
 from streamimb.schema import Schema
@@ -52,6 +53,7 @@ class LabelStore:
     def __init__(self, schema: Schema, label: LabelConfig, time: TimeConfig, *, every: int, every_other: int) -> None:
         self._d, self._k = len(schema.features), schema.n_classes
         self._every = every
+        self._label_time = schema.label.time is not None
         self.c = np.zeros(at.SCALARS, np.int64)
         self.c[at.WATERMARK] = self.c[at.DUE_MAX] = at.WATERMARK_NONE
         self._settings(schema, label, time, every_other)
@@ -65,8 +67,8 @@ class LabelStore:
 
     @property
     def event_bytes(self) -> int:
-        """What one remembered event takes."""
-        return 4 * self._d + 8 * self._k + 8 * at.FACTS + 2 * at.NOTES + 2 + 16
+        """What one remembered event takes: its columns, two places in the table of ids, its entries in the queues."""
+        return 4 * self._d + 8 * self._k + 8 * at.FACTS + 2 * at.NOTES + 2 + 16 + 16 + 32
 
     def _settings(self, schema: Schema, label: LabelConfig, time: TimeConfig, every_other: int) -> None:
         def span(value: str | int | None, key: str) -> int:
@@ -80,6 +82,9 @@ class LabelStore:
         c[at.EXPIRES_AS] = _class_code(schema, label.expires_as)
         remember = span(label.remember, "label.remember")
         c[at.REMEMBER] = remember if remember >= 0 else 2 * max(c[at.WAIT], 0)
+        c[at.AWAITED] = c[at.WAIT] >= 0
+        if c[at.WAIT] < 0:
+            c[at.WAIT] = span(WAIT_DEFAULT if schema.has_time else WAIT_DEFAULT_EVENTS, "label.wait")
         c[at.REMEMBER_EVENTS] = label.remember_events if schema.id is not None else 0
         c[at.EVENTS_MAX] = max(1, min(label.waiting_events_max, label.waiting_bytes_max // self.event_bytes))
         c[at.AHEAD_MAX] = parse_duration(time.ahead_max, has_time=True, key="time.ahead_max")
@@ -101,12 +106,15 @@ class LabelStore:
     def _make_room(self, rows: int) -> None:
         """Slots and heap entries for what a segment of so many rows can add."""
         rows = min(rows, self._every) + 1
-        needed = int(self.c[at.NEXT] - self.c[at.OLDEST]) + rows
+        live = int(self.c[at.NEXT] - self.c[at.OLDEST])
+        needed = live + rows
         if needed > len(self.y):
-            live = self._live()
-            old = {name: column[live] for name, column in self._columns().items()}
+            slots = self._live()
+            old = {name: column[slots] for name, column in self._columns().items()}
             self._allocate(1 << (2 * needed - 1).bit_length() if needed < 1 << 22 else 1 << (needed - 1).bit_length())
             self._put(old)
+        if self.c[at.HAS_TIME] and not self.c[at.CONFIRMED]:  # all that wait may have to be put in order anew
+            rows += live
         for i, size in enumerate((self.c[at.RIPE_HEAP], self.c[at.DUE_HEAP])):
             if size + rows > len(self._heaps[i]):
                 self._heaps[i] = np.concatenate([self._heaps[i], np.zeros((int(size) + rows, 2), np.int64)])
@@ -150,6 +158,13 @@ class LabelStore:
     def watermark(self) -> int:
         """The latest event time seen, or 0 before any."""
         return 0 if self.c[at.WATERMARK] == at.WATERMARK_NONE else int(self.c[at.WATERMARK])
+
+    @property
+    def chosen(self) -> list[str]:
+        """What was chosen without being asked for."""
+        if self.c[at.AWAITED] or not self._label_time:
+            return []
+        return [f"label.wait is not set: a label that is known later than its event is awaited {WAIT_DEFAULT}"]
 
     def counts(self) -> dict[str, int]:
         """What became of the labels, by the names that the summary uses."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamimb.batch import Batch, Kind, Rejected
+from streamimb.batch import TIME_LIMIT_US, Batch, Kind, Rejected
 from streamimb.decode_columns import take
 from streamimb.sources.base import BATCH_EVENTS, Pair
+
+#: No event and no label has an earlier time.
+BEFORE_ALL: Final = -TIME_LIMIT_US
 
 
 def merge(
@@ -25,8 +29,8 @@ def merge(
 
     A label of time t (sorted) comes before the first event whose time is greater than t: at one time, events come
     first. Without times (``has_time`` False) an event's time is its position, the number of accepted events before it.
-    An event over ``ahead_max_us`` ahead of all before it releases no label until ``ahead_confirm`` such events in a
-    row agree. Labels after the last event are not given out: nobody could tell yet which events come before them.
+    An event over ``ahead_max_us`` ahead of all before it releases no label until ``ahead_confirm`` events in a row agree,
+    and a first event none until a second lies near it. Labels after the last event are not given out: nobody could tell yet which events come before them.
     """
     clock = _Clock(has_time, ahead_max_us, ahead_confirm)
     waiting = _Waiting(iter(labels))
@@ -38,12 +42,13 @@ def merge(
 
 
 class _Clock:
-    """The greatest time so far, as of each event."""
+    """The greatest time so far, as of each event, as the pipeline's own clock has it."""
 
     def __init__(self, has_time: bool, ahead_max_us: int | None, confirm: int) -> None:
         self._has_time, self._ahead_max, self._confirm = has_time, ahead_max_us, confirm
         self._now: int | None = None
-        self._ahead = 0
+        self._confirmed = ahead_max_us is None
+        self._run, self._elsewhere = 0, 0
         self._position = -1
 
     def read(self, batch: Batch) -> NDArray[np.int64]:
@@ -54,26 +59,38 @@ class _Clock:
             positions = self._position + np.cumsum(batch.kind != Kind.LABEL)
             self._position = int(positions[-1])
             return positions
-        first = batch.time[:1] if self._now is None else np.array([self._now], np.int64)
-        times = np.maximum.accumulate(np.concatenate((first, batch.time)))
+        if not self._confirmed:
+            return np.array(self._carefully(batch), np.int64)
+        own = batch.kind != Kind.LABEL
+        first = BEFORE_ALL if self._now is None else self._now
+        times = np.maximum.accumulate(np.concatenate(([first], np.where(own, batch.time, first))))
         if self._ahead_max is not None and (times[1:] - self._ahead_max > times[:-1]).any():
-            times = np.array(self._carefully(batch, int(first[0])), np.int64)
-        else:
-            times, self._ahead = times[1:], 0
-        self._now = int(times[-1])
+            return np.array(self._carefully(batch), np.int64)
+        if own.any():
+            self._now, self._run = int(times[-1]), 0
+        return times[1:]
+
+    def _carefully(self, batch: Batch) -> list[int]:
+        """Row by row; before a second event lies near the first, no time has come yet."""
+        times = []
+        for time, kind in zip(batch.time.tolist(), batch.kind.tolist(), strict=True):
+            if kind != Kind.LABEL:
+                self._judge(time, self._ahead_max or 0)
+            times.append(self._now if self._confirmed and self._now is not None else BEFORE_ALL)
         return times
 
-    def _carefully(self, batch: Batch, now: int) -> list[int]:
-        times = []
-        for time in batch.time.tolist():
-            if time > now + (self._ahead_max or 0):
-                self._ahead += 1
-                if self._ahead >= self._confirm:
-                    now, self._ahead = time, 0
-            else:
-                now, self._ahead = max(now, time), 0
-            times.append(now)
-        return times
+    def _judge(self, time: int, ahead_max: int) -> None:
+        now = time if self._now is None else self._now
+        if time > now + ahead_max or (not self._confirmed and time < now - ahead_max):
+            near = self._run > 0 and abs(time - self._elsewhere) <= ahead_max
+            self._run, self._elsewhere = self._run + 1 if near else 1, time
+            if self._run >= self._confirm:
+                now, self._run, self._confirmed = time, 0, True
+        else:
+            self._run = 0
+            self._confirmed = self._confirmed or self._now is not None
+            now = max(now, time)
+        self._now = now
 
 
 class _Waiting:

@@ -17,6 +17,7 @@ from streamimb.schema import Feature, Identity, Label, Schema, Time
 from streamimb.testing import digest
 
 SMALL = {
+    "time": {"ahead_max": "10m", "ahead_confirm": 3},
     "control": {"every": 40, "tune_rarest": 3},
     "window": {"rarest": 10, "events_min": 20, "events_max": 120, "events": 30},
     "evaluation": {"every": 100, "bootstrap_replicates": 20},
@@ -62,6 +63,8 @@ def stream(seed: int, n: int, n_classes: int, *, named: bool) -> Batch:
     y = (X[:, 0] > 1).astype(np.int16) + (rng.random(n) < 0.1) * (n_classes > 2)
     time = np.cumsum(rng.integers(0, 2_000_000, n)) + rng.integers(-5_000_000, 5_000_000, n) * (rng.random(n) < 0.1)
     time[rng.random(n) < 0.01] *= 1_000
+    time[n // 2 :] += 86_400_000_000 * (seed % 3 == 0)  # the stream moves on
+    time[0] = 10**15 if seed % 2 else time[0]  # its first time was a slip
     kind = rng.choice([Kind.BOTH, Kind.FEATURES, Kind.LABEL], n, p=[0.4, 0.4, 0.2] if named else [0.7, 0.3, 0])
     ids = np.arange(n)
     earlier = (ids * rng.random(n)).astype(int)
@@ -82,6 +85,7 @@ def make(case: str, n_classes: int, *, timed: bool, named: bool) -> Pipeline:
     steered = {
         **SMALL,
         "samples": {"minority": "smote", "majority": "undersample", "clean": True} if case in SAMPLED else {},
+        "time": {**SMALL["time"], "ahead": "refuse" if case in ("awaited", "crowded") else "clamp"},
         "control": {**SMALL["control"], "weights": rule, "class_rules": {"b": "inverse_frequency"} if timed else {}},
         "drift": {signal: {**detector, "action": action} for signal, detector in SMALL["drift"].items()},
     }

@@ -103,6 +103,37 @@ def test_one_absurd_time_does_not_release_the_labels(sizes):
     assert rows == [("e", 0), ("e", 1), ("l", 1_000), ("e", 2), ("e", 3)]
 
 
+@pytest.mark.parametrize("sizes", [[], [1], [2, 1], [1, 1, 1, 1]])
+def test_absurd_times_that_differ_do_not_release_the_labels(sizes):
+    """They do not agree, however many there are in a row."""
+    times = [1, 2, 1_000, 2_000, 3_000, 3]
+    rows, _ = merged(cut(events(times), sizes), [labels([5])], has_time=True, ahead_max_us=100, ahead_confirm=2)
+    assert rows == [("e", i) for i in range(6)]
+
+
+@pytest.mark.parametrize("sizes", [[], [1], [2, 1], [1, 1, 1, 1]])
+def test_a_first_event_far_ahead_does_not_release_the_labels(sizes):
+    """They come when the stream's own time is clear."""
+    options = {"has_time": True, "ahead_max_us": 100, "ahead_confirm": 2}
+    rows, _ = merged(cut(events([9_000, 1, 2, 3, 6]), sizes), [labels([2, 5])], **options)
+    assert rows == [("e", 0), ("e", 1), ("e", 2), ("l", 1_000), ("e", 3), ("l", 1_001), ("e", 4)]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 400), st.booleans()), max_size=30),
+    st.lists(st.integers(0, 400), max_size=9).map(sorted), CUTS,
+)  # fmt: skip
+def test_judging_times_is_the_same_however_the_events_are_cut(rows, label_times, a):
+    """With label rows among the events, which move no clock."""
+    batch = events([t for t, _ in rows])
+    batch.kind[:] = [Kind.LABEL if is_label else Kind.FEATURES for _, is_label in rows]
+    options = {"has_time": True, "ahead_max_us": 50, "ahead_confirm": 2}
+    whole, _ = merged([batch], [labels(label_times)], **options)
+    parts, _ = merged(cut(batch, a), [labels(label_times)], **options)
+    assert whole == parts
+
+
 def test_refusals_of_both_sides_are_passed_on():
     """What either source refused comes out once."""
     bad = [Rejected("f", Reason.EMPTY, None, "", line=i) for i in range(3)]

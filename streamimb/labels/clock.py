@@ -1,0 +1,83 @@
+"""The store's clock: what an event's time is taken for, where it is absurd beside the stream's.
+
+A far jump ahead is followed once ``time.ahead_confirm`` events in a row agree on it within ``time.ahead_max``. A first
+event has nothing to be judged by: it stands until a second one lies near it, and is put right where as many in a row
+agree that the stream lies far behind it.
+"""
+
+from __future__ import annotations
+
+from streamimb.batch import TIME_LIMIT_US
+from streamimb.kernel import Array, leaf
+from streamimb.labels import layout as at
+from streamimb.labels.endings import add_due
+from streamimb.labels.queues import heap_push
+
+ACCEPTED = -1
+
+
+@leaf
+def far_ahead(c: Array, time: int) -> bool:
+    """Whether a time lies absurdly far ahead of the stream."""
+    return bool(time > c[at.WATERMARK] and time - c[at.AHEAD_MAX] > c[at.WATERMARK])
+
+
+@leaf
+def agree(c: Array, time: int) -> bool:
+    """Count an event that lies elsewhere; whether enough in a row agree where."""
+    near = c[at.AHEAD_RUN] > 0 and abs(time - c[at.AHEAD_TIME]) <= c[at.AHEAD_MAX]
+    c[at.AHEAD_RUN] = c[at.AHEAD_RUN] + 1 if near else 1
+    c[at.AHEAD_TIME] = time
+    if c[at.AHEAD_RUN] < c[at.AHEAD_CONFIRM]:
+        return False
+    c[at.AHEAD_RUN] = 0
+    c[at.CONFIRMED] = 1
+    return True
+
+
+@leaf
+def fall_back(facts: Array, notes: Array, ripe: Array, dues: Array, c: Array, time: int) -> None:
+    """Set the watermark back to a time, and events that lie far ahead of it too: they were a slip."""
+    c[at.WATERMARK] = time
+    c[at.DUE_MAX] = at.WATERMARK_NONE
+    for event in range(c[at.OLDEST], c[at.NEXT]):
+        slot = event & (len(facts) - 1)
+        slipped = facts[slot, at.TIME] - c[at.AHEAD_MAX] > time
+        if slipped:
+            facts[slot, at.TIME] = time
+            if not notes[slot, at.MARKS] & (at.EMITTED | at.BEHIND):
+                notes[slot, at.MARKS] |= at.BEHIND
+                c[at.RIPE_HEAP] = heap_push(ripe, c[at.RIPE_HEAP], time, event)
+        if notes[slot, at.PENDING] >= 0 and not notes[slot, at.MARKS] & at.AHEAD_DUE:
+            if slipped and c[at.DELAY] >= 0:
+                facts[slot, at.DUE] = time + c[at.DELAY]
+            notes[slot, at.MARKS] |= at.AHEAD_DUE
+            add_due(dues, c, facts[slot, at.DUE], event)
+
+
+@leaf
+def judge_time(facts: Array, notes: Array, ripe: Array, dues: Array, c: Array, time: int) -> int:
+    """Set ROW_TIME for a row that begins; why it is refused where its time is absurd, else ACCEPTED."""
+    if not c[at.HAS_TIME]:
+        c[at.ROW_TIME] = c[at.NEXT]
+        c[at.BEGUN] = 1
+        return ACCEPTED
+    if not -TIME_LIMIT_US < time < TIME_LIMIT_US:
+        return at.REJECT_TIME
+    c[at.ROW_TIME] = time
+    if c[at.WATERMARK] == at.WATERMARK_NONE:
+        c[at.AHEAD_RUN] = 0
+    elif far_ahead(c, time):
+        if not agree(c, time):
+            c[at.N_AHEAD] += 1
+            if c[at.AHEAD_REFUSE]:
+                return at.REJECT_AHEAD
+            c[at.ROW_TIME] = c[at.WATERMARK]
+    elif not c[at.CONFIRMED] and time + c[at.AHEAD_MAX] < c[at.WATERMARK]:
+        if agree(c, time):
+            fall_back(facts, notes, ripe, dues, c, time)
+    else:
+        c[at.AHEAD_RUN] = 0
+        c[at.CONFIRMED] = 1
+    c[at.BEGUN] = 1
+    return ACCEPTED
