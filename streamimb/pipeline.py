@@ -61,7 +61,9 @@ class Pipeline:
         self.evaluation = Prequential(
             schema.n_classes, schema.positive, window=window, config=config.evaluation, seed=seed
         )
-        self.monitor = Monitor(schema.n_classes, schema.positive, config.drift, schema.class_names)
+        self.monitor = Monitor(
+            schema.n_classes, schema.positive, config.drift, schema.class_names, has_time=schema.has_time
+        )
         objective = config.control.objective or "f1"
         self.controller = Controller(schema, config.control, objective, events_max=window.events_max)
         self.reference = np.full(schema.n_classes, np.nan)
@@ -137,7 +139,8 @@ class Pipeline:
     ) -> None:
         for found in self.monitor.update(position, time, y, decision):
             action = self.config.drift.share.action if found.signal == "share" else self.config.drift.recall.action
-            signal = replace(found, action=action)
+            signal = replace(found, action=action if found.kind == "drift" else "tell")
+            action = signal.action
             if action == "reweight":
                 self._at_once = True
                 self._moved |= {signal.class_} if signal.signal == "share" else set()

@@ -19,14 +19,12 @@ RARE_WANTED: Final = 0.5
 LENGTH_MAX: Final = 65_536.0
 #: A warning is told once, and again only after the statistic fell below this share of its threshold.
 REARM: Final = 0.75
-#: Threshold of the log likelihood ratio for T buckets between false alarms: BASE + SLOPE ln T, fitted to simulation.
-BASE: Final = 0.3
-SLOPE: Final = 1.06
+#: The log likelihood ratio that a drift takes at least, however few events are wanted between false alarms.
 THRESHOLD_MIN: Final = 5.5
 
-# Columns of ``reals`` (n, 8) and of ``wholes`` (n, 4 + rows); how many buckets each row holds begins at COUNTS.
+# Columns of ``reals`` (n, 8) and of ``wholes`` (n, 5 + rows); how many buckets each row holds begins at COUNTS.
 WIDTH, TOTAL, OPEN_WIDTH, OPEN_TOTAL, LIMIT, WANTED, WARNING_RATE, LENGTH_MIN = range(8)
-USED, SINCE, WARNED, DETECTIONS, COUNTS = range(5)
+USED, TAKEN, SINCE, WARNED, DETECTIONS, COUNTS = range(6)
 
 # Levels of a firing, as in drift.base.
 WARNING: Final = 1
@@ -37,7 +35,10 @@ DRIFT: Final = 2
 def update(
     which: Array, value: Array, at: Array, buckets: Array, reals: Array, wholes: Array
 ) -> tuple[Array, Array, int]:
-    """Give values to detectors; of each firing (before, after, kept, level); -1 or the first value that is refused."""
+    """Give values to detectors; of each firing (before, after, kept, level); -1 or the first value that is refused.
+
+    at: events of the stream so far at each value; empty where each detector's values are the stream.
+    """
     fired = np.empty(len(which), np.int64)
     report = np.empty((len(which), 4))
     for i in range(len(which)):
@@ -46,20 +47,22 @@ def update(
     f = 0
     for i in range(len(which)):
         d, x = which[i], value[i]
+        wholes[d, TAKEN] += 1
         n, k = reals[d, OPEN_WIDTH] + 1.0, reals[d, OPEN_TOTAL] + x
         reals[d, OPEN_WIDTH], reals[d, OPEN_TOTAL] = n, k
         rare = k if 2.0 * reals[d, TOTAL] <= reals[d, WIDTH] else n - k
         if n < reals[d, LIMIT] and (rare < RARE_MIN or n < reals[d, LENGTH_MIN]):
             continue
         _close(d, buckets, reals, wholes)
-        level, n1, k1 = _look(d, at[i], buckets, reals, wholes)
+        now = at[i] if len(at) else wholes[d, TAKEN]
+        level, n1, k1 = _look(d, now, buckets, reals, wholes)
         if level > 0:
             fired[f] = i
             report[f, 0] = (reals[d, TOTAL] - k1) / (reals[d, WIDTH] - n1)
             report[f, 1], report[f, 2], report[f, 3] = k1 / n1, n1, level
             f += 1
         if level == DRIFT:
-            _forget(d, at[i], n1, buckets, reals, wholes)
+            _forget(d, now, n1, buckets, reals, wholes)
         _set_limit(d, reals)
     return fired[:f].copy(), report[:f].copy(), -1
 
@@ -139,12 +142,14 @@ def _look(d: int, now: int, buckets: Array, reals: Array, wholes: Array) -> tupl
 
 @leaf
 def thresholds(d: int, now: int, reals: Array, wholes: Array) -> tuple[float, float]:
-    """Log likelihood ratios of a drift and of a warning, for the false alarms wanted at the present rate of checks."""
+    """Log likelihood ratios of a drift and of a warning, for the false alarms wanted at the present rate of checks.
+
+    With T buckets between two false alarms, ln T: measured, T is what comes out at 1:1 and twice T for a rare class.
+    """
     own = reals[d, WIDTH] / max(now - wholes[d, SINCE], reals[d, WIDTH])
     length = _length(reals[d, WIDTH], reals[d, TOTAL], reals[d, LENGTH_MIN])
-    between = math.log(max(reals[d, WANTED] * own / length, 1.0))
-    drift = max(BASE + SLOPE * between, THRESHOLD_MIN)
-    return drift, drift - SLOPE * math.log(reals[d, WARNING_RATE])
+    drift = max(math.log(max(reals[d, WANTED] * own / length, 1.0)), THRESHOLD_MIN)
+    return drift, drift - math.log(reals[d, WARNING_RATE])
 
 
 @leaf

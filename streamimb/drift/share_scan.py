@@ -22,7 +22,7 @@ class ShareScan(Scan):
     >>> y = rng.random(60_000) < np.repeat([0.01, 0.02, 0.0], 20_000)
     >>> firings = ShareScan().update_many(y).drifts
     >>> firings.index, firings.before.round(3), firings.after.round(3)
-    (array([21541, 40443]), array([0.009, 0.022]), array([0.028, 0.   ]))
+    (array([21340, 40431]), array([0.009, 0.021]), array([0.026, 0.   ]))
     """
 
     LENGTH_MIN = 8
