@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.drift.base import DRIFT, WARNING
+from streamimb.drift.chi2 import chi2_upper
 from streamimb.drift.flat import FlatDetector
 from streamimb.kernel import Array, kernel
 
@@ -48,7 +49,7 @@ class ShareTest(FlatDetector):
         self.every = every
         wholes = np.zeros(COUNTS + 2 * n_classes + window, np.int64)
         parameters = (float(n_classes), float(window), drift, warning, float(every))
-        super().__init__(np.array([_chi2(drift / n_classes), _chi2(warning / n_classes)]), wholes, *parameters)
+        super().__init__(np.array([chi2_upper(drift / n_classes, 1), chi2_upper(warning / n_classes, 1)]), wholes, *parameters)
 
     @property
     def estimation(self) -> float:
@@ -61,15 +62,6 @@ class ShareTest(FlatDetector):
 
     def _run(self, values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
         return _update(values, self._reals, self._wholes, self.n_classes, self.window, self.every)
-
-
-def _chi2(significance: float) -> float:
-    """The value that chi-squared with one degree of freedom exceeds so often: bisection on its tail, erfc(sqrt(x/2))."""
-    low, high = 0.0, 1_500.0
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if math.erfc(math.sqrt(middle / 2)) > significance else (low, middle)
-    return high
 
 
 @kernel

@@ -57,7 +57,7 @@ DETECTORS = {
     "share_scan": Case(lambda: ShareScan(20_000)),
     "recall_scan": Case(lambda: RecallScan(2_000), hits),
     "hddm_w": Case(lambda: HDDMW(two_sided_test=True), gap=0.3),
-    "ddm_oci": Case(lambda: DDMOCI(decay=0.98), hits, gap=0.3),
+    "ddm_oci": Case(lambda: DDMOCI(decay=0.98), hits, gap=0.1),
     "lfr": Case(LFR, cells, gap=0.3),
     "pauc_ph": Case(lambda: PAUCPageHinkley(window=100, threshold=5.0), scored, gap=0.1),
     "share_test": Case(lambda: ShareTest(window=100), gap=0.1),
