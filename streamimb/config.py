@@ -105,11 +105,19 @@ class ControlConfig(Strict):
 class DetectorConfig(Strict):
     """A drift detector and what its alarm does.
 
-    ``tell`` only tells; ``adjust`` shortens the windows and renews the weights at once; ``replace`` also lets a learner
-    trained since the warning take over if it is better on the same events; ``reset`` lets the learner forget all.
+    action: ``tell`` only tells; ``adjust`` shortens the windows and renews the weights at once; ``replace`` also lets a
+    learner trained since the warning take over if it is better on the same events; ``reset`` lets the learner forget all.
+
+    detector: ``scan``, this library's own, is tuned from false alarms as they are lived: so many ``pages_a_week`` over all
+    classes at the stream's own rate (for streams with event times), or the events between two that ``setting`` stands
+    for: 200,000 when ``sensitive``, 5,000,000 when ``calm``. ``adwin`` and ``hddm_w`` take a significance, ``delta``;
+    ``ddm_oci`` (recall) and ``share_test`` (share) are as published. For ``cooldown`` mature events after a drift of
+    a class no other is told of it.
     """
 
-    detector: Literal["adwin", "none"] = "adwin"
+    detector: Literal["scan", "adwin", "hddm_w", "ddm_oci", "share_test", "none"] = "scan"
+    setting: Literal["sensitive", "calm"] = "sensitive"
+    pages_a_week: Annotated[float, Field(gt=0)] | None = None
     delta: Share = 0.002
     action: Literal["tell", "adjust", "replace", "reset"] = "adjust"
     cooldown: Annotated[int, Field(ge=0)] = 5_000
@@ -118,8 +126,8 @@ class DetectorConfig(Strict):
 class DriftConfig(Strict):
     """One detector for each of the two kinds of signal."""
 
-    share: DetectorConfig = DetectorConfig(delta=2e-3)
-    recall: DetectorConfig = DetectorConfig(delta=2e-3)
+    share: DetectorConfig = DetectorConfig()
+    recall: DetectorConfig = DetectorConfig()
 
 
 class ReactionConfig(Strict):

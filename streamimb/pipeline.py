@@ -65,7 +65,9 @@ class Pipeline:
         self.evaluation = Prequential(
             schema.n_classes, schema.positive, window=window, config=config.evaluation, seed=seed
         )
-        self.monitor = Monitor(schema.n_classes, schema.positive, config.drift, schema.class_names)
+        self.monitor = Monitor(
+            schema.n_classes, schema.positive, config.drift, schema.class_names, has_time=schema.has_time
+        )
         objective = config.control.objective or "f1"
         self.controller = Controller(
             schema, config.control, objective, events_max=window.events_max, cost=config.evaluation.cost
@@ -156,7 +158,7 @@ class Pipeline:
     ) -> None:
         drift = self.config.drift
         for found in self.monitor.update(position, time, y, decision):
-            signal = self.reactor.note(found, drift.share.action if found.signal == "share" else drift.recall.action)
+            signal = self.reactor.note(found, drift.share.action if found.signal == SHARE else drift.recall.action)
             self.signal_counts[signal.signal] = self.signal_counts.get(signal.signal, 0) + 1
             self.signals.append(signal)
             out.signals.append(signal)

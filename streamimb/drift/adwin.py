@@ -5,7 +5,7 @@ part dropped, wherever the means of the two parts differ by more than ε = sqrt(
 1/n1 and δ' = ln(2 ln(W) / δ). It is kept in buckets of 1, 2, 4, ... values, the variances after Babcock et al., PODS
 2003. The arithmetic has the order of river 0.26's, so that both fire at the same values.
 
-Memory: 16 bytes a bucket, ``max_buckets`` + 1 buckets in each of ``rows`` rows, 8 bytes a row and 112 beside: 3,440
+Memory: 16 bytes a bucket, ``max_buckets`` + 1 buckets in each of ``rows`` rows, 8 bytes a row and 128 beside: 3,456
 bytes a detector with the defaults, for a window of up to 2e10 values; beyond that the oldest bucket goes.
 """
 
@@ -28,6 +28,7 @@ from streamimb.drift.adwin_kernels import (
     USED,
     VALUE_ABS_MAX,
     VARIANCE,
+    WARNING_DELTA,
     WIDTH,
     update,
 )
@@ -41,7 +42,7 @@ ROWS: Final = 32
 class AdwinBank:
     """n ADWIN detectors in shared arrays.
 
-    delta: significance, a number or (n,); clock: a cut is looked for at every so many values, a number or (n,);
+    delta: significance, a number or (n,); warning_delta: that of warnings, larger, or 0 for none; clock: a cut is looked for at every so many values, a number or (n,);
     max_buckets: of one size; min_window_length: of either part; grace_period: no cut in a window up to so long. After
     a drift a detector goes on from what came after the most significant cut (``keep``) or from nothing, as river does.
     That cut is also what a firing's ``before``, ``after`` and ``kept`` are of. Values that are not finite, or beyond
@@ -59,16 +60,19 @@ class AdwinBank:
         grace_period: int = 10,
         keep: bool = True,
         rows: int = ROWS,
+        warning_delta: float = 0.0,
     ) -> None:
         deltas = np.broadcast_to(np.asarray(delta, np.float64), (n,))
         if not ((deltas > 0) & (deltas < 1)).all():
             raise ValueError(f"delta {delta!r} is not between 0 and 1")
+        if not (warning_delta == 0 or (deltas < warning_delta).all()) or warning_delta >= 1:
+            raise ValueError(f"warning_delta {warning_delta!r} is neither 0 nor between delta and 1")
         clocks = np.broadcast_to(np.asarray(clock, np.int64), (n,))
         if (clocks < 1).any() or max_buckets < 2 or min_window_length < 1 or grace_period < 0 or rows < 2:
             raise ValueError("clock and min_window_length are at least 1, max_buckets and rows 2, grace_period 0")
         self.buckets = np.zeros((n, rows * (max_buckets + 1) * 2))  # row by row, of each bucket its total and variance
-        self.reals = np.zeros((n, DELTA + 1))
-        self.reals[:, DELTA] = deltas
+        self.reals = np.zeros((n, WARNING_DELTA + 1))
+        self.reals[:, DELTA], self.reals[:, WARNING_DELTA] = deltas, warning_delta
         self.wholes = np.zeros((n, COUNTS + rows), np.int64)
         self.wholes[:, USED] = 1
         self.wholes[:, CLOCK] = clocks
@@ -77,8 +81,13 @@ class AdwinBank:
     def __len__(self) -> int:
         return len(self.reals)
 
-    def update(self, which: NDArray[np.int64], value: NDArray[np.float64]) -> Firings:
-        """Give value[i], float64 (m,), to detector which[i], int64 (m,), in order; tell what fired.
+    def update(
+        self,
+        which: NDArray[np.int64],
+        value: NDArray[np.float64],
+        at: NDArray[np.int64] | None = None,  # noqa: ARG002  # as every bank
+    ) -> Firings:
+        """Give value[i], float64 (m,), to detector which[i], int64 (m,), in order; tell what fired. ``at`` is not used.
 
         Raises ValueError, changing nothing, where ``which`` names no detector.
         """
@@ -87,7 +96,7 @@ class AdwinBank:
         fired, report, bad = update(which, value, self.buckets, self.reals, self.wholes)
         if bad >= 0:
             raise ValueError(f"value {bad}: detector {which[bad]} of {len(self)}")
-        return Firings(fired, report[:, 0], report[:, 1], report[:, 2].astype(np.int64))
+        return Firings.of(fired, report)
 
     @property
     def width(self) -> NDArray[np.int64]:
@@ -130,7 +139,7 @@ class AdwinBank:
             mine, saved = getattr(self, name), state.get(name)
             if saved is None or saved.shape != mine.shape or saved.dtype != mine.dtype:
                 raise StateError(f"adwin: {name} does not fit a bank of {len(self)} detectors")
-        same = np.array_equal(state["reals"][:, DELTA], self.reals[:, DELTA])
+        same = np.array_equal(state["reals"][:, DELTA:], self.reals[:, DELTA:])
         if not same or not np.array_equal(state["wholes"][:, CLOCK : FULL + 1], self.wholes[:, CLOCK : FULL + 1]):
             raise StateError("adwin: the state was saved under other parameters")
         counts = state["wholes"][:, COUNTS:]
@@ -149,6 +158,7 @@ class ADWIN(Detector):
 
     Parameters are river's. Fires at the same values as river's, which starts from nothing after a drift;
     ``keep=True`` goes on from what came after the most significant cut. ``n_detections`` counts all drifts so far.
+    ``warning_delta``, larger than ``delta``, also tells of cuts at that significance, as warnings; river has none.
 
     >>> adwin = ADWIN()
     >>> firings = adwin.update_many(np.r_[np.tile([0.0, 1.0], 500), np.full(500, 5.0)])
@@ -164,6 +174,7 @@ class ADWIN(Detector):
         min_window_length: int = 5,
         grace_period: int = 10,
         keep: bool = False,
+        warning_delta: float = 0.0,
     ) -> None:
         super().__init__()
         self.delta = delta
@@ -172,6 +183,7 @@ class ADWIN(Detector):
         self.min_window_length = min_window_length
         self.grace_period = grace_period
         self.keep = keep
+        self.warning_delta = warning_delta
         self._bank = AdwinBank(
             1,
             delta,
@@ -180,6 +192,7 @@ class ADWIN(Detector):
             min_window_length=min_window_length,
             grace_period=grace_period,
             keep=keep,
+            warning_delta=warning_delta,
         )
 
     @property
@@ -208,11 +221,15 @@ class ADWIN(Detector):
         return self.total / self.width if self.width else 0.0
 
     def state(self) -> dict[str, Any]:
-        return {**self._bank.state(), "drift_detected": self._drift_detected}
+        return {
+            **self._bank.state(),
+            "drift_detected": self._drift_detected,
+            "warning_detected": self._warning_detected,
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         self._bank.restore(state)
-        self._drift_detected = bool(state["drift_detected"])
+        self._drift_detected, self._warning_detected = bool(state["drift_detected"]), bool(state["warning_detected"])
 
     def _take(self, values: NDArray[np.float64]) -> Firings:
         if len(values) and np.abs(values).max() > VALUE_ABS_MAX:

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from streamimb.drift.base import DRIFT, WARNING
 from streamimb.kernel import Array, kernel, leaf
 
 #: A larger value could not be squared and summed.
@@ -14,19 +15,19 @@ VALUE_ABS_MAX: Final = 1e100
 # Over four roundings of a double.
 ROUNDING: Final = 1e-15
 
-# Columns of ``reals`` (n, 4) and of ``wholes`` (n, 10 + rows); how many buckets each row holds begins at COUNTS.
-WIDTH, TOTAL, VARIANCE, DELTA = range(4)
-USED, TICK, DETECTIONS, IGNORED, FIRED, CLOCK, LENGTH_MIN, GRACE, KEEP, FULL, COUNTS = range(11)
+# Columns of ``reals`` (n, 5) and of ``wholes`` (n, 11 + rows); how many buckets each row holds begins at COUNTS.
+WIDTH, TOTAL, VARIANCE, DELTA, WARNING_DELTA = range(5)
+USED, TICK, DETECTIONS, IGNORED, FIRED, WARNED, CLOCK, LENGTH_MIN, GRACE, KEEP, FULL, COUNTS = range(12)
 
 
 @kernel
 def update(which: Array, value: Array, buckets: Array, reals: Array, wholes: Array) -> tuple[Array, Array, int]:
-    """Give values to detectors; what fired, (before, after, kept) of each, and -1 or the first value that is refused.
+    """Give values to detectors; what fired, (before, after, kept, level) of each, and -1 or the first value that is refused.
 
     One long body, because a call with three arrays would cost more than what is done for a value.
     """
     fired = np.empty(len(which), np.int64)
-    report = np.empty((len(which), 3))
+    report = np.empty((len(which), 4))
     for i in range(len(which)):
         if which[i] < 0 or which[i] >= len(reals):
             return fired[:0], report[:0], i
@@ -71,9 +72,17 @@ def update(which: Array, value: Array, buckets: Array, reals: Array, wholes: Arr
         wholes[d, TICK] += 1
         if wholes[d, TICK] == wholes[d, CLOCK]:
             wholes[d, TICK] = 0
-            if reals[d, WIDTH] > wholes[d, GRACE] and _has_cut(d, buckets, reals, wholes):
+            if reals[d, WIDTH] <= wholes[d, GRACE]:
+                continue
+            if _has_cut(d, DELTA, buckets, reals, wholes):
                 fired[f] = i
                 report[f, 0], report[f, 1], report[f, 2] = _shrink(d, buckets, reals, wholes)
+                report[f, 3] = DRIFT
+                f += 1
+            elif reals[d, WARNING_DELTA] > 0.0 and _enters_warning(d, buckets, reals, wholes):
+                fired[f] = i
+                report[f, 0], report[f, 1], report[f, 2] = _sides(d, buckets, reals, wholes)
+                report[f, 3] = WARNING
                 f += 1
     return fired[:f].copy(), report[:f].copy(), -1
 
@@ -92,19 +101,34 @@ def _start_again(d: int, reals: Array, wholes: Array) -> None:
 @leaf
 def _shrink(d: int, buckets: Array, reals: Array, wholes: Array) -> tuple[float, float, float]:
     """Drop what a cut tells to drop; return the means on both sides of the strongest cut and what came after it."""
-    n0, u0 = _strongest_cut(d, buckets, reals, wholes)
-    kept = reals[d, WIDTH] - n0
-    after = (reals[d, TOTAL] - u0) / kept
+    before, after, kept = _sides(d, buckets, reals, wholes)
     if wholes[d, KEEP] == 1:
         while reals[d, WIDTH] > kept:
             _drop_oldest(d, buckets, reals, wholes)
     else:
         _drop_oldest(d, buckets, reals, wholes)
-        while _has_cut(d, buckets, reals, wholes):
+        while _has_cut(d, DELTA, buckets, reals, wholes):
             _drop_oldest(d, buckets, reals, wholes)
     wholes[d, FIRED] = 1
+    wholes[d, WARNED] = 0
     wholes[d, DETECTIONS] += 1
-    return u0 / n0, after, kept
+    return before, after, kept
+
+
+@leaf
+def _enters_warning(d: int, buckets: Array, reals: Array, wholes: Array) -> bool:
+    """Whether there is a cut at the level of warnings, and was none when it was looked for last."""
+    before = wholes[d, WARNED]
+    wholes[d, WARNED] = int(_has_cut(d, WARNING_DELTA, buckets, reals, wholes))
+    return wholes[d, WARNED] > before
+
+
+@leaf
+def _sides(d: int, buckets: Array, reals: Array, wholes: Array) -> tuple[float, float, float]:
+    """The means on both sides of the strongest cut and what came after it."""
+    n0, u0 = _strongest_cut(d, buckets, reals, wholes)
+    kept = reals[d, WIDTH] - n0
+    return u0 / n0, (reals[d, TOTAL] - u0) / kept, kept
 
 
 @leaf
@@ -126,11 +150,11 @@ def _drop_oldest(d: int, buckets: Array, reals: Array, wholes: Array) -> None:
 
 
 @leaf
-def _has_cut(d: int, buckets: Array, reals: Array, wholes: Array) -> bool:
-    """Whether the means of the two parts differ too much at any bucket's edge."""
+def _has_cut(d: int, delta: int, buckets: Array, reals: Array, wholes: Array) -> bool:
+    """Whether the means of the two parts differ too much at any bucket's edge, at the significance in column delta."""
     n0, n1, u0, u1 = 0.0, reals[d, WIDTH], 0.0, reals[d, TOTAL]
     length_min = float(wholes[d, LENGTH_MIN])
-    confidence = math.log(2.0 * math.log(n1) / reals[d, DELTA])
+    confidence = math.log(2.0 * math.log(n1) / reals[d, delta])
     variance = reals[d, VARIANCE] / n1
     least = (1.0 - 1e-9) * 2.0 * variance * confidence
     for row in range(wholes[d, USED] - 1, -1, -1):

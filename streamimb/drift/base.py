@@ -4,30 +4,57 @@ from __future__ import annotations
 
 import abc
 import math
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from river.base import DriftAndWarningDetector
 
 
+#: Levels of a firing. A warning tells that a drift may be under way, once.
+WARNING: Final = 1
+DRIFT: Final = 2
+
+
 class Firings(NamedTuple):
-    """The drifts that f of some values set off.
+    """The drifts and warnings that f of some values set off.
 
     index: int64 (f,), which values, in order; before, after: float64 (f,), the means on both sides of a change, as far
-    back as the detector remembered; kept: int64 (f,), how many values came after it. A fall is ``after < before``.
+    back as the detector remembered; kept: int64 (f,), how many values came after it; level: int8 (f,), WARNING or
+    DRIFT. A fall is ``after < before``. At most one firing a value.
     """
 
     index: NDArray[np.int64]  # type: ignore[assignment]  # a tuple's own method of that name is of no use here
     before: NDArray[np.float64]
     after: NDArray[np.float64]
     kept: NDArray[np.int64]
+    level: NDArray[np.int8]
+
+    @property
+    def drifts(self) -> Firings:
+        """The drifts alone."""
+        return self.where(self.level == DRIFT)
+
+    @property
+    def warnings(self) -> Firings:
+        """The warnings alone."""
+        return self.where(self.level == WARNING)
+
+    def where(self, which: NDArray[np.bool_]) -> Firings:
+        """Those of a mask (f,)."""
+        return Firings(*(column[which] for column in self))
+
+    @classmethod
+    def of(cls, index: NDArray[np.int64], report: NDArray[np.float64]) -> Firings:
+        """From what a kernel tells: index (f,) and columns before, after, kept, level (f, 4)."""
+        return cls(index, report[:, 0], report[:, 1], report[:, 2].astype(np.int64), report[:, 3].astype(np.int8))
 
 
 class Detector(DriftAndWarningDetector, abc.ABC):  # type: ignore[misc]  # river's types are not followed
     """Watches one value that should stay what it is.
 
     As in river, ``update`` takes one value; ``drift_detected`` and ``warning_detected`` tell what that value set off.
+    A warning is told at the value that enters the zone of warning, not at each one inside it.
     """
 
     def update(self, x: float) -> None:
@@ -37,7 +64,7 @@ class Detector(DriftAndWarningDetector, abc.ABC):  # type: ignore[misc]  # river
         self.update_many(np.array([x], np.float64))
 
     def update_many(self, values: ArrayLike) -> Firings:
-        """Take in values, (m,), in order, as ``update`` would one by one; tell which of them set off a drift.
+        """Take in values, (m,), in order, as ``update`` would one by one; tell which of them set off a drift or a warning.
 
         Afterwards ``drift_detected`` and ``warning_detected`` are those of the last value. Raises ValueError, changing
         nothing, where a value is not finite or too large to be squared.
@@ -48,8 +75,14 @@ class Detector(DriftAndWarningDetector, abc.ABC):  # type: ignore[misc]  # river
         if len(array) == 0:
             return self._take(array)
         firings = self._take(array)
-        self._drift_detected = bool(len(firings.index)) and int(firings.index[-1]) == len(array) - 1
+        last = int(firings.level[-1]) if len(firings.index) and firings.index[-1] == len(array) - 1 else 0
+        self._drift_detected, self._warning_detected = last == DRIFT, last == WARNING
         return firings
+
+    @property
+    @abc.abstractmethod
+    def width(self) -> int:
+        """Values taken since the last change that the detector saw, as far as it remembers."""
 
     @property
     @abc.abstractmethod

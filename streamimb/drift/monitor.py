@@ -9,51 +9,63 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.config import DriftConfig
-from streamimb.drift.adwin import AdwinBank
-from streamimb.errors import StateError
+from streamimb.drift.bank import RECALL, SHARE, Bank, make_bank
+from streamimb.drift.base import DRIFT, Firings
+from streamimb.drift.pace import Pace
+from streamimb.drift.scan import ScanBank
+from streamimb.errors import ConfigError, StateError
 from streamimb.kernel import Array, kernel, leaf
 from streamimb.outcome import Signal
 
-SHARE: Final = "share"
-RECALL: Final = "recall"
-
-#: Recall is looked at after every so many events of a class: a rare one has few.
-RECALL_CLOCK: Final = 4
-SHARE_CLOCK: Final = 32
 #: So many values are laid out for the detectors at a time.
 VALUES_MAX: Final = 1 << 18
+KINDS: Final = {1: "warning", DRIFT: "drift"}
 
 
 class Monitor:
-    """One ADWIN for each share and each recall, over mature events.
+    """One detector for each share and each recall, over mature events.
 
     With two classes only the positive class's share is watched (the other's is its complement), with more every
-    class's. A share's drift is told whichever way it went, a recall's only when it fell: ``value`` is the mean of what
-    the detector kept, ``reference`` of what it dropped. While a class has no events its recall detector stands still.
-    For ``cooldown`` mature events after a drift no other of the same signal and class is told, though the detector
-    still forgets.
+    class's. A share's change is told whichever way it went, a recall's only when it fell: ``value`` is the mean since
+    the change, ``reference`` that before it. While a class has no events its recall detector stands still.
+    For ``cooldown`` mature events after a drift nothing else of the same signal and class is told, though the detector
+    still forgets; as long after a warning no other warning. A warning silences no drift.
+
+    has_time: whether times are microseconds, so that false alarms may be asked for in pages a week. Raises ConfigError
+    where a signal cannot be watched as configured.
 
     >>> monitor = Monitor(2, 1, DriftConfig(), ("legit", "fraud"))
     >>> y = np.repeat(np.array([0, 1, 0, 1], np.int16), [990, 10, 500, 500])
-    >>> [s.signal for s in monitor.update(np.arange(2000), np.arange(2000), y, y)]
-    ['share']
+    >>> [(s.signal, s.kind) for s in monitor.update(np.arange(2000), np.arange(2000), y, y)]
+    [('share', 'drift')]
     """
 
-    def __init__(self, n_classes: int, positive: int, config: DriftConfig, class_names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        n_classes: int,
+        positive: int,
+        config: DriftConfig,
+        class_names: Sequence[str],
+        *,
+        has_time: bool = True,
+    ) -> None:
         if not 0 <= positive < n_classes or len(class_names) != n_classes:
             raise ValueError(f"positive class {positive} of {n_classes}, {len(class_names)} names")
         self.class_names = tuple(class_names)
         self.watched = (positive,) if n_classes == 2 else tuple(range(n_classes))
         self._configs = {SHARE: config.share, RECALL: config.recall}
-        shares = len(self.watched)
-        self._signals = [(SHARE, k) for k in self.watched] + [(RECALL, k) for k in range(n_classes)]
-        self._bank = AdwinBank(
-            len(self._signals),
-            np.repeat([config.share.delta, config.recall.delta], [shares, n_classes]),
-            clock=np.repeat([SHARE_CLOCK, RECALL_CLOCK], [shares, n_classes]),
-        )
-        self._on = (config.share.detector != "none", config.recall.detector != "none")
-        self._silent_until = np.zeros(len(self._signals), np.int64)
+        self._classes = {SHARE: self.watched, RECALL: tuple(range(n_classes))}
+        self._banks: dict[str, Bank] = {}
+        for signal, classes in self._classes.items():
+            if (bank := make_bank(len(classes), signal, self._configs[signal])) is not None:
+                self._banks[signal] = bank
+            if self._configs[signal].pages_a_week is not None and not has_time:
+                raise ConfigError(f"drift.{signal}.pages_a_week: the schema names no time: choose a setting instead")
+        self._pace = Pace()
+        # Of each signal and class, the first event of which a warning, and a drift, is told again.
+        self._silent_until = {
+            signal: np.zeros((2, len(classes)), np.int64) for signal, classes in self._classes.items()
+        }
         self._seen = 0
 
     def update(
@@ -68,54 +80,101 @@ class Monitor:
         y: their classes; decision: what was decided when their features came (-1: nothing, which tells nothing of
         recall). Actions are left empty. Raises ValueError, changing nothing, where a y is no class.
         """
-        found: list[Signal] = []
         bad = _first_bad(y, len(self.class_names))
         if bad >= 0:
             raise ValueError(f"event {bad} of the batch: class {y[bad]} of {len(self.class_names)}")
-        step = max(1, VALUES_MAX // len(self._signals))
-        for a in range(0, len(y), step):
-            b = a + step
+        found: list[tuple[int, str, Signal]] = []
+        step, a = max(1, VALUES_MAX // len(self.class_names)), 0
+        while a < len(y):
+            b = min(a + step, a + self._pace.until(self._seen), len(y))
             self._take(position[a:b], time[a:b], y[a:b], decision[a:b], found)
-        return found
+            a = b
+            if self._pace.due(self._seen, int(time[b - 1])):
+                self._tune()
+        found.sort(key=lambda told: (told[0], told[1] != SHARE))
+        return [signal for _, _, signal in found]
 
-    def _take(self, position: Array, time: Array, y: Array, decision: Array, found: list[Signal]) -> None:
-        event, which, value = _values(y, decision, self.watched[0], len(self.watched), *self._on)
-        firings = self._bank.update(which, value)
-        first, self._seen = self._seen, self._seen + len(y)
-        for at, before, after in zip(firings.index, firings.before.tolist(), firings.after.tolist(), strict=True):
+    def _take(
+        self, position: Array, time: Array, y: Array, decision: Array, found: list[tuple[int, str, Signal]]
+    ) -> None:
+        self._pace.begin(int(time[0]))
+        for signal, bank in self._banks.items():
+            if signal == SHARE:
+                event, which, value = _shares(y, self.watched[0], len(self.watched))
+            else:
+                event, which, value = _recalls(y, decision)
+            firings = bank.update(which, value, event + (self._seen + 1))
+            if len(firings.index):
+                self._tell(signal, firings, event, which, position, time, found)
+        self._seen += len(y)
+
+    def _tell(
+        self,
+        signal: str,
+        firings: Firings,
+        event: Array,
+        which: Array,
+        position: Array,
+        time: Array,
+        found: list[tuple[int, str, Signal]],
+    ) -> None:
+        config, silent = self._configs[signal], self._silent_until[signal]
+        for at, before, after, _, level in zip(*(column.tolist() for column in firings), strict=True):
             i, d = int(event[at]), int(which[at])
-            signal, k = self._signals[d]
-            if first + i < self._silent_until[d] or (signal == RECALL and after >= before):
+            now = self._seen + i
+            if now < silent[level - 1, d] or (signal == RECALL and after >= before):
                 continue
-            self._silent_until[d] = first + i + 1 + self._configs[signal].cooldown
-            name = self.class_names[k]
-            found.append(Signal(int(position[i]), int(time[i]), signal, "adwin", name, "drift", after, before, ""))
+            silent[:level, d] = now + 1 + config.cooldown
+            name, kind = self.class_names[self._classes[signal][d]], KINDS[level]
+            told = Signal(int(position[i]), int(time[i]), signal, config.detector, name, kind, after, before, "")
+            found.append((now, signal, told))
+
+    def _tune(self) -> None:
+        """Renew what the detectors are tuned for, at the stream's present rate."""
+        for signal, bank in self._banks.items():
+            pages = self._configs[signal].pages_a_week
+            if pages is not None and isinstance(bank, ScanBank):
+                bank.between = self._pace.between(pages) * len(bank)
 
     def width(self, signal: str, k: int) -> int:
         """Values that a detector holds, all since the last change it saw: mature events of any class for a share, of
-        class k for a recall.
+        class k for a recall. 0 where the signal is not watched.
         """
-        if signal == SHARE and len(self.watched) == 1:
-            k = self.watched[0]
-        return int(self._bank.width[self._signals.index((signal, k))])
+        return int(self._banks[signal].width[self._place(signal, k)]) if signal in self._banks else 0
 
     def estimation(self, signal: str, k: int) -> float:
         """Mean over that width; NaN where it is empty."""
+        if signal not in self._banks:
+            return float("nan")
         if signal == SHARE and len(self.watched) == 1 and k != self.watched[0]:
             return 1.0 - self.estimation(signal, self.watched[0])
-        return float(self._bank.estimation[self._signals.index((signal, k))])
+        return float(self._banks[signal].estimation[self._place(signal, k)])
+
+    def _place(self, signal: str, k: int) -> int:
+        return 0 if len(self._classes[signal]) == 1 else self._classes[signal].index(k)
 
     def state(self) -> dict[str, Any]:
         """Everything that the next event's treatment depends on, copied."""
-        return {"bank": self._bank.state(), "silent_until": self._silent_until.copy(), "seen": self._seen}
+        return {
+            "banks": {signal: bank.state() for signal, bank in self._banks.items()},
+            "silent_until": {signal: silent.copy() for signal, silent in self._silent_until.items()},
+            "pace": self._pace.state(),
+            "seen": self._seen,
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state of a monitor that was made with the same arguments. Raises StateError."""
-        silent = state.get("silent_until")
-        if silent is None or silent.shape != self._silent_until.shape or not {"bank", "seen"} <= state.keys():
+        silent = state.get("silent_until", {})
+        shapes = {signal: array.shape for signal, array in silent.items()}
+        if shapes != {signal: array.shape for signal, array in self._silent_until.items()}:
             raise StateError(f"drift: the state is not of {len(self.class_names)} classes")
-        self._bank.restore(state["bank"])
-        self._silent_until[:] = silent
+        if not {"banks", "pace", "seen"} <= state.keys() or state["banks"].keys() != self._banks.keys():
+            raise StateError("drift: the state is of other signals")
+        for signal, bank in self._banks.items():
+            bank.restore(state["banks"][signal])
+        for signal, array in silent.items():
+            self._silent_until[signal][:] = array
+        self._pace.restore(state["pace"])
         self._seen = int(state["seen"])
 
 
@@ -128,20 +187,25 @@ def _first_bad(y: Array, n_classes: int) -> int:
 
 
 @kernel
-def _values(
-    y: Array, decision: Array, first: int, shares: int, share_on: bool, recall_on: bool
-) -> tuple[Array, Array, Array]:
-    """What the detectors are to take in, in order: the event, the detector, the value of each."""
-    size = len(y) * (shares + 1)
+def _shares(y: Array, first: int, shares: int) -> tuple[Array, Array, Array]:
+    """What the share detectors are to take in, in order: the event, the detector, the value of each."""
+    size = len(y) * shares
     event, which, value = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size)
     n = 0
     for i in range(len(y)):
-        k = int(y[i])
-        if share_on:
-            for j in range(shares):
-                event[n], which[n], value[n] = i, j, 1.0 if k == first + j else 0.0
-                n += 1
-        if recall_on and decision[i] >= 0:
-            event[n], which[n], value[n] = i, shares + k, 1.0 if decision[i] == k else 0.0
+        for j in range(shares):
+            event[n], which[n], value[n] = i, j, 1.0 if y[i] == first + j else 0.0
+            n += 1
+    return event, which, value
+
+
+@kernel
+def _recalls(y: Array, decision: Array) -> tuple[Array, Array, Array]:
+    """What the recall detectors are to take in, likewise."""
+    event, which, value = np.empty(len(y), np.int64), np.empty(len(y), np.int64), np.empty(len(y))
+    n = 0
+    for i in range(len(y)):
+        if decision[i] >= 0:
+            event[n], which[n], value[n] = i, y[i], 1.0 if decision[i] == y[i] else 0.0
             n += 1
     return event[:n], which[:n], value[:n]

@@ -2,7 +2,9 @@
 
 import copy
 import pickle
+from collections.abc import Callable
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,13 +13,54 @@ from hypothesis import strategies as st
 from river.checks import common
 
 from streamimb.drift.adwin import ADWIN
-from streamimb.drift.base import Detector
+from streamimb.drift.base import DRIFT, WARNING, Detector
+from streamimb.drift.ddm_oci import DDMOCI
+from streamimb.drift.hddm_w import HDDMW
+from streamimb.drift.lfr import LFR
+from streamimb.drift.pauc_ph import PAUCPageHinkley
+from streamimb.drift.recall_scan import RecallScan
+from streamimb.drift.share_scan import ShareScan
+from streamimb.drift.share_test import ShareTest
 from streamimb.errors import StateError
 
+
+class Case(NamedTuple):
+    """How a detector is made, what it watches while bits say when something goes wrong, and how much it says moved."""
+
+    make: Callable[[], Detector]
+    encode: Callable[[np.ndarray], np.ndarray] = lambda bits: bits
+    gap: float = 0.5
+
+
+def hits(bits: np.ndarray) -> np.ndarray:
+    """Events of a class, missed where a bit is set."""
+    return 1.0 - bits
+
+
+def scored(bits: np.ndarray) -> np.ndarray:
+    """Positives and negatives in turns, ranked well, or badly where a bit is set."""
+    label = np.arange(len(bits)) % 2
+    return (2 * label - 1) * (1.2 + 0.6 * np.where(bits > 0, 1 - label, label))
+
+
+def cells(bits: np.ndarray) -> np.ndarray:
+    """Positives and negatives in turns, decided wrongly where a bit is set."""
+    label = np.arange(len(bits)) % 2
+    return 2 * label + np.where(bits > 0, 1 - label, label)
+
+
 DETECTORS = {
-    "adwin": ADWIN,
-    "adwin_keep": lambda: ADWIN(keep=True),
-    "adwin_eager": lambda: ADWIN(delta=0.3, clock=1, min_window_length=2),
+    "adwin": Case(ADWIN),
+    "adwin_keep": Case(lambda: ADWIN(keep=True)),
+    "adwin_eager": Case(lambda: ADWIN(delta=0.3, clock=1, min_window_length=2)),
+    "adwin_warning": Case(lambda: ADWIN(warning_delta=0.05)),
+    "share_scan": Case(lambda: ShareScan(20_000)),
+    "recall_scan": Case(lambda: RecallScan(2_000), hits),
+    "hddm_w": Case(lambda: HDDMW(two_sided_test=True), gap=0.3),
+    "ddm_oci": Case(lambda: DDMOCI(decay=0.98), hits, gap=0.1),
+    "lfr": Case(LFR, cells, gap=0.3),
+    "pauc_ph": Case(lambda: PAUCPageHinkley(window=100, threshold=5.0), scored, gap=0.1),
+    "share_test": Case(lambda: ShareTest(window=100), gap=0.1),
 }
 RIVER_CHECKS = [
     common.check_repr,
@@ -34,12 +77,14 @@ RIVER_CHECKS = [
     common.check_get_params_matches_signature,
 ]
 
-each_detector = pytest.mark.parametrize("make", DETECTORS.values(), ids=DETECTORS.keys())
+each_detector = pytest.mark.parametrize("case", DETECTORS.values(), ids=DETECTORS.keys())
 
 
-def stream(seed: int, segments: int = 4, n: int = 300) -> np.ndarray:
+def stream(seed: int, case: Case, segments: int = 6, n: int = 300) -> np.ndarray:
+    """Bits whose share is high and low in turns, as the detector takes them."""
     rng = np.random.default_rng(seed)
-    return (rng.random(segments * n) < np.repeat(rng.random(segments), n)).astype(float)
+    shares = 0.1 * rng.random(segments) + np.where(np.arange(segments) % 2, 0.8, 0.0)
+    return case.encode((rng.random(segments * n) < np.repeat(shares, n)).astype(float))
 
 
 def same_state(a: dict, b: dict) -> bool:
@@ -48,67 +93,79 @@ def same_state(a: dict, b: dict) -> bool:
 
 @each_detector
 @pytest.mark.parametrize("check", RIVER_CHECKS, ids=lambda c: c.__name__)
-def test_passes_rivers_checks(make, check):
+def test_passes_rivers_checks(case, check):
     """A detector of ours is one of river's, as far as river checks it."""
-    check(make())
+    check(case.make())
 
 
 @each_detector
-def test_fires_on_a_large_change_and_says_what_it_was(make):
-    """From 0.1 to 0.9: a drift after the change, the means on both sides near it, no drift without a change."""
+def test_fires_on_a_large_change_and_says_what_it_was(case):
+    """From 0.1 to 0.9: a drift soon after the change, with the means on both sides of it far apart."""
     rng = np.random.default_rng(5)
-    detector: Detector = make()
-    x = (rng.random(4000) < np.repeat([0.1, 0.9], 2000)).astype(float)
-    firings = detector.update_many(x)
+    detector = case.make()
+    bits = (rng.random(4000) < np.repeat([0.1, 0.9], 2000)).astype(float)
+    firings = detector.update_many(case.encode(bits)).drifts
     late = firings.index >= 2000
     assert late.any()
     first = int(np.argmax(late))
     assert firings.index[first] < 2200
-    assert firings.before[first] < 0.2
-    assert firings.after[first] > 0.7
+    assert abs(firings.after[first] - firings.before[first]) > case.gap
     assert 0 < firings.kept[first] <= firings.index[first] + 1
 
 
 @each_detector
-def test_never_fires_on_a_constant(make):
-    """A value that does not move is no drift."""
-    detector = make()
-    assert len(detector.update_many(np.full(5000, 0.3)).index) == 0
-    assert detector.estimation == pytest.approx(0.3)
+def test_never_fires_on_a_constant(case):
+    """What does not move is no drift, and gives no warning."""
+    detector = case.make()
+    assert len(detector.update_many(case.encode(np.zeros(5000))).index) == 0
+    assert detector.estimation == pytest.approx(round(detector.estimation))
+    assert detector.width > 0
 
 
 @each_detector
-def test_one_by_one_is_all_at_once(make):
+def test_a_firing_has_one_level(case):
+    """Firings come in order, at most one a value, each a warning or a drift."""
+    firings = case.make().update_many(stream(8, case))
+    assert (np.diff(firings.index) > 0).all()
+    assert set(firings.level.tolist()) <= {WARNING, DRIFT}
+    assert len(firings.drifts.index) + len(firings.warnings.index) == len(firings.index)
+    assert len(firings.drifts.index) > 0
+
+
+@each_detector
+def test_one_by_one_is_all_at_once(case):
     """``update`` and ``update_many`` leave the same state and fire at the same values."""
-    x = stream(1)
-    single, many = make(), make()
+    x = stream(1, case)
+    single, many = case.make(), case.make()
     fired = []
     for i, value in enumerate(x.tolist()):
         single.update(value)
         assert single.warning_detected in (True, False)
-        if single.drift_detected:
-            fired.append(i)
-    assert many.update_many(x).index.tolist() == fired
-    assert fired
+        assert not (single.warning_detected and single.drift_detected)
+        if single.drift_detected or single.warning_detected:
+            fired.append((i, DRIFT if single.drift_detected else WARNING))
+    firings = many.update_many(x)
+    assert list(zip(firings.index.tolist(), firings.level.tolist(), strict=True)) == fired
+    assert DRIFT in firings.level
     assert same_state(single.state(), many.state())
 
 
 @each_detector
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 50), cuts=st.lists(st.integers(0, 1200), max_size=5), saved=st.integers(0, 5))
-def test_batches_and_restarts_are_invisible(make, seed, cuts, saved):
+@given(seed=st.integers(0, 50), cuts=st.lists(st.integers(0, 1800), max_size=5), saved=st.integers(0, 5))
+def test_batches_and_restarts_are_invisible(case, seed, cuts, saved):
     """However values are cut, and wherever the state is saved and restored, the same drifts and the same state."""
-    x = stream(seed)
-    whole, cut = make(), make()
+    x = stream(seed, case)
+    whole, cut = case.make(), case.make()
     expected = whole.update_many(x)
     edges = [0, *sorted(cuts), len(x)]
     parts = []
     for j, (a, b) in enumerate(pairwise(edges)):
         if j == saved:
-            state, cut = copy.deepcopy(cut.state()), make()
+            state, cut = copy.deepcopy(cut.state()), case.make()
             cut.restore(state)
         got = cut.update_many(x[a:b])
-        parts.append((got.index + a, got.before, got.after, got.kept))
+        parts.append(got._replace(index=got.index + a))
     for mine, theirs in zip(zip(*parts, strict=True), expected, strict=True):
         assert np.array_equal(np.concatenate(mine), theirs)
     assert same_state(whole.state(), cut.state())
@@ -117,25 +174,26 @@ def test_batches_and_restarts_are_invisible(make, seed, cuts, saved):
 
 @each_detector
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_is_refused_and_changes_nothing(make, bad):
+def test_what_is_not_finite_is_refused_and_changes_nothing(case, bad):
     """One NaN must not poison a detector for ever."""
-    detector = make()
-    detector.update_many(stream(2))
+    detector = case.make()
+    x = stream(2, case)
+    detector.update_many(x)
     before = detector.state()
     with pytest.raises(ValueError, match="finite"):
         detector.update(bad)
     with pytest.raises(ValueError, match="finite"):
-        detector.update_many([0.5, bad])
+        detector.update_many([x[0], bad])
     assert same_state(before, detector.state())
 
 
 @each_detector
-def test_no_values_change_nothing(make):
+def test_no_values_change_nothing(case):
     """An empty batch is no news, and the last value's verdict stands."""
-    detector = make()
-    x = stream(3)
-    last = int(detector.update_many(x).index[-1])
-    again = make()
+    detector = case.make()
+    x = stream(3, case)
+    last = int(detector.update_many(x).drifts.index[-1])
+    again = case.make()
     again.update_many(x[: last + 1])
     assert again.drift_detected
     assert len(again.update_many([]).index) == 0
@@ -143,26 +201,26 @@ def test_no_values_change_nothing(make):
 
 
 @each_detector
-def test_state_is_a_copy(make):
+def test_state_is_a_copy(case):
     """What was saved does not move with the detector."""
-    detector = make()
-    detector.update_many(stream(4))
+    detector = case.make()
+    detector.update_many(stream(4, case))
     saved = detector.state()
     kept = copy.deepcopy(saved)
-    detector.update_many(stream(5))
+    detector.update_many(stream(5, case))
     assert same_state(saved, kept)
-    again = make()
+    again = case.make()
     again.restore(saved)
-    again.update_many(stream(5))
+    again.update_many(stream(5, case))
     assert same_state(saved, kept)
     assert same_state(again.state(), detector.state())
 
 
 @each_detector
-def test_refuses_a_state_that_does_not_fit(make):
+def test_refuses_a_state_that_does_not_fit(case):
     """A state without its arrays, or with arrays of another shape, is a StateError and changes nothing."""
-    detector = make()
-    detector.update_many(stream(6))
+    detector = case.make()
+    detector.update_many(stream(6, case))
     good = detector.state()
     for name, value in good.items():
         if isinstance(value, np.ndarray):
@@ -174,9 +232,9 @@ def test_refuses_a_state_that_does_not_fit(make):
 
 
 @each_detector
-def test_pickles_as_it_is(make):
+def test_pickles_as_it_is(case):
     """A river model that holds a detector can be saved by river's own means."""
-    detector = make()
-    detector.update_many(stream(7))
+    detector = case.make()
+    detector.update_many(stream(7, case))
     other = pickle.loads(pickle.dumps(detector))
     assert same_state(detector.state(), other.state())

@@ -171,7 +171,7 @@ def test_memory_is_bounded_and_stated():
     assert bank.variance[0] == pytest.approx(((x[-kept:] - x[-kept:].mean()) ** 2).sum())
     assert bank.buckets.nbytes + bank.reals.nbytes + bank.wholes.nbytes == size
     one = AdwinBank(1)
-    assert one.buckets.nbytes + one.reals.nbytes + one.wholes.nbytes == 3440
+    assert one.buckets.nbytes + one.reals.nbytes + one.wholes.nbytes == 3456
 
 
 @pytest.mark.parametrize(

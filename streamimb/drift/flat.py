@@ -1,0 +1,68 @@
+"""A detector whose whole memory is two arrays that one kernel walks over."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamimb.drift.base import Detector, Firings
+from streamimb.errors import StateError
+
+#: Saved arrays of a detector, and what it was made with.
+ARRAYS = ("reals", "wholes", "parameters")
+
+
+class FlatDetector(Detector, abc.ABC):
+    """Keeps ``reals`` float64 and ``wholes`` int64, of one or two dimensions, and ``parameters`` float64 (p,).
+
+    A subclass allocates them and says what a run of values does. WIDTH names the place in ``wholes`` where values since
+    the last drift are counted.
+    """
+
+    WIDTH: ClassVar[int] = 0
+
+    def __init__(self, reals: NDArray[np.float64], wholes: NDArray[np.int64], *parameters: float) -> None:
+        super().__init__()
+        self._reals, self._wholes = reals, wholes
+        self._parameters = np.array(parameters, np.float64)
+
+    @property
+    def width(self) -> int:
+        return int(self._wholes.flat[self.WIDTH])
+
+    def _take(self, values: NDArray[np.float64]) -> Firings:
+        index, report, bad = self._run(values)
+        if bad >= 0:
+            raise ValueError(f"value {bad}: {type(self).__name__} cannot watch {values[bad]!r}")
+        return Firings.of(index, report)
+
+    @abc.abstractmethod
+    def _run(self, values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
+        """Which values fired, (f,); their before, after, kept and level, (f, 4); -1 or the first that is refused."""
+
+    def _possible(self, reals: NDArray[np.float64], wholes: NDArray[np.int64]) -> bool:  # noqa: ARG002  # a hook
+        """Whether saved arrays of the right shape could be this detector's, so that no kernel leaves its arrays."""
+        return True
+
+    def state(self) -> dict[str, Any]:
+        arrays = {name: getattr(self, f"_{name}").copy() for name in ARRAYS}
+        return {**arrays, "drift_detected": self._drift_detected, "warning_detected": self._warning_detected}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for name in ARRAYS:
+            mine, saved = getattr(self, f"_{name}"), state.get(name)
+            if saved is None or saved.shape != mine.shape or saved.dtype != mine.dtype or not _is_finite(saved):
+                raise StateError(f"{type(self).__name__}: {name} does not fit")
+        if not np.array_equal(state["parameters"], self._parameters):
+            raise StateError(f"{type(self).__name__}: the state was saved under other parameters")
+        if state["wholes"].min(initial=0) < 0 or not self._possible(state["reals"], state["wholes"]):
+            raise StateError(f"{type(self).__name__}: the saved counts are not possible")
+        self._reals[:], self._wholes[:] = state["reals"], state["wholes"]
+        self._drift_detected, self._warning_detected = bool(state["drift_detected"]), bool(state["warning_detected"])
+
+
+def _is_finite(array: NDArray[Any]) -> bool:
+    return bool(np.isfinite(array).all())

@@ -1,0 +1,147 @@
+"""Histograms of columns, and how far two of them are apart."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+
+from streamimb.kernel import Array, kernel, leaf, mix64
+
+#: Bins of a histogram: sixteen, found in four comparisons.
+BINS: Final = 16
+EDGES: Final = BINS - 1
+#: Values that a numeric column's bins are made from.
+SAMPLE_VALUES: Final = 512
+#: Bins of which fewer events are expected are counted together.
+EXPECTED_MIN: Final = 5.0
+
+
+@kernel
+def count(
+    X: Array,
+    scores: Array,
+    decision: Array,
+    positive: int,
+    categorical: Array,
+    sample: Array,
+    sampled: Array,
+    edges: Array,
+    recent: Array,
+    shares: Array,
+) -> None:
+    """Count events, X float32 (m, d): into ``recent`` each column's values by bin, scores last; into ``shares`` how many
+    are there and missing, last how many are no alerts and alerts.
+
+    While a numeric column has no bins its values go to the sample; when that is full they are made, from its quantiles.
+    """
+    m, d = X.shape
+    for j in range(d):
+        first = 0 if categorical[j] else _sampled(j, X[:, j], sample, sampled, edges)
+        missing = _count(j, X[:, j], categorical[j], edges, recent, first)
+        shares[j, 0] += m - missing
+        shares[j, 1] += missing
+    _count(d, scores, False, edges, recent, _sampled(d, scores, sample, sampled, edges))
+    for i in range(m):
+        shares[d, 1 if decision[i] == positive else 0] += 1
+
+
+@kernel
+def _sampled(j: int, values: Array, sample: Array, sampled: Array, edges: Array) -> int:
+    """Put values into a column's sample until it is full; how many were looked at."""
+    i = 0
+    while i < len(values) and sampled[j] < SAMPLE_VALUES:
+        if np.isfinite(values[i]):
+            sample[j, sampled[j]] = values[i]
+            sampled[j] += 1
+            if sampled[j] == SAMPLE_VALUES:
+                _bin(sample[j], edges[j])
+        i += 1
+    return i
+
+
+@leaf
+def _count(j: int, values: Array, categorical: bool, edges: Array, recent: Array, first: int) -> int:
+    """Count a column's values by bin, all but the ``first``; how many of all are missing."""
+    missing = 0
+    for i in range(first):
+        missing += 0 if np.isfinite(values[i]) else 1
+    for i in range(first, len(values)):
+        x = values[i]
+        if not np.isfinite(x):
+            missing += 1
+            continue
+        if categorical:
+            bin_ = np.int64(mix64(np.uint64(max(x, np.float32(0.0)))) % np.uint64(BINS))
+        else:
+            bin_ = 8 * int(x > edges[j, 7])
+            bin_ += 4 * int(x > edges[j, bin_ + 3])
+            bin_ += 2 * int(x > edges[j, bin_ + 1])
+            bin_ += int(x > edges[j, bin_])
+        recent[j, bin_] += 1
+    return missing
+
+
+@kernel
+def _bin(sample: Array, edges: Array) -> None:
+    """Edges at the sample's quantiles, each value once, and one just below the least: a constant may move both ways."""
+    values = np.sort(sample)
+    edges[:] = np.inf
+    edges[0] = np.nextafter(np.float64(values[0]), -np.inf)
+    n = 1
+    for q in range(EDGES - 1):
+        value = np.float64(values[q * (SAMPLE_VALUES - 1) // (EDGES - 2)])
+        if value > edges[n - 1]:
+            edges[n] = value
+            n += 1
+
+
+@kernel
+def apart(old: Array, new: Array) -> tuple[Array, Array, Array]:
+    """G, the population stability index and the degrees of freedom, (c,) each, of c pairs of histograms (c, bins).
+
+    G = 2 Σ O ln(O / E) over both (Wilks 1938); PSI = Σ (q - p) ln(q / p), p and q with half an event more in each bin
+    (Siddiqi, Credit risk scorecards, 2006).
+    """
+    g, psi, freedom = np.zeros(len(old)), np.zeros(len(old)), np.zeros(len(old), np.int64)
+    for j in range(len(old)):
+        g[j], psi[j], freedom[j] = _apart(j, old, new)
+    return g, psi, freedom
+
+
+@leaf
+def _apart(j: int, old: Array, new: Array) -> tuple[float, float, int]:
+    n0, n1 = 0.0, 0.0
+    for b in range(old.shape[1]):
+        n0 += old[j, b]
+        n1 += new[j, b]
+    if n0 <= 0.0 or n1 <= 0.0:
+        return 0.0, 0.0, 0
+    g, psi, used = 0.0, 0.0, 0
+    rest0, rest1 = 0.0, 0.0
+    for b in range(old.shape[1]):
+        k0, k1 = old[j, b], new[j, b]
+        if min(n0, n1) * (k0 + k1) / (n0 + n1) < EXPECTED_MIN:
+            rest0, rest1 = rest0 + k0, rest1 + k1
+        else:
+            g, psi, used = g + _g(k0, k1, n0, n1), psi + _psi(k0, k1, n0, n1), used + 1
+    if rest0 + rest1 > 0.0:
+        g, psi, used = g + _g(rest0, rest1, n0, n1), psi + _psi(rest0, rest1, n0, n1), used + 1
+    return g, psi, used - 1
+
+
+@leaf
+def _g(k0: float, k1: float, n0: float, n1: float) -> float:
+    share, g = (k0 + k1) / (n0 + n1), 0.0
+    if k0 > 0.0:
+        g += k0 * math.log(k0 / (n0 * share))
+    if k1 > 0.0:
+        g += k1 * math.log(k1 / (n1 * share))
+    return 2.0 * g
+
+
+@leaf
+def _psi(k0: float, k1: float, n0: float, n1: float) -> float:
+    p, q = (k0 + 0.5) / (n0 + 0.5), (k1 + 0.5) / (n1 + 0.5)
+    return (q - p) * math.log(q / p)
