@@ -123,11 +123,25 @@ class DetectorConfig(Strict):
     cooldown: Annotated[int, Field(ge=0)] = 5_000
 
 
+class UnlabelledConfig(Strict):
+    """Signals that need no labels: alerts, scores, each feature's missing values and distribution; they only tell.
+
+    ``setting`` and ``pages_a_week`` as of the detectors, over all features together; ``cooldown``: events after which
+    what moved may be told again.
+    """
+
+    detector: Literal["blocks", "none"] = "blocks"
+    setting: Literal["sensitive", "calm"] = "sensitive"
+    pages_a_week: Annotated[float, Field(gt=0)] | None = None
+    cooldown: Annotated[int, Field(ge=0)] = 20_000
+
+
 class DriftConfig(Strict):
-    """One detector for each of the two kinds of signal."""
+    """One detector for each of the two kinds of signal that labels give, and one for those that need none."""
 
     share: DetectorConfig = DetectorConfig()
     recall: DetectorConfig = DetectorConfig()
+    unlabelled: UnlabelledConfig = UnlabelledConfig()
 
 
 class ReactionConfig(Strict):

@@ -18,7 +18,9 @@ from streamimb.batch import Batch
 from streamimb.config import Config
 from streamimb.control import Controller, Reactor, Succession
 from streamimb.control.scoring import score_rows
-from streamimb.drift.monitor import RECALL, SHARE, Monitor
+from streamimb.drift.bank import RECALL, SHARE
+from streamimb.drift.make import make_unlabelled
+from streamimb.drift.monitor import Monitor
 from streamimb.durations import parse_duration
 from streamimb.errors import StateError
 from streamimb.evaluation import FalsePositives, Prequential, QueueEvaluation
@@ -38,6 +40,8 @@ from streamimb.windows import ClassWindows
 STATE_VERSION = 3
 #: Signals that a pipeline remembers for its summary.
 SIGNALS_MAX = 1_000
+#: No position that comes.
+NEVER = (1 << 62) - 1
 #: What a pipeline's state is made of, beside a few numbers.
 PARTS = (
     "store", "succession", "rebalancer", "reactor", "windows", "evaluation", "queue", "false_positives", "monitor",
@@ -68,6 +72,7 @@ class Pipeline:
         self.monitor = Monitor(
             schema.n_classes, schema.positive, config.drift, schema.class_names, has_time=schema.has_time
         )
+        self.unlabelled = make_unlabelled(schema, config.drift.unlabelled)
         objective = config.control.objective or "f1"
         self.controller = Controller(
             schema, config.control, objective, events_max=window.events_max, cost=config.evaluation.cost
@@ -79,6 +84,7 @@ class Pipeline:
         self.false_positives = FalsePositives(schema.features, schema.positive)
         self.reference = np.full(schema.n_classes, np.nan)
         self._mature = -1  # position of the last mature event
+        self._recall_from = NEVER  # the first position whose decision tells of recall: thresholds were tuned by then
         self.signals: deque[Signal] = deque(maxlen=SIGNALS_MAX)
         self.signal_counts: dict[str, int] = {}
         self._rejected: dict[str, int] = {}
@@ -118,11 +124,13 @@ class Pipeline:
         X, y, tape, own, _ = lessons
         P = self.succession.run(X, y, tape, control.plan.weights, own, ops, store.y)
         P = self.rebalancer.hear(lessons, P)
+        first = out.n
         score_rows(
             P, ops, control.parameters, control.plan.cuts, store.raw, store.scores, store.notes, control.scratch,
             self.schema.positive, out.n, out.position, out.scores, out.decision, out.threshold,
         )  # fmt: skip
         out.accept(ops)
+        self._watch_unlabelled(ops, first, out)
         early = ops[:, 0][(ops[:, 1] == at.LEARN_LABEL) | (ops[:, 1] == at.LEARN_CORRECTED)]
         if len(early):
             self.evaluation.update_early(store.y[early], store.notes[early, at.DECISION])
@@ -157,11 +165,29 @@ class Pipeline:
         out: Gathered,
     ) -> None:
         drift = self.config.drift
-        for found in self.monitor.update(position, time, y, decision):
-            signal = self.reactor.note(found, drift.share.action if found.signal == SHARE else drift.recall.action)
-            self.signal_counts[signal.signal] = self.signal_counts.get(signal.signal, 0) + 1
-            self.signals.append(signal)
-            out.signals.append(signal)
+        decision = np.where(position >= self._recall_from, decision, -1).astype(np.int16)
+        wanted = {SHARE: drift.share.action, RECALL: drift.recall.action}
+        found = self.monitor.update(position, time, y, decision)
+        self._tell([self.reactor.note(signal, wanted[signal.signal]) for signal in found], out)
+
+    def _watch_unlabelled(self, ops: NDArray[np.int64], first: int, out: Gathered) -> None:
+        """Show what was predicted, labelled or not, to the signals that need no labels."""
+        if self.unlabelled is None or out.n == first:
+            return
+        rows = slice(first, out.n)
+        slots = ops[ops[:, 1] == at.PREDICT, 0]
+        told = self.unlabelled.update(
+            out.position[rows], np.ascontiguousarray(self.store.facts[slots, at.TIME]), self.store.X[slots],
+            out.scores[rows, self.schema.positive], out.decision[rows],
+        )  # fmt: skip
+        self._tell([self.reactor.note(found, "tell") for found in told], out)
+
+    def _tell(self, signals: list[Signal], out: Gathered) -> None:
+        for signal in signals:
+            counted = signal.signal if signal.kind == "drift" else f"{signal.signal} warning"
+            self.signal_counts[counted] = self.signal_counts.get(counted, 0) + 1
+        self.signals.extend(signals)
+        out.signals.extend(signals)
 
     def _correct(self, slot: int, number: int, old: int, new: int) -> None:
         store = self.store
@@ -181,6 +207,8 @@ class Pipeline:
         if position % self.config.control.every == 0:
             at_once = self._react(out)
             counts, events = self.windows.counts("rarest"), self.windows.length("rarest")
+            if self._recall_from == NEVER and self.controller.is_ready(counts):
+                self._recall_from = position
             self.controller.renew(counts, self.rebalancer.trained, window_events=events, at_once=at_once)
             if counts.sum() and (at_once or np.isnan(self.reference).any()):
                 self.reference = self.windows.shares("rarest")
@@ -197,13 +225,14 @@ class Pipeline:
                 self.succession.begin()
             elif cause.action == "reset":
                 self.succession.reset(cause.signal)
-                self._start_again()
+                self.rebalancer.forget_trained()
+                self._another_decides()
             self._did(cause.action, cause, out)
         contested = self.reactor.contested
         outcome = self.succession.settle(contested=contested is not None)
         if outcome and contested is not None:
             if outcome == "replaced":
-                self.controller.forget()
+                self._another_decides()
             self._did(outcome, contested, out)
         out.actions += self.reactor.measure(self.store.next_position, self._mature, self.evaluation.confusion())
         return any(cause.action != "trial" for cause in causes)
@@ -228,9 +257,10 @@ class Pipeline:
         else:
             self.controller.scores.keep(since)
 
-    def _start_again(self) -> None:
-        self.rebalancer.forget_trained()
+    def _another_decides(self) -> None:
+        """Scores, and recall as it was, are those of a learner that is in force no more."""
         self.controller.forget()
+        self._recall_from = NEVER
 
     def measure(self) -> list[Metric]:
         """Quality and control as they stand, a row a value."""
@@ -250,7 +280,9 @@ class Pipeline:
         return {
             "version": STATE_VERSION,
             **{name: getattr(self, name).state() for name in PARTS},
+            "unlabelled": {} if self.unlabelled is None else self.unlabelled.state(),
             "reference": self.reference.copy(),
+            "recall_from": self._recall_from,
             "mature": self._mature,
             "signals": [asdict(s) for s in self.signals],
             "signal_counts": dict(self.signal_counts),
@@ -264,6 +296,8 @@ class Pipeline:
         for name in PARTS:
             getattr(self, name).restore(state[name])
         self.reference = state["reference"].copy()
-        self._mature = int(state["mature"])
+        if self.unlabelled is not None:
+            self.unlabelled.restore(state["unlabelled"])
+        self._mature, self._recall_from = int(state["mature"]), int(state["recall_from"])
         self.signals = deque((Signal(**s) for s in state["signals"]), SIGNALS_MAX)
         self.signal_counts, self._rejected = dict(state["signal_counts"]), dict(state["rejected"])

@@ -107,7 +107,7 @@ def test_a_constant_share_with_early_positives_raises_no_alarm(seed):
     """Shares and detectors read mature events, so that frauds which are known early look like no change of share."""
     pipeline = Pipeline(schema(timed=True, named=True), Config(label={"wait": "7d", "expires_as": "legit"}))
     signals = [s for batch in early_positives(seed) for s in pipeline.process(batch).signals]
-    assert [s for s in signals if s.signal == "share"] == []
+    assert [s for s in signals if s.signal == "share" and s.kind == "drift"] == []
     shares = pipeline.summary()["shares"]
     assert shares["fraud"] == pytest.approx(0.03, abs=0.01)
     assert pipeline.summary()["labels"]["expired"] > 40_000
@@ -136,8 +136,10 @@ def test_a_fallen_recall_is_told():
 def test_told_only_means_told_only():
     """With action = tell, a drift changes nothing about the weights."""
     X, y = events(40_000, np.where(np.arange(40_000) < 20_000, 0.02, 0.2))
-    told = Config(drift={"share": {"action": "tell"}, "recall": {"action": "tell"}})
-    silent = Config(drift={"share": {"detector": "none"}, "recall": {"detector": "none"}})
+    tell = {"action": "tell"}
+    told = Config(drift={"share": tell, "recall": tell, "unlabelled": {"detector": "none"}})
+    none = {"detector": "none"}
+    silent = Config(drift={"share": none, "recall": none, "unlabelled": none})
     a, b = Pipeline(schema(), told), Pipeline(schema(), silent)
     first, second = a.process(Batch.of(X, y)), b.process(Batch.of(X, y))
     assert first.signals and not second.signals
@@ -191,7 +193,7 @@ def test_a_run_without_any_positive_is_undefined_not_zero():
     told = pipeline.summary()
     assert np.isnan(told["classes"]["fraud"]["recall"][0]) and np.isnan(told["metrics"]["g_mean"][0])
     assert np.isfinite(list(told["plan"]["weights"].values())).all()
-    assert out.signals == []
+    assert [s for s in out.signals if s.signal in ("share", "recall")] == []
 
 
 def test_events_without_any_label_are_still_predicted():

@@ -120,8 +120,12 @@ class Controller:
         self._fit[:] = 0.0
         self._fit[0, 0] = 1.0
 
+    def is_ready(self, counts: NDArray[np.int64]) -> bool:
+        """Whether enough events of two classes are known to tune thresholds on; counts: int64 (K,)."""
+        return int(np.count_nonzero(counts >= self._config.tune_rarest)) > 1
+
     def _tune(self, plan: Plan, counts: NDArray[np.int64]) -> Plan:
-        ready = int(np.count_nonzero(counts >= self._config.tune_rarest)) > 1
+        ready = self.is_ready(counts)
         if self._k == 2:
             return self._tune_binary(plan) if ready else self._guess_binary(plan)
         if self._config.threshold != "tuned" or plan.number % MANY_TUNE_EVERY:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from streamimb.config import ControlConfig, DriftConfig, ReactionConfig, SamplesConfig, WindowConfig
 from streamimb.control import Controller, Reactor, Succession
 from streamimb.control.scoring import PROBABILITY_MIN, score_rows
-from streamimb.drift.monitor import RECALL, SHARE, Monitor
+from streamimb.drift.bank import RECALL, SHARE
+from streamimb.drift.monitor import Monitor
 from streamimb.labels import layout as at
 from streamimb.outcome import Signal
 from streamimb.rebalance import Rebalancer
