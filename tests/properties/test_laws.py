@@ -119,7 +119,8 @@ OBJECTIVES = {
 def make_queue(objective: str, case: str) -> Pipeline:
     asked = {table: {**SMALL[table], **OBJECTIVES[objective].get(table, {})} for table in SMALL}
     label = {k: f"{v[:-1]}h" if isinstance(v, str) and v.endswith("s") else v for k, v in LABELS[case].items()}
-    return Pipeline(schema(2, timed=True, named=True), Config(label=label, **(asked | {"time": {"ahead_max": "9d"}})))
+    asked["time"]["ahead_max"] = "9d"
+    return Pipeline(schema(2, timed=True, named=True), Config(label=label, **asked))
 
 
 def over_days(seed: int) -> Batch:

@@ -264,7 +264,8 @@ def test_the_tables_fit_their_width(streamimb, runs, width):
 
 def test_objectives_are_judged_by_their_own_metric():
     """Each objective has its metric; costs, F-beta and sums get a formula that equals its definition."""
-    for text, metric in (("f1", "f1"), ("g_mean", "g_mean"), ("recall>=0.9", "precision"), ("alerts<=9/day", "recall")):
+    for text, metric in (("f1", "f1"), ("g_mean", "g_mean"), ("recall>=0.9", "precision"), ("alerts<=9/day", "recall"),
+                         ("precision@9/day", "precision"), ("cost:FN=a,FP=1", "f1")):  # fmt: skip
         assert metric_of(parse_objective(text), 2) == metric
         assert goals_of([text], 1, 2) == {}
     assert primary(["f1", "f1"], 5) == "macro_f1"
