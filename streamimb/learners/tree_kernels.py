@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 from streamimb.kernel import Array, leaf
 from streamimb.learners.tree_bayes import bayes, joint, observe, plain, top_class, trusts_bayes
@@ -36,6 +36,9 @@ from streamimb.learners.tree_layout import (
     Trees,
 )
 from streamimb.learners.tree_splits import best_split
+
+#: An attempt to split is due at the earliest when a leaf has learned this share of its weight since the last one.
+GRACE_SHARE: Final = 0.15
 
 
 @leaf
@@ -161,7 +164,7 @@ def learn(
     if _majority(trees, t, slot, n_classes) == y:
         leaves[t, slot, PLAIN] += w
     observe(trees, t, slot, X, row, y, w, width)
-    if leaves[t, slot, SINCE] >= trees.params[GRACE]:
+    if leaves[t, slot, SINCE] >= max(trees.params[GRACE], GRACE_SHARE * leaves[t, slot, LEARNED]):
         leaves[t, slot, SINCE] = 0.0
         _attempt(trees, t, node, slot, width, n_classes, work)
     if leaves[t, slot, TOTAL] > trees.params[HORIZON]:

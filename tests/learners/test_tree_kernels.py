@@ -107,6 +107,7 @@ def test_naive_bayes_on_categories_is_its_twins() -> None:
     np.testing.assert_allclose(got, floor + (1 - 2 * floor) * p / p.sum(axis=1, keepdims=True), atol=1e-9)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), min_size=2, max_size=8))
 def test_information_gain_is_its_twins(sides: list[tuple[float, float]]) -> None:
     """Never below 0, whatever the weights, up to the last bits."""
@@ -174,6 +175,7 @@ def test_chance_seldom_passes_for_a_gain() -> None:
     assert passed[1] > 950
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1, exclude_max=True), st.floats(0.01, 30.0))
 def test_poisson_draws_are_quantiles(u: float, mean: float) -> None:
     """The smallest number whose distribution function is above the draw."""
