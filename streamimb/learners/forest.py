@@ -30,7 +30,7 @@ class ForestParameters(GrowthParameters):
     members: Annotated[int, Field(ge=1, le=MEMBERS_MAX)] = 10
     bagging: Annotated[float, Field(ge=0, le=30)] = 6.0
     features: Annotated[float, Field(gt=0, le=1)] | Literal["sqrt"] = 0.7
-    subspace: Literal["member", "leaf"] = "member"
+    subspace: Literal["member", "leaf"] = "leaf"
     warning: Annotated[float, Field(gt=0, lt=1)] = 1e-2
     drift: Annotated[float, Field(ge=0, lt=1)] = 1e-3
     memory: Annotated[float, Field(ge=1, le=1e9)] = 500.0

@@ -15,9 +15,11 @@ from streamimb.schema import Schema
 class TreeParameters(GrowthParameters):
     """Parameters of :class:`HoeffdingTreeClassifier`.
 
-    ``grace``: weight that a leaf learns between two attempts to split; ``delta``: the probability with which a split
+    ``grace``: weight that a leaf learns between two attempts to split, and a share of
+    what it has learned at least; ``delta``: the probability with which a split
     may be the wrong one by Hoeffding's bound, which counts as many lessons as the weights are worth; ``tie``: below
-    this bound, in bits, the best split is taken though the second may be as good; ``carry``: weight that two new leaves
+    this bound, in bits, the best split is taken though the second may be as good; ``surety``: standard deviations of
+    chance (a G-test) by which a split's gain must be above it; ``carry``: weight that two new leaves
     take over from their parent at most, its Gaussians and counts as the split divides them; ``horizon``: a leaf that
     holds more weight forgets half of it; ``candidates``: cuts that are tried of a numeric feature; ``buckets``: a
     categorical feature's codes are counted modulo so many; ``depth_max``: deepest leaf.

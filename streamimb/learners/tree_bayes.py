@@ -93,22 +93,14 @@ def observe(trees: Trees, t: int, slot: int, X: Array, row: int, y: int, w: floa
 
 
 @leaf
-def _add_gaussian(trees: Trees, t: int, slot: int, f: int, v: float, width: int, logs: Array, n_classes: int) -> None:
-    """Add each class's log-density of a numeric value; a class without values has the leaf's whole range."""
-    stride = trees.features.shape[2] * width
-    b = f * width
-    for k in range(n_classes):
-        if trees.observed[t, slot, b] > 0.0:
-            off = v - trees.observed[t, slot, b + MEAN]
-            far = off * off * trees.observed[t, slot, b + SCALE]
-            logs[k] += trees.observed[t, slot, b + LOG] - min(far, DISTANCE_MAX)
-        elif trees.leaves[t, slot, COUNTS + k] > 0.0:
-            half = 0.5 * (trees.ranges[t, slot, f, 1] - trees.ranges[t, slot, f, 0])
-            if half >= 0.0:
-                off = v - trees.ranges[t, slot, f, 0] - half
-                variance = max(half * half, VARIANCE_MIN)
-                logs[k] -= 0.5 * math.log(variance) + min(0.5 * off * off / variance, DISTANCE_MAX)
-        b += stride
+def _log_wide(low: float, high: float, v: float) -> float:
+    """The log-density of a numeric value for a class without values: the leaf's whole range is two deviations wide."""
+    half = 0.5 * (high - low)
+    if half < 0.0:
+        return 0.0
+    off = v - low - half
+    variance = max(half * half, VARIANCE_MIN)
+    return -0.5 * math.log(variance) - min(0.5 * off * off / variance, DISTANCE_MAX)
 
 
 @leaf
@@ -116,7 +108,7 @@ def joint(
     trees: Trees, t: int, slot: int, X: Array, row: int, width: int, n_classes: int, logs: Array, products: Array
 ) -> None:
     """The log-likelihood of a row under each class into ``logs``, up to what the classes share; both float64 (K,)."""
-    n_observed = trees.features.shape[2]
+    n_observed, observed = trees.features.shape[2], trees.observed
     stride = n_observed * width
     for k in range(n_classes):
         logs[k] = 0.0
@@ -127,15 +119,19 @@ def joint(
         if v != v:
             continue
         buckets = trees.buckets[j]
+        b = f * width
         if buckets == 0:
-            _add_gaussian(trees, t, slot, f, v, width, logs, n_classes)
+            for k in range(n_classes):
+                if observed[t, slot, b] > 0.0:
+                    off = v - observed[t, slot, b + MEAN]
+                    logs[k] += observed[t, slot, b + LOG] - min(off * off * observed[t, slot, b + SCALE], DISTANCE_MAX)
+                else:
+                    logs[k] += _log_wide(trees.ranges[t, slot, f, 0], trees.ranges[t, slot, f, 1], v)
+                b += stride
             continue
         at = FIRST_BUCKET + int(v) % buckets
-        b = f * width
         for k in range(n_classes):
-            products[k] *= (trees.observed[t, slot, b + at] + BUCKET_PRIOR) / (
-                trees.observed[t, slot, b] + BUCKET_PRIOR * buckets
-            )
+            products[k] *= (observed[t, slot, b + at] + BUCKET_PRIOR) / (observed[t, slot, b] + BUCKET_PRIOR * buckets)
             if products[k] < PRODUCT_MIN:
                 logs[k] += math.log(products[k])
                 products[k] = 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, Final
 
 from streamimb.kernel import Array, leaf
 from streamimb.learners.tree_bayes import bayes, joint, observe, plain, top_class, trusts_bayes
@@ -28,12 +29,16 @@ from streamimb.learners.tree_layout import (
     SLOT,
     SPREAD,
     SQUARES,
+    SURETY,
     TIE,
     TOTAL,
     WEIGHT,
     Trees,
 )
 from streamimb.learners.tree_splits import best_split
+
+#: An attempt to split is due at the earliest when a leaf has learned this share of its weight since the last one.
+GRACE_SHARE: Final = 0.15
 
 
 @leaf
@@ -57,7 +62,7 @@ def route(trees: Trees, t: int, X: Array, row: int) -> int:
 @leaf
 def answer(
     trees: Trees, t: int, node: int, X: Array, row: int, width: int, logs: Array, products: Array, out: Array
-) -> int:
+) -> Any:
     """Class probabilities of a row at a leaf into ``out``, float64 (K,), and naive Bayes's class.
 
     Naive Bayes where it was right no less often than the majority class, else the leaf's counts.
@@ -102,16 +107,30 @@ def _scale_leaf(trees: Trees, t: int, slot: int, factor: float) -> None:
 
 
 @leaf
-def bound(trees: Trees, t: int, slot: int, n_classes: int) -> float:
-    """Hoeffding's bound of a leaf's information gain, for as many lessons as the weights are worth (Kish 1965)."""
+def _classes_seen(trees: Trees, t: int, slot: int, n_classes: int) -> int:
     seen = 0
     for k in range(n_classes):
         if trees.leaves[t, slot, COUNTS + k] > 0.0:
             seen += 1
-    reach = math.log2(max(seen, 2))
+    return seen
+
+
+@leaf
+def lessons_worth(trees: Trees, t: int, slot: int) -> Any:
+    """As how many lessons of equal weight those that a leaf learned are worth (Kish 1965)."""
     squares = trees.leaves[t, slot, SQUARES]
-    lessons = trees.leaves[t, slot, LEARNED] ** 2 / squares if squares > 0.0 else 0.0
-    return reach * math.sqrt(trees.params[LOG_DELTA] / (2.0 * lessons)) if lessons > 0.0 else reach
+    return trees.leaves[t, slot, LEARNED] ** 2 / squares if squares > 0.0 else 0.0
+
+
+@leaf
+def is_real(gain: float, lessons: float, classes: int, surety: float) -> Any:
+    """Whether a gain in bits is more than what chance gives.
+
+    Under chance 2 ln 2 n gain is chi-squared with classes - 1 degrees of freedom (the G-test): it must be ``surety``
+    standard deviations above its mean, which makes up for the best of many cuts having been chosen.
+    """
+    freedom = max(classes - 1.0, 1.0)
+    return 1.3862943611198906 * lessons * gain > freedom + surety * math.sqrt(2.0 * freedom)
 
 
 @leaf
@@ -123,9 +142,12 @@ def _attempt(trees: Trees, t: int, node: int, slot: int, width: int, n_classes: 
     top = trees.leaves[t, slot, COUNTS + _majority(trees, t, slot, n_classes)]
     if top >= trees.leaves[t, slot, TOTAL]:
         return
-    e = bound(trees, t, slot, n_classes)
+    seen, lessons = _classes_seen(trees, t, slot, n_classes), lessons_worth(trees, t, slot)
     best, second, f, cut, mask = best_split(trees, t, slot, width, n_classes, work)
-    if f >= 0 and (best - second > e or e < trees.params[TIE]):
+    if f < 0 or not is_real(best, lessons, seen, trees.params[SURETY]):
+        return
+    e = math.log2(max(seen, 2)) * math.sqrt(trees.params[LOG_DELTA] / (2.0 * lessons))
+    if best - second > e or e < trees.params[TIE]:
         split(trees, t, node, slot, f, cut, mask, width, n_classes, work)
 
 
@@ -142,7 +164,7 @@ def learn(
     if _majority(trees, t, slot, n_classes) == y:
         leaves[t, slot, PLAIN] += w
     observe(trees, t, slot, X, row, y, w, width)
-    if leaves[t, slot, SINCE] >= trees.params[GRACE]:
+    if leaves[t, slot, SINCE] >= max(trees.params[GRACE], GRACE_SHARE * leaves[t, slot, LEARNED]):
         leaves[t, slot, SINCE] = 0.0
         _attempt(trees, t, node, slot, width, n_classes, work)
     if leaves[t, slot, TOTAL] > trees.params[HORIZON]:

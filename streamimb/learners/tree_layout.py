@@ -35,8 +35,8 @@ SIZE_COLUMNS: Final = 3
 
 # Places in ``params``, float64 (N_PARAMS,).
 (GRACE, LOG_DELTA, TIE, CARRY, HORIZON, BY_LEAF, DEPTH_MAX, SEED, LAMBDA, WARNING, DRIFT, MEMORY,
- CANDIDATES) = range(13)  # fmt: skip
-N_PARAMS: Final = 13
+ CANDIDATES, SURETY) = range(14)  # fmt: skip
+N_PARAMS: Final = 14
 
 #: Finite stands for "no value seen": beyond every float32.
 NOTHING_SEEN: Final = 4e38

@@ -63,7 +63,7 @@ def gain(work: Array, n_classes: int, branch: float) -> float:
 
 
 @leaf
-def below(trees: Trees, t: int, slot: int, b: int, cut: float) -> float:
+def below(trees: Trees, t: int, slot: int, b: int, cut: float) -> Any:
     """How much of a class's weight lies at or below a cut, by its Gaussian."""
     n = trees.observed[t, slot, b + WEIGHT]
     if n <= 0.0:

@@ -26,6 +26,7 @@ class GrowthParameters(Strict):
     grace: Annotated[float, Field(ge=1, le=1e6)] = 10.0
     delta: Annotated[float, Field(gt=0, lt=1)] = 0.9
     tie: Annotated[float, Field(ge=0, le=1)] = 0.05
+    surety: Annotated[float, Field(ge=0, le=1e6)] = 6.0
     carry: Annotated[float, Field(ge=0, le=1e9)] = 20.0
     horizon: Annotated[float, Field(ge=10, le=1e12)] = 2_000.0
     candidates: Annotated[int, Field(ge=1, le=100)] = 10
@@ -190,6 +191,7 @@ def _pack(growth: GrowthParameters, seed: int, settings: dict[int, float]) -> ND
     params[at.HORIZON] = growth.horizon
     params[at.DEPTH_MAX] = growth.depth_max
     params[at.CANDIDATES] = growth.candidates
+    params[at.SURETY] = growth.surety
     params[at.SEED], params[at.MEMORY] = seed, 500.0
     for place, value in settings.items():
         params[place] = value

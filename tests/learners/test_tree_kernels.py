@@ -1,0 +1,241 @@
+"""The trees' kernels against slow, obvious twins."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamimb.learners import tree_layout as at
+from streamimb.learners.base import LEARN, PREDICT, Tape
+from streamimb.learners.forest_drift import DRIFTED, HEAD, ROW_COLUMNS, ROWS, WINDOW_COLUMNS, watch
+from streamimb.learners.forest_kernels import judge, poisson
+from streamimb.learners.tree import HoeffdingTreeClassifier
+from streamimb.learners.tree_bayes import BUCKET_PRIOR, CLASS_PRIOR, DISTANCE_MAX
+from streamimb.learners.tree_kernels import is_real
+from streamimb.learners.tree_splits import ALL, LEFT_OF, WORK_ROWS, best_cut, best_subset, gain
+from streamimb.schema import Feature, Label, Schema
+
+
+def one_leaf(
+    X: np.ndarray, y: np.ndarray, classes: int, *, codes: int = 0, **parameters: Any
+) -> HoeffdingTreeClassifier:
+    """A tree that is still a leaf and learned the rows; ``codes``: listed categories of each feature, 0 for numbers."""
+    kind: dict[str, Any] = {"type": "categorical", "categories": [str(i) for i in range(codes)]} if codes else {}
+    features = [Feature(name=f"x{i}", **kind) for i in range(X.shape[1])]
+    schema = Schema(features=features, label=Label(classes=list(range(classes))))
+    tree = HoeffdingTreeClassifier(schema, grace=1e6, horizon=1e9, **parameters)
+    tree.run(X.astype(np.float32), y.astype(np.int16), Tape.only(LEARN, len(y)), np.ones(classes))
+    return tree
+
+
+def entropy(weights: np.ndarray) -> float:
+    p = weights[weights > 0] / weights.sum()
+    return float(-(p * np.log2(p)).sum())
+
+
+def slow_gain(left: np.ndarray, both: np.ndarray) -> float:
+    right = both - left
+    if min(left.sum(), right.sum()) <= 0.01 * both.sum():
+        return 0.0
+    after = (left.sum() * entropy(left) + right.sum() * entropy(right)) / both.sum()
+    return entropy(both) - after
+
+
+def bayes_twin(X: np.ndarray, y: np.ndarray, x: np.ndarray, classes: int) -> np.ndarray:
+    """Naive Bayes on Gaussians whose variance counts one event of the range's own."""
+    scores = []
+    for k in range(classes):
+        log = math.log((y == k).sum())
+        for j, v in enumerate(x):
+            seen = X[:, j][~np.isnan(X[:, j])]
+            own = X[y == k, j][~np.isnan(X[y == k, j])]
+            if np.isnan(v):
+                continue
+            wide = (seen.max() - seen.min()) / 4.0
+            variance = (((own - own.mean()) ** 2).sum() + wide**2) / (len(own) + 1.0)
+            log += -0.5 * math.log(variance) - min((v - own.mean()) ** 2 / (2.0 * variance), DISTANCE_MAX)
+        scores.append(log)
+    p = np.exp(np.array(scores) - max(scores))
+    floor = CLASS_PRIOR / (len(y) + CLASS_PRIOR * classes)
+    return floor + (1 - floor * classes) * p / p.sum()
+
+
+def test_naive_bayes_is_its_twins() -> None:
+    """On Gaussians, three classes, values missing; classes still small, so that densities are fresh."""
+    rng = np.random.default_rng(2)
+    y = np.arange(60) % 3
+    X = rng.normal(y[:, None] * 0.8, 1.0, (60, 4)).astype(np.float32)
+    X[rng.random(X.shape) < 0.1] = np.nan
+    tree = one_leaf(X, y, 3)
+    tree.trees.leaves[0, 0, [at.BAYES, at.PLAIN]] = 1.0, 0.0
+    X32 = X.astype(np.float64)
+    got = tree.run(X, y.astype(np.int16), Tape.only(PREDICT, 60), np.ones(3))
+    # a class's densities use the range as it was at the class's latest lesson: all but the last rows are settled anew
+    np.testing.assert_allclose(got, [bayes_twin(X32, y, x, 3) for x in X32], atol=0.05)
+    assert np.abs(got - [bayes_twin(X32, y, x, 3) for x in X32]).mean() < 0.005
+
+
+def test_naive_bayes_on_categories_is_its_twins() -> None:
+    """Counts with half a count for each bucket; a hundred features do not underflow."""
+    rng = np.random.default_rng(3)
+    y = rng.integers(0, 2, 80)
+    X = rng.integers(0, 3, (80, 400)).astype(np.float32)
+    tree = one_leaf(X, y, 2, codes=3)
+    tree.trees.leaves[0, 0, [at.BAYES, at.PLAIN]] = 1.0, 0.0
+    got = tree.run(X, y.astype(np.int16), Tape.only(PREDICT, 80), np.ones(2))
+    logs = np.array(
+        [
+            [
+                math.log((y == k).sum())
+                + sum(
+                    math.log(((X[y == k, j] == v).sum() + BUCKET_PRIOR) / ((y == k).sum() + 3 * BUCKET_PRIOR))
+                    for j, v in enumerate(x)
+                )
+                for k in range(2)
+            ]
+            for x in X
+        ]
+    )
+    p = np.exp(logs - logs.max(axis=1, keepdims=True))
+    floor = CLASS_PRIOR / (80 + 2 * CLASS_PRIOR)
+    np.testing.assert_allclose(got, floor + (1 - 2 * floor) * p / p.sum(axis=1, keepdims=True), atol=1e-9)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), min_size=2, max_size=8))
+def test_information_gain_is_its_twins(sides: list[tuple[float, float]]) -> None:
+    """Never below 0, whatever the weights, up to the last bits."""
+    work = np.zeros((WORK_ROWS, 32))
+    work[LEFT_OF, : len(sides)] = [a for a, _ in sides]
+    work[ALL, : len(sides)] = [a + b for a, b in sides]
+    both, left = work[ALL, : len(sides)], work[LEFT_OF, : len(sides)]
+    got = gain(work, len(sides), 0.01)
+    if both.sum() > 1e-3:
+        assert got == pytest.approx(slow_gain(left, both), abs=1e-9)
+        assert got > -1e-9
+
+
+def test_the_best_cut_is_the_best_of_its_candidates() -> None:
+    """Ten cuts between the values seen, each class on its side as its Gaussian says."""
+    rng = np.random.default_rng(4)
+    y = rng.integers(0, 3, 500)
+    X = rng.normal(y[:, None] * 2.0, 1.0, (500, 1)).astype(np.float32)
+    tree = one_leaf(X, y, 3)
+    found, cut = best_cut(tree.trees, 0, 0, 0, at.GAUSSIAN_WIDTH, 3, np.zeros((WORK_ROWS, 32)))
+    own = [X[y == k, 0].astype(np.float64) for k in range(3)]
+    low = max(X.min(), min(v.mean() - 3 * v.std() for v in own))
+    high = min(X.max(), max(v.mean() + 3 * v.std() for v in own))
+    cuts = low + (high - low) * np.arange(1, 11) / 11
+    both = np.array([len(v) for v in own], float)
+    gains = [
+        slow_gain(np.array([len(v) * 0.5 * (1 + math.erf((c - v.mean()) / v.std() / 2**0.5)) for v in own]), both)
+        for c in cuts
+    ]
+    assert found == pytest.approx(max(gains), abs=1e-4)
+    assert cut == pytest.approx(cuts[int(np.argmax(gains))])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 6))
+def test_for_two_classes_no_subset_is_better_than_the_one_found(seed: int, codes: int) -> None:
+    """Against all subsets of the categories."""
+    rng = np.random.default_rng(seed)
+    X = rng.integers(0, codes, (200, 1))
+    y = (rng.random(200) < rng.random(codes)[X[:, 0]]).astype(int)
+    tree = one_leaf(X, y, 2, codes=codes)
+    width = at.FIRST_BUCKET + codes
+    found, mask = best_subset(tree.trees, 0, 0, 0, width, 2, np.zeros((WORK_ROWS, 32)))
+    table = np.array([[((X[:, 0] == v) & (y == k)).sum() for k in range(2)] for v in range(codes)], float)
+    subsets = [s for n in range(1, codes) for s in itertools.combinations(range(codes), n)]
+    assert found == pytest.approx(
+        max(slow_gain(table[list(s)].sum(axis=0), table.sum(axis=0)) for s in subsets), abs=1e-9
+    )
+    if found > 0:
+        chosen = [v for v in range(codes) if mask >> v & 1]
+        assert slow_gain(table[chosen].sum(axis=0), table.sum(axis=0)) == pytest.approx(found, abs=1e-9)
+
+
+def test_chance_seldom_passes_for_a_gain() -> None:
+    """Of a thousand splits of noise a few in a hundred are taken for real, of real ones nearly all."""
+    rng = np.random.default_rng(5)
+    passed = [0, 0]
+    for real in (0, 1):
+        for _ in range(1_000):
+            left = rng.random(100) < 0.5
+            y = rng.random(100) < (0.5 + 0.35 * real * (left - 0.5) * 2)
+            table = np.array([[(left & y).sum(), (left & ~y).sum()], [y.sum(), (~y).sum()]], float)
+            passed[real] += int(is_real(slow_gain(*table), 100.0, 2, 3.0))
+    assert passed[0] < 50
+    assert passed[1] > 950
+
+
+@settings(deadline=None)
+@given(st.floats(0, 1, exclude_max=True), st.floats(0.01, 30.0))
+def test_poisson_draws_are_quantiles(u: float, mean: float) -> None:
+    """The smallest number whose distribution function is above the draw."""
+    k = poisson(mean, u)
+    terms = [math.exp(-mean + i * math.log(mean) - math.lgamma(i + 1)) for i in range(int(k) + 1)]
+    assert sum(terms) > u - 1e-9
+    assert sum(terms[:-1]) <= u + 1e-9
+
+
+def test_poisson_draws_of_any_mean_have_that_mean() -> None:
+    """Also where they are scaled up."""
+    u = (np.arange(20_000) + 0.5) / 20_000
+    for mean in (0.1, 1.0, 6.0, 60.0, 5_000.0):
+        assert np.mean([poisson(mean, v) for v in u]) == pytest.approx(mean, rel=0.01)
+
+
+def test_recalls_are_of_each_class() -> None:
+    """A tree that tells one class always and another never has skill one half, however rare they are."""
+    skill = np.zeros((1, 7))
+    for y in [0] * 90 + [2] * 10:
+        judge(skill, 0, y, 1.0 if y == 0 else 0.0, 3, 500.0)
+    np.testing.assert_allclose(skill[0], [0.5, 1.0, 0.0, 0.0, 90.0, 0.0, 10.0])
+
+
+def feed(window: np.ndarray, errors: np.ndarray, weights: np.ndarray) -> list[int]:
+    """Where drifts were found."""
+    pairs = zip(errors.tolist(), weights.tolist(), strict=True)
+    return [i for i, (e, w) in enumerate(pairs) if watch(window, 0, e, w, 0.01, 0.001) == DRIFTED]
+
+
+def test_a_rise_of_the_error_is_found_and_little_else() -> None:
+    """Soon after it, once; not in ten steady streams more than once; a fall only shortens the window."""
+    rng = np.random.default_rng(6)
+    ones = np.ones(6_000)
+    change = np.repeat([0.1, 0.3], 3_000)
+    found = feed(np.zeros((1, WINDOW_COLUMNS)), (rng.random(6_000) < change).astype(float), ones)
+    assert len(found) in (1, 2)
+    assert 3_000 < found[0] < 3_500
+    steady = [feed(np.zeros((1, WINDOW_COLUMNS)), (rng.random(6_000) < 0.2).astype(float), ones) for _ in range(10)]
+    assert sum(map(len, steady)) <= 1
+    window = np.zeros((1, WINDOW_COLUMNS))
+    assert feed(window, (rng.random(6_000) < change[::-1]).astype(float), ones) == []
+    assert held(window)[0] < 4_000
+
+
+def held(window: np.ndarray) -> np.ndarray:
+    """Weight, squares and error of all buckets of the first line."""
+    rows = window[0, HEAD:].reshape(ROWS, ROW_COLUMNS)
+    return sum((row[1 : 1 + 3 * int(row[0])].reshape(-1, 3).sum(axis=0) for row in rows), np.zeros(3))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1_000), st.integers(1, 60))
+def test_the_window_holds_what_it_was_fed(seed: int, blocks: int) -> None:
+    """As long as nothing is dropped, buckets add up to all closed blocks."""
+    rng = np.random.default_rng(seed)
+    n = 32 * blocks + 5
+    w = rng.uniform(0.5, 2.0, n)
+    window = np.zeros((1, WINDOW_COLUMNS))
+    for v in w.tolist():
+        watch(window, 0, 0.5, v, 1e-9, 1e-9)
+    whole = w[: 32 * blocks]
+    np.testing.assert_allclose(held(window), [whole.sum(), (whole**2).sum(), 0.5 * whole.sum()])
