@@ -62,7 +62,8 @@ class Columns:
     """n rows as columns, before the schema's rules on missing values and ranges.
 
     raw: float64 (d, n), NaN where absent, UNLISTED for a category without a code; label: int16 (n,), -1 for none;
-    ids: text or None; time: int64 (n,) microseconds; label_time: int64 (n,), WITH_EVENT for none.
+    ids: text or None; time: int64 (n,) microseconds; label_time: int64 (n,), WITH_EVENT for none; bare: bool (n,), rows
+    that name no feature at all (one that is null or empty is named); timeless: bool (n,), rows that name no time.
     """
 
     raw: NDArray[np.float64]
@@ -70,6 +71,8 @@ class Columns:
     ids: Text | None
     time: NDArray[np.int64]
     label_time: NDArray[np.int64]
+    bare: NDArray[np.bool_]
+    timeless: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +135,12 @@ def finish(
 ) -> tuple[Batch, list[Rejected]]:
     """Apply the contract's rules on whole columns; the rows that stay, in order, and the refused ones, in order."""
     raw, has_label = columns.raw, columns.label != NO_LABEL
-    absent = np.isnan(raw)
-    label_only = has_label & absent.all(axis=0) if schema.id is not None else np.zeros(len(has_label), np.bool_)
+    label_only = has_label & columns.bare if schema.id is not None else np.zeros(len(has_label), np.bool_)
     if not len(schema.features):
         refusals.add_where(~has_label, Reason.MISSING_FIELD, shown(schema.label), "a label's row without a label")
+    if schema.time is not None:
+        timeless = columns.timeless & ~(label_only & (columns.label_time != WITH_EVENT))
+        refusals.add_where(timeless, Reason.BAD_TIME, shown(schema.time), f"no time in {schema.time.unit}")
     _check_ids(columns.ids, schema, refusals)
     out_of_range = np.abs(raw) > limits.number_abs_max
     for j, feature in enumerate(schema.features):
@@ -145,7 +150,7 @@ def finish(
             detail = f"beyond limits.number_abs_max = {limits.number_abs_max:g}"
             refusals.add_where(out_of_range[j], Reason.OUT_OF_RANGE, shown(feature), detail)
             raw[j][out_of_range[j]] = np.nan
-    batch = _batch(columns, label_only, has_label, origin)
+    batch = _batch(columns, label_only, has_label, origin, has_time=schema.time is not None)
     rejected = [origin.rejected(row, *refusals.by_row[row]) for row in sorted(refusals.by_row)]
     if rejected:
         keep = np.ones(len(batch), np.bool_)
@@ -184,8 +189,18 @@ def default_code(feature: Feature) -> float:
     return float(value or 0)
 
 
-def _batch(columns: Columns, label_only: NDArray[np.bool_], has_label: NDArray[np.bool_], origin: Origin) -> Batch:
-    n = len(columns.label)
+def _batch(
+    columns: Columns,
+    label_only: NDArray[np.bool_],
+    has_label: NDArray[np.bool_],
+    origin: Origin,
+    *,
+    has_time: bool,
+) -> Batch:
+    n, time, known = len(columns.label), columns.time, columns.label_time
+    if has_time and label_only.any():  # a label's row comes when the label is known
+        known = np.where(label_only & (known == WITH_EVENT), time, known)
+        time = np.where(label_only, known, time)
     kind = np.where(has_label, Kind.BOTH, Kind.FEATURES).astype(np.int8)
     kind[label_only] = Kind.LABEL
     return Batch(
@@ -194,8 +209,8 @@ def _batch(columns: Columns, label_only: NDArray[np.bool_], has_label: NDArray[n
         kind=kind,
         ids=columns.ids,
         key=np.zeros(n, np.uint64) if columns.ids is None else columns.ids.hashes(),
-        time=columns.time,
-        label_time=np.where(label_only, columns.time, columns.label_time),
+        time=time,
+        label_time=known,
         partition=np.zeros(n, np.int32) if origin.partition is None else origin.partition,
         offset=origin.offset,
     )

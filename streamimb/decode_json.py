@@ -85,7 +85,7 @@ class JsonDecoder:
         events, refusals = self._parse(records)
         offset = np.arange(offsets, offsets + n, dtype=np.int64) if isinstance(offsets, int) else offsets
         where = np.full(n, partition, np.int32) if isinstance(partition, int) else partition
-        columns = self._columns(events, refusals)
+        columns = self._columns(events, records, refusals)
         return finish(self._schema, self._limits, columns, refusals, Origin(source, offset, where))
 
     def _parse(self, records: Sequence[bytes | None]) -> tuple[list[Any], Refusals]:
@@ -168,7 +168,7 @@ class JsonDecoder:
         ends = [path for path in self._kinds if path == key or path.endswith(f".{key}")]
         return ends[0] if len(ends) == 1 else key
 
-    def _columns(self, events: list[Any], refusals: Refusals) -> Columns:
+    def _columns(self, events: list[Any], records: Sequence[bytes | None], refusals: Refusals) -> Columns:
         schema, n = self._schema, len(events)
         columns = dict(columns_of(self._tree, events))
         raw = np.empty((len(schema.features), n), np.float64)
@@ -181,17 +181,41 @@ class JsonDecoder:
         labels = columns[keys_of(schema.label)]
         label = refuse_unknown(schema.label, self._label_codes(labels), refusals, labels)
         ids = None if schema.id is None else self._ids(columns[keys_of(schema.id)], refusals)
-        time, label_time = np.zeros(n, np.int64), no_label_times(n)
+        time, label_time, timeless = np.zeros(n, np.int64), no_label_times(n), np.zeros(n, np.bool_)
         if schema.time is not None:
-            time, bad = self._times(columns[keys_of(schema.time)])
-            refusals.add_where(bad, Reason.BAD_TIME, shown(schema.time), f"no time in {schema.time.unit}")
+            told = columns[keys_of(schema.time)]
+            time, bad = self._times(told)
+            if bad.any():
+                timeless = np.array([v is None for v in told], np.bool_)
+            refusals.add_where(bad & ~timeless, Reason.BAD_TIME, shown(schema.time), f"no time in {schema.time.unit}")
         if schema.label.time is not None:
             told = columns[tuple(schema.label.time.split("."))]
             label_time, bad = self._times(told)
             absent = np.array([v is None for v in told], np.bool_)
             refusals.add_where(bad & ~absent, Reason.BAD_TIME, schema.label.time, "no time in the declared unit")
             label_time[absent] = WITH_EVENT
-        return Columns(raw, label, ids, time, label_time)
+        bare = self._bare(records, np.flatnonzero((label != NO_LABEL) & np.isnan(raw).all(axis=0)), n)
+        return Columns(raw, label, ids, time, label_time, bare, timeless)
+
+    def _bare(self, records: Sequence[bytes | None], suspects: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
+        """Which rows name no feature, bool (n,): looked for among those that have no value of any."""
+        bare = np.zeros(n, np.bool_)
+        if self._schema.id is not None:
+            for row in suspects.tolist():
+                bare[row] = not self._names_feature(records[row] or b"{}")
+        return bare
+
+    def _names_feature(self, record: bytes) -> bool:
+        fields = self._fields.decode(record)
+        return any(self._has(fields, keys_of(feature)) for feature in self._schema.features)
+
+    def _has(self, fields: dict[str, msgspec.Raw], keys: Sequence[str]) -> bool:
+        for key in keys[:-1]:
+            inner = fields.get(key)
+            if inner is None or not bytes(inner).startswith(b"{"):
+                return False
+            fields = self._fields.decode(inner)
+        return keys[-1] in fields
 
     def _times(self, values: list[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         assert self._schema.time is not None

@@ -61,6 +61,36 @@ def test_an_event_with_only_an_id_and_a_label_is_a_label():
     assert [r.reason for r in rejected] == [Reason.MISSING_FIELD]
 
 
+def test_an_event_whose_features_are_all_missing_is_an_event():
+    """It names them; so it is predicted, and its label learned with it."""
+    schema = numbers(Feature(name="a"), Feature(name="b", path="in.b")).model_copy(update={"id": Identity()})
+    told = {"id": "x", "label": "fraud"}
+    nulls = [{"a": None}, {"in": {"b": None}}, {"a": None, "in": {}}]
+    bare = [{}, {"in": None}, {"in": {}}, {"other": 1}]
+    batch, rejected = decode(schema, *({**told, **more} for more in [*nulls, *bare]))
+    assert not rejected
+    assert batch.kind.tolist() == [Kind.BOTH] * 3 + [Kind.LABEL] * 4
+
+
+def test_a_label_row_is_known_at_its_label_time():
+    """Whether it also names its own time, or no other; a row without any is refused, as is a time that is none."""
+    label = LABEL.model_copy(update={"time": "known"})
+    schema = Schema(features=[Feature(name="a")], label=label, id=Identity(), time=Time(name="t", unit="us"))
+    told = {"id": "e", "label": "fraud"}
+    times = [{"t": 5, "known": 10}, {"known": 10}, {"t": 5}, {}, {"t": 2**62, "known": 10}, {"a": 1, "known": 10}]
+    batch, rejected = decode(schema, *({**told, **more} for more in times))
+    assert batch.label_time.tolist() == batch.time.tolist() == [10, 10, 5]
+    assert [(r.line, r.reason, r.field) for r in rejected] == [(i, Reason.BAD_TIME, "t") for i in (4, 5, 6)]
+
+
+def test_a_label_row_of_a_stream_without_times_is_known_as_it_comes():
+    """It has no time of its own that could say otherwise."""
+    schema = numbers(Feature(name="a")).model_copy(update={"id": Identity()})
+    batch, _ = decode(schema, {"id": "x", "label": "fraud"})
+    assert batch.kind.tolist() == [Kind.LABEL]
+    assert batch.label_time.tolist() == [WITH_EVENT]
+
+
 def test_an_unlisted_category_is_a_feature_that_is_present():
     """A category without a code is missing in X, but the event still has features."""
     schema = Schema(features=[Feature(name="c", type="categorical", categories=["a"])], label=LABEL, id=Identity())

@@ -192,3 +192,11 @@ def test_a_file_without_labels_can_be_read():
     """Labels may come from elsewhere."""
     batch, _ = decode(one(), {"a": ["1"]})
     assert batch.y.tolist() == [-1]
+
+
+def test_a_row_whose_cells_are_all_empty_is_an_event():
+    """A table names its columns in every row: features may all be missing."""
+    schema = Schema(features=[Feature(name="a")], label=Label(classes=["legit", "fraud"]), id=Identity())
+    batch, rejected = decode(schema, {"id": ["x", "y"], "a": ["", "1"], "label": ["fraud", "legit"]})
+    assert not rejected
+    assert batch.kind.tolist() == [Kind.BOTH] * 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,12 +20,20 @@ from streamimb.sources.merge import merge
 class Feed:
     """The files in order, as one stream; a row's partition is its file's place among ``names``.
 
-    Raises InputError where a file is missing or not what its name says.
+    ``accepted`` says how many events the pipeline has accepted. Raises InputError where a file is missing or not what its name says.
     """
 
     def __init__(
-        self, schema: Schema, config: Config, files: Sequence[str], labels: str | None, *, batch_events: int
+        self,
+        schema: Schema,
+        config: Config,
+        files: Sequence[str],
+        labels: str | None,
+        *,
+        batch_events: int,
+        accepted: Callable[[], int],
     ) -> None:
+        self._accepted = accepted
         self._schema, self._config, self._batch_events = schema, config, batch_events
         self.names = [*files, *([] if labels is None else [labels])]
         self._files = [FileSource(schema, config.limits, [f], batch_events=batch_events) for f in files]
@@ -54,6 +62,7 @@ class Feed:
             batch_events=self._batch_events,
             ahead_max_us=parse_duration(time.ahead_max, has_time=True, key="time.ahead_max") if has_time else None,
             ahead_confirm=time.ahead_confirm,
+            accepted=self._accepted if self._schema.id is not None else None,  # by position, no event comes twice
         )
 
     def told(self, rejected: Rejected) -> Rejected:

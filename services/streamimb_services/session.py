@@ -59,7 +59,14 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str]) -> Story:
     options.outputs.refuse_overlap([Path(p) for p in inputs if p != STDIN])
     progress = ReplayProgress(schema.class_names[schema.positive], title=options.title)
     pipeline = Pipeline(schema, settings.config)
-    feed = Feed(schema, settings.config, options.files, options.labels, batch_events=options.batch_events)
+    feed = Feed(
+        schema,
+        settings.config,
+        options.files,
+        options.labels,
+        batch_events=options.batch_events,
+        accepted=lambda: pipeline.store.next_position,
+    )
     for line in [*notes, *pipeline.notes]:
         note(line)
     story = Story(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from streamimb.sources.base import BATCH_EVENTS, Pair
 
 #: No event and no label has an earlier time.
 BEFORE_ALL: Final = -TIME_LIMIT_US
+NO_ROWS: Final = np.zeros(0, np.int64)
 
 
 def merge(
@@ -24,21 +25,42 @@ def merge(
     batch_events: int = BATCH_EVENTS,
     ahead_max_us: int | None = None,
     ahead_confirm: int = 10,
+    accepted: Callable[[], int] | None = None,
 ) -> Iterator[Pair]:
     """One stream of batches of at most ``batch_events`` rows, each side in its own order.
 
     A label of time t (sorted) comes before the first event whose time is greater than t: at one time, events come
-    first. Without times (``has_time`` False) an event's time is its position, the number of accepted events before it.
+    first. Without times (``has_time`` False) an event's time is its position, the number of accepted events before it:
+    ``accepted`` asks the pipeline, which must have processed all that was given out; without it no event is refused.
     An event over ``ahead_max_us`` ahead of all before it releases no label until ``ahead_confirm`` events in a row agree,
     and a first event none until a second lies near it. Labels after the last event are not given out: nobody could tell yet which events come before them.
     """
     clock = _Clock(has_time, ahead_max_us, ahead_confirm)
     waiting = _Waiting(iter(labels))
     for batch, rejected in features:
+        if not has_time and accepted is not None:
+            yield from _by_position(batch, rejected, waiting, accepted, batch_events)
+            continue
         released, indices = waiting.release(clock.read(batch))
         rejected = rejected + waiting.take_rejected()
         yield from _cut(_woven(batch, released, indices), rejected, batch_events)
     yield from waiting.rest()
+
+
+def _by_position(
+    batch: Batch, rejected: list[Rejected], waiting: _Waiting, accepted: Callable[[], int], batch_events: int
+) -> Iterator[Pair]:
+    """Give out no more rows than can come before the next label; then ask how many of them were accepted."""
+    own, done = np.flatnonzero(batch.kind != Kind.LABEL), 0
+    while done < len(batch) or rejected:
+        position = accepted()
+        released, before = waiting.release(np.array([position])) if done < len(batch) else ([], NO_ROWS)
+        rejected = rejected + waiting.take_rejected()
+        stop, left = len(batch), own[np.searchsorted(own, done) :]
+        if waiting.next_time is not None and waiting.next_time + 1 - position < len(left):
+            stop = int(left[waiting.next_time + 1 - position])
+        yield from _cut(_woven(batch.slice(done, stop), released, before), rejected, batch_events)
+        done, rejected = stop, []
 
 
 class _Clock:
@@ -116,6 +138,11 @@ class _Waiting:
             self._pull()
         times = [b.time for b in released]
         return released, np.searchsorted(clock, np.concatenate(times) if times else clock[:0], side="right")
+
+    @property
+    def next_time(self) -> int | None:
+        """When the next label is known, None for no more."""
+        return None if self._head is None else int(self._head.time[0])
 
     def take_rejected(self) -> list[Rejected]:
         """What was refused among the labels read since the last call."""

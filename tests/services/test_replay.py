@@ -77,6 +77,21 @@ def test_labels_of_a_file_come_when_they_are_known(streamimb, stream, schema, tm
     assert (refused.exit_code, "STREAMIMB_LABEL__WAIT=7d" in refused.stderr) == (78, True)
 
 
+def test_labels_known_by_position_count_accepted_events(streamimb, tmp_path):
+    """Without times an event that comes twice takes no position, so that no label comes too early."""
+    events, labels, contract = tmp_path / "events.csv", tmp_path / "labels.csv", tmp_path / "schema.toml"
+    contract.write_text(
+        '[schema]\nfeatures = [{ name = "x" }]\n[schema.label]\nclasses = ["good", "bad"]\n[schema.id]\n'
+    )
+    names = [f"e{i}" for i in range(60)]
+    events.write_text("id,x\n" + "".join(f"{n},1\n" for i, n in enumerate(names) for _ in range(2 - i % 2)))
+    labels.write_text("id,label,time\n" + "".join(f"{n},good,{i}\n" for i, n in enumerate(names)))
+    args = ["replay", events, "--schema", contract, "--labels", labels, "--json"]
+    told = json.loads(streamimb(*args, env={"STREAMIMB_LABEL__WAIT": "100"}).stdout)
+    assert told["rejected"] == {"duplicate_id": 30}
+    assert (told["labels"]["unknown"], told["learned"]) == (0, 59)
+
+
 def test_a_run_holds_all_that_a_report_needs(streamimb, stream, tmp_path):
     """--run writes outputs, configuration, contract, summary and versions; the run can be done again from it."""
     run, file = tmp_path / "runs" / "first", stream(broken=[7])

@@ -85,6 +85,22 @@ def test_without_times_a_label_follows_the_event_of_its_position():
     assert rows == [("e", 0), ("e", 1), ("l", 1_000), ("e", 2), ("l", 1_000), ("e", 3)]
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.booleans(), max_size=30), TIMES.map(sorted), CUTS, CUTS, st.integers(1, 9))
+def test_without_times_positions_count_accepted_events(refused, label_times, a, b, batch_events):
+    """Events that the pipeline refuses, as it does those that come twice, move no label."""
+    source = MemorySource(cut(events([0] * len(refused)), a)).batches()
+    known = MemorySource(cut(labels(label_times), b)).batches()
+    rows, position = [], 0
+    for batch, _ in merge(source, known, has_time=False, batch_events=batch_events, accepted=lambda: position):
+        assert len(batch) <= batch_events
+        for offset, kind, x in zip(batch.offset.tolist(), batch.kind, np.nan_to_num(batch.X[:, 0]), strict=True):
+            rows.append(("l", offset) if kind == Kind.LABEL else ("e", int(x)))
+            position += kind != Kind.LABEL and not refused[int(x)]
+    before = np.cumsum([False, *(not r for r in refused)]).tolist()
+    assert rows == by_heads(before[:-1], label_times)
+
+
 def test_labels_after_the_last_event_are_not_given_out():
     """They stay waiting: nobody could tell yet whether more events come before them."""
     rows, _ = merged([events([1, 2])], [labels([1, 2, 9])], has_time=True)
