@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from streamimb.errors import ConfigError
+import typer
+
+from streamimb.errors import ConfigError, SchemaError
 from streamimb.infer import infer_schema
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
@@ -77,10 +79,9 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str]) -> Story:
 
 def _contract(options: ReplayOptions, settings: Settings) -> tuple[Schema, list[str]]:
     """The event contract: --schema, else the configuration's, else inferred from the first file."""
-    if options.schema is not None:
-        return load_schema(options.schema), []
-    if settings.config.schema_ is not None:
-        return settings.config.schema_, []
+    given = load_schema(options.schema) if options.schema is not None else settings.config.schema_
+    if given is not None:
+        return _with_guesses(given, options.guesses), []
     if options.contract is not None:
         return options.contract, []
     if STDIN in options.files:
@@ -94,6 +95,23 @@ def _contract(options: ReplayOptions, settings: Settings) -> tuple[Schema, list[
         first, label=guess.get("label"), id=guess.get("id"), time=guess.get("time"), positive=guess.get("positive")
     )
     return schema, [f"no schema was given: inferred one from {first} (`streamimb schema infer` shows it)", *notes]
+
+
+def _with_guesses(schema: Schema, guesses: Mapping[str, str | None]) -> Schema:
+    """A contract that was given, with the positive class of --positive; the other guesses would contradict it."""
+    for name in ("label", "id", "time"):
+        if guesses.get(name) is not None:
+            raise typer.BadParameter(
+                "an event contract was given, and it says which column that is: change it there", param_hint=f"--{name}"
+            )
+    positive = guesses.get("positive")
+    if positive is None:
+        return schema
+    if positive not in schema.class_names:
+        classes = ", ".join(schema.class_names)
+        raise SchemaError(f"--positive {positive}: no such class: the event contract has {classes}")
+    chosen = schema.label.classes[schema.class_names.index(positive)]
+    return schema.model_copy(update={"label": schema.label.model_copy(update={"positive": chosen})})
 
 
 def _labels_told(schema: Schema, settings: Settings, labels: str | None) -> str:

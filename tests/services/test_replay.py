@@ -34,6 +34,22 @@ def test_json_is_one_object_with_the_keys_that_programs_read(streamimb, stream):
     assert "inferred" in result.stderr
 
 
+def test_options_and_a_given_contract(streamimb, stream, schema, tmp_path):
+    """--positive wins over the contract, wherever that stands; what would contradict it is refused."""
+    file, run = stream(), tmp_path / "run"
+    for given in ("--schema", "-c"):
+        told = json.loads(streamimb("replay", file, given, schema, "--positive", "good", "--json").stdout)
+        assert told["positive"] == "good"
+    streamimb("replay", file, "--schema", schema, "--positive", "good", "--limit", 9, "--run", run)
+    assert tomllib.loads((run / "schema.toml").read_text())["schema"]["label"]["positive"] == "good"
+    result = streamimb("replay", file, "--schema", schema, "--positive", "goood")
+    assert (result.exit_code, "no such class: the event contract has good, bad" in result.stderr) == (78, True)
+    for name in ("label", "id", "time"):
+        result = streamimb("replay", file, "--schema", schema, f"--{name}", "x")
+        assert result.exit_code == 2
+        assert f"--{name}" in result.stderr
+
+
 def test_limit_counts_accepted_events_over_all_files(streamimb, stream, schema, tmp_path):
     """Refused rows do not count, and what stands behind the last event is not read as refused."""
     files = [stream("a.csv", 100, broken=[3]), stream("b.csv", 100, 100, broken=[10, 50])]
