@@ -50,6 +50,20 @@ def is_count(text: str | int) -> bool:
     return isinstance(text, int) or _COUNT.fullmatch(text) is not None
 
 
+def is_longer(one: str | int, other: str | int) -> bool:
+    """Whether one duration is longer than the other; False where they cannot be compared.
+
+    >>> is_longer("2d", "36h"), is_longer(3, "1d")
+    (True, False)
+    """
+    has_time = not is_count(one)
+    try:
+        a, b = (parse_duration(text, has_time=has_time, key="") for text in (one, other))
+    except ConfigError:
+        return False
+    return a > b
+
+
 def show_time(time_us: int, *, has_time: bool) -> str:
     """A time as ISO 8601 in UTC, or the position where the stream has no times."""
     if not has_time:

@@ -179,6 +179,8 @@ def _explain(error: ValidationError, origins: Mapping[str, Origin]) -> str:
                 lines[key] = (
                     f"{said}{key} = {_shown(problem['input'])}: must have {problem['ctx']['min_length']} or more"
                 )
+        elif problem["type"] == "value_error" and isinstance(problem["input"], dict):
+            lines[key] = f"{said}{message}"  # says itself which keys do not go together
         elif key in lines and message.startswith("Input should be "):
             lines[key] += f" or {message.removeprefix('Input should be ')}"
         else:
