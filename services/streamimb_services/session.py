@@ -17,7 +17,8 @@ from streamimb.schema_toml import load_schema
 from streamimb.settings import Settings, load_settings
 from streamimb_services.exits import note
 from streamimb_services.feed import Feed
-from streamimb_services.outputs import OutputPaths
+from streamimb_services.interrupt import Interrupt
+from streamimb_services.outputs import OutputPaths, run_texts
 from streamimb_services.pace import Pacer
 from streamimb_services.progress import ReplayProgress
 from streamimb_services.replay import Replay
@@ -48,8 +49,14 @@ class ReplayOptions:
     title: str = "replaying"
 
 
-def replay_files(options: ReplayOptions, environ: Mapping[str, str]) -> Story:
-    """Carry out a replay; what was guessed or chosen is told on standard error as it starts."""
+def replay_files(options: ReplayOptions, environ: Mapping[str, str], interrupt: Interrupt | None = None) -> Story:
+    """Carry out a replay; what was guessed or chosen is told on standard error as it starts.
+
+    interrupt: already entered, where what follows the replay is not to be cut either.
+    """
+    if interrupt is None:
+        with Interrupt() as own:
+            return replay_files(options, environ, own)
     settings = load_settings(options.config, environ, options.overrides)
     schema, notes = _contract(options, settings)
     if options.labels is not None and settings.config.label.wait is None:
@@ -58,6 +65,7 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str]) -> Story:
             f"set it in the configuration, or STREAMIMB_LABEL__WAIT={'7d' if schema.has_time else 10_000}"
         )
     inputs = [*options.files, *([options.labels] if options.labels else [])]
+    options.outputs.refuse_names()
     options.outputs.refuse_overlap([Path(p) for p in inputs if p != STDIN])
     progress = ReplayProgress(schema.class_names[schema.positive], title=options.title)
     pipeline = Pipeline(schema, settings.config)
@@ -72,8 +80,11 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str]) -> Story:
         labels=_labels_told(schema, settings, options.labels),
     )
     pacer = None if options.speed is None else Pacer(options.speed, has_time=schema.has_time)
-    replay = Replay(pipeline, feed, options.outputs, story, limit=options.limit, pacer=pacer)
-    replay.run(progress).describe(settings, story.summary, inputs)
+    replay = Replay(
+        pipeline, feed, options.outputs, story, texts=lambda summary: run_texts(settings, schema, summary, inputs),
+        limit=options.limit, pacer=pacer,
+    )  # fmt: skip
+    replay.run(progress, interrupt)
     return story
 
 
