@@ -8,16 +8,19 @@ from types import FrameType
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C ends it quietly from here on, while modules are still being imported too."""
-    signal.signal(signal.SIGINT, _leave)
+    """Run the command line; Ctrl-C ends it quietly while modules are still being imported, too."""
+    signal.signal(signal.SIGINT, _on_ctrl_c)
     from streamimb_services.cli import main as run
 
     run()
 
 
-def _leave(number: int, _frame: FrameType | None) -> None:
-    """End the process where nothing can be lost: an exception would be lost itself, or told, by what it falls into."""
-    os._exit(128 + number)
+def _on_ctrl_c(number: int, frame: FrameType | None) -> None:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            os._exit(128 + number)  # an exception in the middle of a module would be lost, or told at length
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -251,7 +251,7 @@ def generate(
     from streamimb_services.generate import GenerateOptions, generate_file, listed
 
     if list:
-        typer.echo(listed())
+        tell(listed() + "\n")
         return
     if name is None:
         raise typer.BadParameter("a stream's name is needed; --list shows all", param_hint="NAME")
