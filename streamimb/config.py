@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from streamimb.durations import is_longer
 from streamimb.schema import Schema, Strict
+
+#: No count of anything is larger: it fits 64 bits with room for sums.
+COUNT_MAX: Final = 10**15
+#: Events that a sliding window holds at most: some tens of bytes each, two classes' scores among them.
+WINDOW_EVENTS_MAX: Final = 10_000_000
+#: A missed event of one class may cost so much more than one of another.
+COST_MAX: Final = 1e9
 
 Duration = str | int
 #: ``label.wait`` of an event that brings a label known later, where it is not set: the frontier always moves on.
 WAIT_DEFAULT: Final = "30d"
 WAIT_DEFAULT_EVENTS: Final = 100_000
-Positive = Annotated[int, Field(gt=0)]
+Positive = Annotated[int, Field(gt=0, le=COUNT_MAX)]
+NotNegative = Annotated[int, Field(ge=0, le=COUNT_MAX)]
+WindowEvents = Annotated[int, Field(gt=0, le=WINDOW_EVENTS_MAX)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Rule = Literal["inverse_frequency", "effective_number", "cost", "oob", "uob", "hybrid", "none"]
 
@@ -54,10 +64,24 @@ class LabelConfig(Strict):
     wait: Duration | None = None
     expires_as: str | None = None
     remember: Duration | None = None
-    remember_events: Annotated[int, Field(ge=0)] = 10_000
+    remember_events: NotNegative = 10_000
     corrections: Literal["replace", "ignore"] = "replace"
     waiting_events_max: Positive = 1_000_000
     waiting_bytes_max: Positive = 1 << 30
+
+    @model_validator(mode="after")
+    def _something_waits(self) -> Self:
+        if self.expires_as is not None and self.wait is None and self.delay is None:
+            raise ValueError(
+                f"label.expires_as = {self.expires_as!r} needs label.wait: how long an event waits for a label before "
+                "it counts as that class"
+            )
+        if self.delay is not None and self.wait is not None and is_longer(self.delay, self.wait):
+            raise ValueError(
+                f"label.delay = {self.delay!r} is longer than label.wait = {self.wait!r}, so that every event would "
+                f"expire before its label comes: set label.wait to {self.delay!r} or more"
+            )
+        return self
 
 
 class WindowConfig(Strict):
@@ -67,10 +91,10 @@ class WindowConfig(Strict):
     and ``events_max``; ``events`` and ``time`` are plain windows beside it; ``decay`` is the factor of decayed sizes.
     """
 
-    rarest: Positive = 200
-    events_min: Positive = 1_000
-    events_max: Positive = 50_000
-    events: Positive = 500
+    rarest: WindowEvents = 200
+    events_min: WindowEvents = 1_000
+    events_max: WindowEvents = 50_000
+    events: WindowEvents = 500
     time: str | None = None
     decay: Share = 0.999
 
@@ -89,12 +113,12 @@ class ControlConfig(Strict):
     every: Positive = 250
     weights: Rule = "inverse_frequency"
     class_rules: dict[str, Rule] = Field(default_factory=dict)
-    weight_max: Annotated[float, Field(ge=1)] = 10.0
+    weight_max: Annotated[float, Field(ge=1, le=1e6)] = 10.0
     smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.5
     effective_beta: Share = 0.99
     size_decay: Share = 0.999
     hybrid_target: Annotated[float, Field(gt=0, le=1)] = 0.5
-    costs: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    costs: dict[str, Annotated[float, Field(ge=0, le=COST_MAX)]] = Field(default_factory=dict)
     objective: str | None = None
     threshold: Literal["tuned"] | Share = "tuned"
     tune_rarest: Positive = 20
@@ -120,7 +144,7 @@ class DetectorConfig(Strict):
     pages_a_week: Annotated[float, Field(gt=0)] | None = None
     delta: Share = 0.002
     action: Literal["tell", "adjust", "replace", "reset"] = "adjust"
-    cooldown: Annotated[int, Field(ge=0)] = 5_000
+    cooldown: NotNegative = 5_000
 
 
 class UnlabelledConfig(Strict):
@@ -234,7 +258,7 @@ class LearnerConfig(Strict):
 
     model: str = "linear"
     parameters: dict[str, Any] = Field(default_factory=dict)
-    seed: Annotated[int, Field(ge=0)] = 1
+    seed: NotNegative = 1
 
 
 class EvaluationConfig(Strict):

@@ -10,7 +10,8 @@ from streamimb.errors import ConfigError
 
 UNITS_US = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000,
             "w": 604_800_000_000}  # fmt: skip
-_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s|m|h|d|w)")
+_PATTERN = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(us|ms|s|m|h|d|w)")
+_COUNT = re.compile(r"\s*[0-9]+\s*")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -24,24 +25,43 @@ def parse_duration(text: str | int, *, has_time: bool, key: str) -> int:
     >>> parse_duration(500, has_time=False, key="label.delay")
     500
     """
-    whole = isinstance(text, int) or text.strip().isdigit()
+    whole = is_count(text)
     if not has_time:
-        if whole and int(text) >= 0:
-            return _bounded(int(text), text, key)
-        raise ConfigError(f"{key}: {text!r} is a duration, but the schema names no time: give a count of events")
+        if not whole or (isinstance(text, int) and text < 0):
+            raise ConfigError(f"{key}: {text!r} is a duration, but the schema names no time: give a count of events")
+        return _bounded(text if isinstance(text, int) else float(text), text, key)
     match = None if whole else _PATTERN.fullmatch(str(text).strip())
     if match is None:
         raise ConfigError(
             f"{key}: {text!r} is no duration: write a number and one of {', '.join(UNITS_US)}, as in '7d'"
         )
-    span = round(float(match[1]) * UNITS_US[match[2]])
-    return _bounded(span, text, key)
+    return _bounded(float(match[1]) * UNITS_US[match[2]], text, key)
 
 
-def _bounded(span: int, text: str | int, key: str) -> int:
+def _bounded(span: float, text: str | int, key: str) -> int:
     if span >= TIME_LIMIT_US:
-        raise ConfigError(f"{key}: {text!r} is longer than any stream: at most {TIME_LIMIT_US // UNITS_US['d']:,}d")
-    return span
+        shown, most = str(text)[:40], TIME_LIMIT_US // UNITS_US["d"]
+        raise ConfigError(f"{key}: {shown!r} is longer than any stream: at most {most:,}d")
+    return round(span)
+
+
+def is_count(text: str | int) -> bool:
+    """Whether a duration is written as a count of events, as streams without times have them."""
+    return isinstance(text, int) or _COUNT.fullmatch(text) is not None
+
+
+def is_longer(one: str | int, other: str | int) -> bool:
+    """Whether one duration is longer than the other; False where they cannot be compared.
+
+    >>> is_longer("2d", "36h"), is_longer(3, "1d")
+    (True, False)
+    """
+    has_time = not is_count(one)
+    try:
+        a, b = (parse_duration(text, has_time=has_time, key="") for text in (one, other))
+    except ConfigError:
+        return False
+    return a > b
 
 
 def show_time(time_us: int, *, has_time: bool) -> str:

@@ -4,6 +4,7 @@
     ├── ConfigError                78   a key, its value, and the nearest valid one
     ├── SchemaError                78   the event contract cannot be used, or cannot be inferred
     ├── InputError                 66   a file is missing, unreadable, or not what its name says
+    ├── RefusedError               65   every event of a stream was refused
     ├── OutputError                74   a file cannot be written: no such folder, no permission, no space
     ├── StateError                 70   a saved state does not fit this pipeline
     └── LearnerError               78   a model cannot do what the configuration asks of it
@@ -42,6 +43,12 @@ class InputError(StreamimbError):
     """An input is missing, unreadable, or not what its name says."""
 
     exit_code = 66
+
+
+class RefusedError(StreamimbError):
+    """Nothing of a stream could be used."""
+
+    exit_code = 65
 
 
 class OutputError(StreamimbError):

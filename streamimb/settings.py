@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from streamimb.config import Config
-from streamimb.durations import parse_duration
+from streamimb.durations import is_count, parse_duration
 from streamimb.errors import ConfigError, InputError
 
 PREFIX: Final = "STREAMIMB_"
@@ -23,7 +23,9 @@ NESTED: Final = "__"
 #: A wrong value is shown up to this many characters.
 SHOWN_CHARS_MAX: Final = 80
 
+#: Durations, which must be right whatever the stream is; those of labels count events where it has no times.
 _DURATIONS = ("time.ahead_max", "window.time")
+_DURATIONS_OR_COUNTS = ("label.delay", "label.wait", "label.remember")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +137,12 @@ def _validated(tree: dict[str, Any], origins: Mapping[str, Origin]) -> Config:
     except ValidationError as error:
         raise ConfigError(_explain(error, origins)) from None
     _no_booleans_for_numbers(tree, config, origins)
-    for key in _DURATIONS:
+    for key in (*_DURATIONS, *_DURATIONS_OR_COUNTS):
         table, name = key.split(".")
         text = getattr(getattr(config, table), name)
         if text is not None:
-            parse_duration(text, has_time=True, key=f"{_said(origins.get(key))}{key}")
+            has_time = key in _DURATIONS or not is_count(text)
+            parse_duration(text, has_time=has_time, key=f"{_said(origins.get(key))}{key}")
     return config
 
 
@@ -176,6 +179,8 @@ def _explain(error: ValidationError, origins: Mapping[str, Origin]) -> str:
                 lines[key] = (
                     f"{said}{key} = {_shown(problem['input'])}: must have {problem['ctx']['min_length']} or more"
                 )
+        elif problem["type"] == "value_error" and isinstance(problem["input"], dict):
+            lines[key] = f"{said}{message}"  # says itself which keys do not go together
         elif key in lines and message.startswith("Input should be "):
             lines[key] += f" or {message.removeprefix('Input should be ')}"
         else:

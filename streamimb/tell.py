@@ -77,7 +77,7 @@ def summarise(pipeline: Pipeline) -> dict[str, Any]:
         "signals": [signal_row(s) for s in pipeline.signals],
         "signal_counts": pipeline.signal_counts,
         "actions": [signal_row(a) for a in pipeline.reactor.actions],
-        "config_notes": pipeline.notes,
+        "notes": pipeline.notes,
     }
 
 

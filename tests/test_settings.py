@@ -51,7 +51,7 @@ def test_options_win_over_environment_over_file_over_defaults(write):
 )
 def test_environment_gives_every_kind_of_value(name, text, table, key, value):
     """Words, numbers, switches and tables can be given by environment variables."""
-    settings = load_settings(environ={f"STREAMIMB_{name}": text})
+    settings = load_settings(environ={"STREAMIMB_LABEL__WAIT": "9", f"STREAMIMB_{name}": text})
     assert getattr(getattr(settings.config, table), key) == value
 
 
@@ -79,8 +79,20 @@ def test_variables_of_other_uses_are_left_alone():
         ("[control]\nweights = 'x'", "control.weights = 'x': must be '"),
         ("[control]\nthreshold = 2", "control.threshold = 2: must be 'tuned' or less than 1"),
         ("[control.costs]\nfraud = -1", "control.costs.fraud = -1: must be greater than or equal to 0"),
+        ("[control.costs]\nfraud = inf", "control.costs.fraud = inf: must be less than or equal to 1000000000"),
+        ("[window]\nevents_max = 2000000000000", "window.events_max = 2000000000000: must be less than or equal to 10"),
+        ("[label]\nwaiting_events_max = 1000000000000000000", "label.waiting_events_max = 1000000000000000000: must"),
         ("control = 4", "control = 4: must be a table"),
         ("[window]\ntime = 'soon'", "window.time: 'soon' is no duration"),
+        ("[label]\nwait = 'soon'", "label.wait: 'soon' is no duration"),
+        ("[label]\nwait = '99999999999d'", "label.wait: '99999999999d' is longer than any stream"),
+        ("[label]\nremember = 1000000000000000000000", "label.remember: '1000000000000000000000' is longer than"),
+        (f"[label]\nwait = '{'9' * 400}d'", "label.wait: '9999999999"),
+        ("[label]\nwait = -3", "label.wait: -3 is a duration, but"),
+        ("[time]\nahead_max = '999999999d'", "time.ahead_max: '999999999d' is longer than any stream"),
+        ("[label]\nexpires_as = 'ok'", "label.expires_as = 'ok' needs label.wait: how long"),
+        ("[label]\ndelay = '2d'\nwait = '36h'", "label.delay = '2d' is longer than label.wait = '36h', so"),
+        ("[label]\ndelay = 20\nwait = 19", "label.delay = 20 is longer than label.wait = 19, so"),
         ("[schema]\nfeatures = [{name = 'a', typ = 'numeric'}]\n[schema.label]\nclasses = ['a', 'b']",
          "schema.features.0.typ is no known key; did you mean schema.features.0.type?"),
         ("[schema]\nfeatures = [{name = 'a'}]\n[schema.label]\nclasses = ['a']",
@@ -95,6 +107,12 @@ def test_what_is_wrong_is_told_with_file_key_and_remedy(write, text, message):
         load_settings(path)
     assert f"{path}: {message}" in str(caught.value)
     assert caught.value.exit_code == 78
+
+
+@pytest.mark.parametrize("table", ["wait = '2d'\ndelay = '2d'", "delay = '2d'", "delay = '2d'\nexpires_as = 'ok'"])
+def test_labels_that_come_in_time_are_waited_for(write, table):
+    """A label may be due at the very end of the wait; with a delay alone, events wait as long as that."""
+    assert load_settings(write(f"[label]\n{table}")).config.label.delay == "2d"
 
 
 def test_every_wrong_key_is_told_at_once(write):

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from streamimb.errors import OutputError
 from streamimb_services import options as o
-from streamimb_services.exits import INTERRUPTED, guarded, note
+from streamimb_services.exits import INTERRUPTED, drop_output, guarded, note, tell
 
 app = typer.Typer(
     name="streamimb",
@@ -79,37 +80,39 @@ def replay(
 ) -> None:
     """Replay files as a stream: predict each event, learn its label when it comes, and tell how it went.
 
-    Outputs appear when the replay ends, whole; Ctrl-C ends it early with the summary so far. A folder given with --run
-    may hold an older run, whose files are replaced.
+    Outputs appear when the replay ends, whole. Ctrl-C and SIGTERM end it early with the summary so far (exit 130, and
+    0); once more, and it stops at once, without outputs. A folder given with --run may hold an older run, whose files
+    are replaced.
     """
+    from streamimb_services.interrupt import Interrupt
     from streamimb_services.outputs import OutputPaths
     from streamimb_services.session import ReplayOptions, replay_files
 
     if speed is not None and not speed > 0:
         raise typer.BadParameter(f"{speed:g} is not above 0", param_hint="--speed")
-    told = replay_files(
-        ReplayOptions(
-            files=files,
-            schema=schema,
-            config=config,
-            overrides=o.overrides(objective, label_delay),
-            labels=labels,
-            limit=limit,
-            speed=speed,
-            batch_events=batch_events,
-            guesses={"label": label, "id": id, "time": time, "positive": positive},
-            outputs=OutputPaths(run, predictions, metrics, signals, rejects),
-        ),
-        os.environ,
+    options = ReplayOptions(
+        files=files,
+        schema=schema,
+        config=config,
+        overrides=o.overrides(objective, label_delay),
+        labels=labels,
+        limit=limit,
+        speed=speed,
+        batch_events=batch_events,
+        guesses={"label": label, "id": id, "time": time, "positive": positive},
+        outputs=OutputPaths(run, predictions, metrics, signals, rejects),
     )
-    if json:
-        _print_json(told.summary)
-    else:
-        from streamimb_services.summary import show_summary
+    with Interrupt() as interrupt:
+        told = replay_files(options, os.environ, interrupt)
+        if json:
+            _print_json(told.summary)
+        else:
+            from streamimb_services.summary import show_summary
 
-        show_summary(told)
+            show_summary(told)
+    told.raise_failure()
     if told.interrupted:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(interrupt.exit_code)
 
 
 @app.command()
@@ -182,7 +185,7 @@ def schema_infer(
     schema, notes = infer_schema(file, label=label, id=id, time=time, positive=positive)
     for line in notes:
         note(line)
-    sys.stdout.write(schema_to_toml(schema))
+    tell(schema_to_toml(schema))
 
 
 @config_app.command("show")
@@ -199,13 +202,13 @@ def config_show(
 
     settings = load_settings(config, os.environ, o.overrides(objective, label_delay))
     if json:
-        sys.stdout.write(settings_as_json(settings) + "\n")
+        tell(settings_as_json(settings) + "\n")
         return
-    sys.stdout.write(settings_as_toml(settings))
+    tell(settings_as_toml(settings))
     if settings.config.schema_ is not None:
         from streamimb.schema_toml import schema_to_toml
 
-        sys.stdout.write(f"\n# the event contract, from {config}\n{schema_to_toml(settings.config.schema_)}")
+        tell(f"\n# the event contract, from {config}\n{schema_to_toml(settings.config.schema_)}")
 
 
 @app.command("check-config")
@@ -221,7 +224,7 @@ def check_config(
     from streamimb_services.session import check
 
     for line in check(config or file, schema, os.environ, o.overrides(objective, label_delay)):
-        typer.echo(line)
+        tell(f"{line}\n")
 
 
 @app.command()
@@ -248,7 +251,7 @@ def generate(
     from streamimb_services.generate import GenerateOptions, generate_file, listed
 
     if list:
-        typer.echo(listed())
+        tell(listed() + "\n")
         return
     if name is None:
         raise typer.BadParameter("a stream's name is needed; --list shows all", param_hint="NAME")
@@ -267,18 +270,22 @@ def models(json: o.AsJson = False) -> None:
     if json:
         _print_json(names)
     else:
-        typer.echo("\n".join(names))
+        tell("\n".join(names) + "\n")
 
 
 def _print_json(value: Any) -> None:
     import json
 
-    sys.stdout.write(json.dumps(value, allow_nan=False) + "\n")
+    tell(json.dumps(value, allow_nan=False) + "\n")
 
 
 def main() -> None:
-    """The console command."""
+    """The command line, once its modules are there."""
     try:
         app()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except OSError as error:  # help and version, on a standard output that takes nothing
+        drop_output()
+        note(f"error: standard output: cannot write: {error.strerror or error}")
+        sys.exit(OutputError.exit_code)

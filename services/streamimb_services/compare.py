@@ -126,6 +126,7 @@ def _replayed(
             ),
             environ,
         )
+        story.raise_failure()
         if contract is None and story.config.schema_ is None:
             contract = story.schema  # what was inferred once holds for all
         runs.append(read_run(parent / name, name))

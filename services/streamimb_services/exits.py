@@ -12,7 +12,8 @@ from typing import ParamSpec
 
 import typer
 
-from streamimb.errors import StreamimbError
+from streamimb.errors import OutputError, StreamimbError
+from streamimb_services.interrupt import AtOnce
 
 P = ParamSpec("P")
 
@@ -29,15 +30,16 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
-            sys.stdout.flush()
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except StreamimbError as error:
             raise _failed(str(error), error.exit_code) from None
         except KeyboardInterrupt:
-            raise _failed("interrupted", INTERRUPTED) from None
+            raise typer.Exit(INTERRUPTED) from None
+        except AtOnce as stop:
+            raise typer.Exit(stop.exit_code) from None
         except BrokenPipeError:  # the reader has had enough, as `head` does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            drop_output()
             raise typer.Exit(0) from None
         except Exception as error:
             what = textwrap.shorten(str(error), UNEXPECTED_CHARS_MAX) or "no message"
@@ -45,6 +47,23 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             raise _failed(told, UNEXPECTED) from None
 
     return run
+
+
+def tell(result: str) -> None:
+    """Write a result on standard output, whole lines. Raises OutputError where it cannot be written."""
+    try:
+        sys.stdout.write(result)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        drop_output()
+        raise OutputError(f"standard output: cannot write: {error.strerror or error}") from None
+
+
+def drop_output() -> None:
+    """Nothing can be written any more: what is still held must not fail once more when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def note(message: str) -> None:

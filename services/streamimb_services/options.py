@@ -97,7 +97,7 @@ TimeColumn = Annotated[
     str | None, typer.Option("--time", metavar="COLUMN", help="Infer a contract whose time is in this column.")
 ]
 PositiveClass = Annotated[
-    str | None, typer.Option("--positive", metavar="CLASS", help="Infer a contract whose positive class is this one.")
+    str | None, typer.Option("--positive", metavar="CLASS", help="Take this class as the positive one.")
 ]
 StreamName = Annotated[str | None, typer.Argument(metavar="NAME", help="A ready-made stream; --list shows all.")]
 EventsFile = Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,7 +16,7 @@ from streamimb.outcome import Outcome
 from streamimb.schema import Schema
 from streamimb.schema_toml import schema_to_toml
 from streamimb.settings import Settings
-from streamimb.sinks.atomic import told_as_output, write_whole
+from streamimb.sinks.atomic import AtomicFile, told_as_output
 from streamimb.sinks.base import Sink
 from streamimb.sinks.predictions import PredictionsSink
 from streamimb.sinks.rejects import RejectsSink
@@ -25,6 +25,19 @@ from streamimb_services.show import settings_as_toml
 
 #: Packages that a run's figures may depend on.
 PACKAGES: Final = ("streamimb", "numpy", "numba", "river", "polars", "pyarrow", "msgspec", "pydantic")
+
+
+SUMMARY: Final = "summary.json"
+#: The endings that say what an output is; a pipe or a device may have any name.
+ENDINGS: Final = {
+    "predictions": (".parquet", ".pq"),
+    "metrics": (".parquet", ".pq"),
+    "signals": (".parquet", ".pq"),
+    "rejects": (".ndjson", ".jsonl", ".json"),
+}
+#: Endings that promise something else, where they are not right.
+_OTHERS: Final = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".gz", ".xz", ".zip",
+                  ".xlsx", ".feather", ".arrow", ".html"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,19 @@ class OutputPaths:
     metrics: Path | None = None
     signals: Path | None = None
     rejects: Path | None = None
+
+    def refuse_names(self) -> None:
+        """Raise a usage error where an output's name promises what it will not be."""
+        for name, endings in ENDINGS.items():
+            path = getattr(self, name)
+            if path is None or (path.exists() and not path.is_file()):
+                continue
+            if str(path) == "-":
+                raise typer.BadParameter("standard output is for the summary: name a file", param_hint=f"--{name}")
+            if path.suffix.lower() in _OTHERS.difference(endings):
+                kind = "NDJSON" if name == "rejects" else "Parquet"
+                told = f"{path}: this is written as {kind}, let its name end in {endings[0]}"
+                raise typer.BadParameter(told, param_hint=f"--{name}")
 
     def refuse_overlap(self, inputs: Sequence[Path]) -> None:
         """Raise a usage error where two outputs, or an output and an input, are one file."""
@@ -52,14 +78,16 @@ class OutputPaths:
 class Outputs:
     """All sinks of a replay as one. Files appear when it is closed; aborted, it leaves what stood there before.
 
-    A run's folder may hold an older run: files of the same names are replaced, one by one, and nothing else is
-    touched. ``summary.json`` goes first and comes last, so that a folder that has one is whole.
+    A run's folder may hold an older run: files of the same names are replaced and nothing else is touched. All are
+    written whole under temporary names before the first is put in place, so that a full disk leaves the older run as
+    it was. ``summary.json`` goes first and comes last: a folder that has one is of one run.
     """
 
     def __init__(self, paths: OutputPaths, schema: Schema) -> None:
         self._run = paths.run
         self._schema = schema
         self._sinks: list[Sink] = []
+        self._texts: list[AtomicFile] = []
         try:
             if paths.run is not None:
                 with told_as_output(paths.run):
@@ -91,25 +119,38 @@ class Outputs:
         for sink in self._sinks:
             sink.write(outcome)
 
-    def close(self) -> None:
+    def close(self, texts: Mapping[str, str]) -> None:
+        """Put everything in place; texts: name -> content of the other files of a run's folder, the summary last."""
+        for sink in self._sinks:
+            sink.finish()
         if self._run is not None:
+            for name, text in texts.items():
+                self._texts.append(AtomicFile(self._run / name))
+                with told_as_output(self._run / name):
+                    self._texts[-1].file.write(text.encode())
+                self._texts[-1].finish()
             with told_as_output(self._run):
-                (self._run / "summary.json").unlink(missing_ok=True)
+                (self._run / SUMMARY).unlink(missing_ok=True)
         for sink in self._sinks:
             sink.close()
+        for file in self._texts:
+            file.commit()
 
     def abort(self) -> None:
         for sink in self._sinks:
             sink.abort()
+        for file in self._texts:
+            file.abort()
 
-    def describe(self, settings: Settings, summary: dict[str, Any], inputs: Sequence[str]) -> None:
-        """Write the run's configuration, schema, versions and, last, its summary."""
-        if self._run is None:
-            return
-        write_whole(self._run / "config.toml", settings_as_toml(settings))
-        write_whole(self._run / "schema.toml", schema_to_toml(self._schema))
-        write_whole(self._run / "versions.json", json.dumps(versions() | {"inputs": list(inputs)}, indent=2) + "\n")
-        write_whole(self._run / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
+
+def run_texts(settings: Settings, schema: Schema, summary: dict[str, Any], inputs: Sequence[str]) -> dict[str, str]:
+    """A run's configuration, contract, versions and, last, its summary, by the names of their files."""
+    return {
+        "config.toml": settings_as_toml(settings),
+        "schema.toml": schema_to_toml(schema),
+        "versions.json": json.dumps(versions() | {"inputs": list(inputs)}, indent=2) + "\n",
+        SUMMARY: json.dumps(summary, indent=2, allow_nan=False) + "\n",
+    }
 
 
 def versions() -> dict[str, Any]:

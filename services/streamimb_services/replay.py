@@ -6,17 +6,18 @@ import contextlib
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from streamimb.batch import Batch, Kind, Rejected
+from streamimb.errors import OutputError
 from streamimb.outcome import Matured, Metric, Outcome, Predictions
 from streamimb.pipeline import Pipeline
 from streamimb_services.feed import Feed
-from streamimb_services.interrupt import AtOnce, Interrupt
+from streamimb_services.interrupt import Interrupt
 from streamimb_services.outputs import OutputPaths, Outputs
 from streamimb_services.pace import Pacer
 from streamimb_services.progress import ReplayProgress
@@ -33,38 +34,35 @@ class Replay:
         paths: OutputPaths,
         story: Story,
         *,
+        texts: Callable[[dict[str, Any]], Mapping[str, str]],
         limit: int | None = None,
         pacer: Pacer | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._pipeline, self._feed, self._paths, self.story = pipeline, feed, paths, story
-        self._limit, self._pacer, self._clock = limit, pacer, clock
+        self._texts, self._limit, self._pacer, self._clock = texts, limit, pacer, clock
         self._events = self._positives = 0
         self._refused: Counter[str] = Counter()
 
-    def run(self, progress: ReplayProgress) -> Outputs:
-        """Replay to the end, the limit or Ctrl-C, and fill the story.
+    def run(self, progress: ReplayProgress, interrupt: Interrupt) -> None:
+        """Replay to the end, the limit, an interruption or an output that cannot be written, and fill the story.
 
-        Whatever else is raised, as by a second Ctrl-C, leaves no output behind.
+        Whatever is raised, as by asking twice to stop, leaves no output behind.
         """
         outputs = None
         started = self._clock()
+        interrupt.begin()
         try:
-            with Interrupt() as interrupt:
-                with contextlib.suppress(KeyboardInterrupt):
-                    with interrupt.deferred():
-                        outputs = self._outputs = Outputs(self._paths, self.story.schema)
-                    with progress:
-                        self._loop(interrupt, progress, started)
-                with contextlib.suppress(KeyboardInterrupt), interrupt.deferred():
-                    self._finish(self._clock() - started)
-                self.story.interrupted = interrupt.asked
-        except AtOnce:
-            raise KeyboardInterrupt from None
+            with contextlib.suppress(KeyboardInterrupt):
+                with interrupt.deferred():
+                    outputs = self._outputs = Outputs(self._paths, self.story.schema)
+                with progress:
+                    self._loop(interrupt, progress, started)
+                interrupt.hold()
+            self._finish(self._clock() - started, interrupted=interrupt.asked)
         finally:
             if outputs is not None:
                 outputs.abort()  # leaves alone what was closed
-        return self._outputs
 
     def _loop(self, interrupt: Interrupt, progress: ReplayProgress, started: float) -> None:
         for batch, rejected in self._feed.batches():
@@ -73,6 +71,8 @@ class Replay:
                 with interrupt.deferred():
                     self._process(piece)
                 last = piece
+                if interrupt.asked or self.story.failure is not None:
+                    return
                 progress.update(
                     self._feed.bytes_done,
                     self._feed.bytes_total if self._pacer is None else None,  # bytes run ahead of paced events
@@ -83,7 +83,7 @@ class Replay:
             with interrupt.deferred():
                 full = self._events == self._limit
                 self._refuse(self._feed.until(rejected, last) if full else rejected)
-            if full:
+            if full or interrupt.asked or self.story.failure is not None:
                 return
 
     def _pieces(self, batch: Batch) -> Iterator[Batch]:
@@ -105,8 +105,7 @@ class Replay:
             outcome = replace(outcome, rejected=[self._feed.told(r) for r in outcome.rejected])
         self._events += len(outcome.predictions)
         self._positives += int((outcome.matured.label == self.story.schema.positive).sum())
-        self.story.take(outcome)
-        self._outputs.write(outcome)
+        self._take_down(outcome)
 
     def _refuse(self, rejected: list[Rejected]) -> None:
         if rejected:
@@ -115,20 +114,31 @@ class Replay:
 
     def _tell(self, *, rejected: Sequence[Rejected] = (), metrics: Sequence[Metric] = ()) -> None:
         outcome = replace(nothing(self.story.schema.n_classes), rejected=list(rejected), metrics=list(metrics))
-        self.story.take(outcome)
-        self._outputs.write(outcome)
+        self._take_down(outcome)
 
-    def _finish(self, seconds: float) -> None:
+    def _take_down(self, outcome: Outcome) -> None:
+        self.story.take(outcome)
+        self._write(lambda: self._outputs.write(outcome))
+
+    def _write(self, write: Callable[[], None]) -> None:
+        """An output that cannot be written ends the replay, but not before its summary."""
+        if self.story.failure is None:
+            try:
+                write()
+            except OutputError as error:
+                self.story.failure = error
+
+    def _finish(self, seconds: float, *, interrupted: bool) -> None:
         if self._events:
             self._tell(metrics=self._pipeline.measure())
         summary = self._pipeline.summary()
-        self.story.notes = [*summary.pop("config_notes", []), *self._pipeline.notes]
         refused = Counter(summary["rejected"])
         refused.update(self._refused)
         rate = self._events / seconds if seconds > 0 else math.nan
         summary |= {"rejected": dict(refused.most_common()), "seconds": seconds, "events_per_second": rate}
+        self.story.interrupted = summary["interrupted"] = interrupted
         self.story.summary = undefined_as_null(summary)
-        self._outputs.close()
+        self._write(lambda: self._outputs.close(self._texts(self.story.summary)))
 
 
 def nothing(n_classes: int) -> Outcome:

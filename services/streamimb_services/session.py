@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from streamimb.errors import ConfigError
+import typer
+
+from streamimb.errors import ConfigError, SchemaError
 from streamimb.infer import infer_schema
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
@@ -15,7 +17,8 @@ from streamimb.schema_toml import load_schema
 from streamimb.settings import Settings, load_settings
 from streamimb_services.exits import note
 from streamimb_services.feed import Feed
-from streamimb_services.outputs import OutputPaths
+from streamimb_services.interrupt import Interrupt
+from streamimb_services.outputs import OutputPaths, run_texts
 from streamimb_services.pace import Pacer
 from streamimb_services.progress import ReplayProgress
 from streamimb_services.replay import Replay
@@ -46,8 +49,14 @@ class ReplayOptions:
     title: str = "replaying"
 
 
-def replay_files(options: ReplayOptions, environ: Mapping[str, str]) -> Story:
-    """Carry out a replay; what was guessed or chosen is told on standard error as it starts."""
+def replay_files(options: ReplayOptions, environ: Mapping[str, str], interrupt: Interrupt | None = None) -> Story:
+    """Carry out a replay; what was guessed or chosen is told on standard error as it starts.
+
+    interrupt: already entered, where what follows the replay is not to be cut either.
+    """
+    if interrupt is None:
+        with Interrupt() as own:
+            return replay_files(options, environ, own)
     settings = load_settings(options.config, environ, options.overrides)
     schema, notes = _contract(options, settings)
     if options.labels is not None and settings.config.label.wait is None:
@@ -56,6 +65,7 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str]) -> Story:
             f"set it in the configuration, or STREAMIMB_LABEL__WAIT={'7d' if schema.has_time else 10_000}"
         )
     inputs = [*options.files, *([options.labels] if options.labels else [])]
+    options.outputs.refuse_names()
     options.outputs.refuse_overlap([Path(p) for p in inputs if p != STDIN])
     progress = ReplayProgress(schema.class_names[schema.positive], title=options.title)
     pipeline = Pipeline(schema, settings.config)
@@ -77,17 +87,19 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str]) -> Story:
         labels=_labels_told(schema, settings, options.labels),
     )
     pacer = None if options.speed is None else Pacer(options.speed, has_time=schema.has_time)
-    replay = Replay(pipeline, feed, options.outputs, story, limit=options.limit, pacer=pacer)
-    replay.run(progress).describe(settings, story.summary, inputs)
+    replay = Replay(
+        pipeline, feed, options.outputs, story, texts=lambda summary: run_texts(settings, schema, summary, inputs),
+        limit=options.limit, pacer=pacer,
+    )  # fmt: skip
+    replay.run(progress, interrupt)
     return story
 
 
 def _contract(options: ReplayOptions, settings: Settings) -> tuple[Schema, list[str]]:
     """The event contract: --schema, else the configuration's, else inferred from the first file."""
-    if options.schema is not None:
-        return load_schema(options.schema), []
-    if settings.config.schema_ is not None:
-        return settings.config.schema_, []
+    given = load_schema(options.schema) if options.schema is not None else settings.config.schema_
+    if given is not None:
+        return _with_guesses(given, options.guesses), []
     if options.contract is not None:
         return options.contract, []
     if STDIN in options.files:
@@ -101,6 +113,23 @@ def _contract(options: ReplayOptions, settings: Settings) -> tuple[Schema, list[
         first, label=guess.get("label"), id=guess.get("id"), time=guess.get("time"), positive=guess.get("positive")
     )
     return schema, [f"no schema was given: inferred one from {first} (`streamimb schema infer` shows it)", *notes]
+
+
+def _with_guesses(schema: Schema, guesses: Mapping[str, str | None]) -> Schema:
+    """A contract that was given, with the positive class of --positive; the other guesses would contradict it."""
+    for name in ("label", "id", "time"):
+        if guesses.get(name) is not None:
+            raise typer.BadParameter(
+                "an event contract was given, and it says which column that is: change it there", param_hint=f"--{name}"
+            )
+    positive = guesses.get("positive")
+    if positive is None:
+        return schema
+    if positive not in schema.class_names:
+        classes = ", ".join(schema.class_names)
+        raise SchemaError(f"--positive {positive}: no such class: the event contract has {classes}")
+    chosen = schema.label.classes[schema.class_names.index(positive)]
+    return schema.model_copy(update={"label": schema.label.model_copy(update={"positive": chosen})})
 
 
 def _labels_told(schema: Schema, settings: Settings, labels: str | None) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from streamimb.batch import Rejected
 from streamimb.config import Config
+from streamimb.errors import OutputError, RefusedError
 from streamimb.outcome import Outcome
 from streamimb.schema import Schema
 from streamimb_services.trajectory import Trajectories
@@ -23,11 +24,22 @@ class Story:
     trajectories: Trajectories
     labels: str = "labels known with their events"
     summary: dict[str, Any] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
     first_time: int | None = None
     last_time: int | None = None
     examples: dict[str, Rejected] = field(default_factory=dict)
     interrupted: bool = False
+    failure: OutputError | None = None
+
+    def raise_failure(self) -> None:
+        """Raise what ended the replay, now that its summary has been told."""
+        if self.failure is not None:
+            raise self.failure
+        if self.summary["rejected"] and not self.summary["events"] and not self.interrupted:
+            refused = sum(self.summary["rejected"].values())
+            reason = next(iter(self.summary["rejected"]))
+            raise RefusedError(
+                f"every row was refused ({refused:,}, mostly {reason}): is this the right event contract?"
+            )
 
     @property
     def positive(self) -> str:

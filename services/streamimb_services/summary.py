@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ from rich.text import Text
 
 from streamimb.batch import Rejected
 from streamimb.durations import show_duration, show_time
+from streamimb_services.exits import tell
 from streamimb_services.figures import DASH, interval, percent, rate, round_rate, seconds, short, value_of
 from streamimb_services.sparkline import sparkline
 from streamimb_services.story import Story
@@ -25,6 +28,8 @@ ACCENT: Final = "cyan"
 QUIET: Final = "bright_black"
 #: Lines are no longer than this however wide the terminal is.
 WIDTH_MAX: Final = 120
+#: ... and so long where there is no terminal to ask.
+PIPED_WIDTH: Final = 100
 #: Columns of "How it moved" for its numbers and gaps; names are cut at the other.
 NUMBERS_WIDTH: Final = 3 + 4 + 7 + 7 + 10
 NAME_WIDTH_MAX: Final = 24
@@ -43,21 +48,34 @@ ACTIONS: Final = {"adjust": "weights renewed at once", "tell": "told only"}
 
 
 def show_summary(story: Story) -> None:
-    """Print the summary on standard output, plain where that is no terminal."""
+    """Print the summary on standard output, plain where that is no terminal. Raises OutputError."""
     show(lambda console: print_summary(story, console))
 
 
+class _Held(io.StringIO):
+    """Standard output's likeness, so that rich neither writes there itself nor ends the process on a broken pipe."""
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return getattr(sys.stdout, "encoding", None) or "utf-8"
+
+    def isatty(self) -> bool:
+        return sys.stdout.isatty()
+
+
 def show(print_on: Callable[[Console], None]) -> None:
-    """Print on standard output what is printed on a console, plain where that is no terminal."""
-    console = Console(highlight=False)
-    with console.capture() as captured:  # rich would end the process on a broken pipe
-        print_on(console)
+    """Print on standard output what is printed on a console, plain where that is no terminal. Raises OutputError."""
+    held = _Held()
+    console = Console(file=held, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPED_WIDTH
+    print_on(console)
     with contextlib.suppress(AttributeError):
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # tests put other streams there
-    text = captured.get()
+    text = held.getvalue()
     if not console.is_terminal:
         text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
-    sys.stdout.write(text)
+    tell(text)
 
 
 def print_summary(story: Story, console: Console) -> None:
@@ -295,7 +313,9 @@ def _speed(story: Story) -> RenderableType:
     told = f" {story.summary['events']:,} events in {seconds(story.summary['seconds'])}"
     fast = story.summary["events_per_second"]
     line = Text(told + (f", {round_rate(fast)} a second" if fast else ""), QUIET)
-    return Group(Text(" interrupted: this is the summary so far", "yellow"), line) if story.interrupted else line
+    early = " cut short by an output that cannot be written" if story.failure else " interrupted"
+    stopped = story.failure or story.interrupted
+    return Group(Text(f"{early}: this is the summary so far", "yellow"), line) if stopped else line
 
 
 def grid(*columns: str, header: bool = True) -> Table:

@@ -233,4 +233,7 @@ def _costs(schema: Schema, config: ControlConfig, rules: list[str]) -> Floats | 
         raise ConfigError(f"control.costs: {unknown[0]!r} is none of the classes {', '.join(schema.class_names)}")
     if not config.costs:
         raise ConfigError("control.costs: weights = 'cost' needs the cost of missing each class")
-    return np.array([config.costs.get(name, 1.0) for name in schema.class_names])
+    costs = np.array([config.costs.get(name, 1.0) for name in schema.class_names])
+    if not costs.any():
+        raise ConfigError("control.costs: the cost of missing any class is 0: give one that matters a cost above 0")
+    return costs

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +29,8 @@ class AtomicFile:
     """A binary file under a temporary name beside ``path``, renamed to it by ``commit``.
 
     A link is followed, and what is no regular file (a pipe, a device) is written straight away: neither can be
-    replaced by renaming. Raises OutputError where the folder does not exist or cannot be written.
+    replaced by renaming. The temporary file is locked while it is written, so that one without a lock belongs to a
+    process that died, and is removed. Raises OutputError where the folder does not exist or cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,6 +38,7 @@ class AtomicFile:
         target = Path(os.path.realpath(path))
         self._target = target
         self._temporary: Path | None = None
+        self._lock = -1  # holds the lock from when the file is closed to when it is in place
         self._settled = False
         with told_as_output(path):
             if target.is_dir():
@@ -42,29 +46,61 @@ class AtomicFile:
             if target.exists() and not target.is_file():
                 self.file: BinaryIO = target.open("wb", buffering=0)
             else:
-                temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-                self.file = temporary.open("xb")
-                self._temporary = temporary
+                _remove_dead(target)
+                self._temporary, self.file = _new_temporary(target)
+
+    def finish(self) -> None:
+        """Write all that is held and close the file, under its temporary name still."""
+        with told_as_output(self.path):
+            if self._temporary is not None and self._lock < 0:
+                self._lock = os.dup(self.file.fileno())
+            self.file.close()
 
     def commit(self) -> None:
         """Close the file and put it in place."""
         if self._settled:
             return
+        self.finish()
         with told_as_output(self.path):
-            self.file.close()
             if self._temporary is not None:
                 self._temporary.replace(self._target)
-        self._settled = True
+        self._settle()
 
     def abort(self) -> None:
         """Close the file and remove it; a second call, or one after ``commit``, does nothing."""
         if self._settled:
             return
-        self._settled = True
         with contextlib.suppress(OSError):
             self.file.close()
         if self._temporary is not None:
             self._temporary.unlink(missing_ok=True)
+        self._settle()
+
+    def _settle(self) -> None:
+        self._settled = True
+        if self._lock >= 0:
+            os.close(self._lock)
+
+
+def _new_temporary(target: Path) -> tuple[Path, BinaryIO]:
+    while True:
+        path = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        file = path.open("xb")
+        with contextlib.suppress(OSError):  # where a file system knows no locks, there is nothing to hold
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.exists():  # another process may have taken it for a dead one's before it was locked
+            return path, file
+        file.close()
+
+
+def _remove_dead(target: Path) -> None:
+    """Remove what processes that died left of this file."""
+    part = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.part")
+    for path in target.parent.iterdir():
+        if part.fullmatch(path.name):
+            with contextlib.suppress(OSError), path.open("rb") as file:  # locked: somebody is writing it
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -17,6 +17,10 @@ class Sink(Protocol):
         """Take one outcome. Raises OutputError where it cannot be kept."""
         ...
 
+    def finish(self) -> None:
+        """Write what is still held, so that ``close`` can hardly fail. Raises OutputError."""
+        ...
+
     def close(self) -> None:
         """Write what is still held and put the result in place, whole. A second call does nothing."""
         ...

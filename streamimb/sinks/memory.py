@@ -15,6 +15,9 @@ class MemorySink:
     def write(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
 
+    def finish(self) -> None:
+        """Nothing is held back."""
+
     def close(self) -> None:
         self.closed = True
 

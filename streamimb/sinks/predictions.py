@@ -120,9 +120,13 @@ class PredictionsSink:
         while self._labels.settled() >= GROUP_ROWS:
             self._flush(GROUP_ROWS)
 
-    def close(self) -> None:
+    def finish(self) -> None:
         while self._held:
             self._flush(min(GROUP_ROWS, sum(map(len, self._held))))
+        self._parquet.finish()
+
+    def close(self) -> None:
+        self.finish()
         self._parquet.close()
 
     def abort(self) -> None:

@@ -24,6 +24,9 @@ class RejectsSink:
             with told_as_output(self._file.path):
                 self._file.file.write(self._encode([_row(r) for r in outcome.rejected]))
 
+    def finish(self) -> None:
+        self._file.finish()
+
     def close(self) -> None:
         self._file.commit()
 

@@ -30,7 +30,7 @@ class ParquetFile:
     def __init__(self, path: Path, schema: pa.Schema, *, dictionary: list[str]) -> None:
         self.schema = schema
         self._file = AtomicFile(path)
-        self._closed = False
+        self._finished = self._closed = False
         try:
             with told_as_output(path):
                 self._writer = pq.ParquetWriter(
@@ -45,10 +45,17 @@ class ParquetFile:
         with told_as_output(self._file.path):
             self._writer.write_table(table, row_group_size=max(1, len(table)))
 
-    def close(self) -> None:
-        if not self._closed:
+    def finish(self) -> None:
+        """Write the footer and close the file, under its temporary name still."""
+        if not self._finished:
             with told_as_output(self._file.path):
                 self._writer.close()
+            self._file.finish()
+            self._finished = True
+
+    def close(self) -> None:
+        if not self._closed:
+            self.finish()
             self._file.commit()
             self._closed = True
 
@@ -82,9 +89,13 @@ class _RowsSink:
         del self._held[:n]
         self._parquet.write(pa.Table.from_arrays(columns, schema=schema))
 
-    def close(self) -> None:
+    def finish(self) -> None:
         if self._held:
             self._flush(len(self._held))
+        self._parquet.finish()
+
+    def close(self) -> None:
+        self.finish()
         self._parquet.close()
 
     def abort(self) -> None:

@@ -21,6 +21,7 @@ from streamimb.sources.lines import LineReader, TooLong
 
 _COMMA: Final = 44
 _NEWLINE: Final = 10
+_SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
 Refused = tuple[Reason, str]
 Frame = tuple[pl.DataFrame, NDArray[np.int64], dict[int, Refused]]
 
@@ -82,12 +83,16 @@ class CsvTable:
         path = self._lines.path
         end = (data.find(b"\n") + 1) or len(data)
         self._header = data[:end].rstrip(b"\r\n")
+        if b"\r" in self._header:
+            raise InputError(f"{path}: its lines end in CR alone, as on old Macs; convert it (tr '\\r' '\\n')")
         try:
             names = [n.strip() for n in next(csv.reader([self._header.decode()], strict=True), [])]
         except UnicodeDecodeError as error:
             raise InputError(f"{path}: line 1 is not UTF-8; convert the file (iconv -f LATIN1 -t UTF-8)") from error
         except csv.Error as error:
             raise InputError(f"{path}: line 1 is no CSV header: {error}") from error
+        if len(names) == 1 and (found := next((n for c, n in _SEPARATORS.items() if c in names[0]), None)):
+            raise InputError(f"{path}: is not comma-separated: its header has {found} instead; convert it")
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
             raise InputError(f"{path}: the header names a column twice: {', '.join(map(repr, twice))}; rename one")

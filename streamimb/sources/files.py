@@ -38,6 +38,8 @@ def format_of(path: str) -> str:
     packed = name.endswith((".gz", ".xz"))
     suffix = Path(Path(name).stem if packed else name).suffix
     found = FORMATS.get(suffix)
+    if found is None and Path(path).is_dir():
+        raise InputError(f"{path}: is a directory; name the files in it")
     if found is None or (packed and found == "parquet"):
         ends = ", ".join(FORMATS)
         raise InputError(f"{path}: cannot tell its format by its name; it should end in {ends} (text also .gz, .xz)")

@@ -99,6 +99,39 @@ def test_a_file_appears_when_the_sink_is_closed(kind, path):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_finished_sink_has_written_all_but_stands_nowhere(kind, path):
+    """Finished, the file is whole under its temporary name; it can be put in place or given up still."""
+    path.write_bytes(b"older")
+    for settle in ("abort", "close"):
+        sink = FILE_SINKS[kind](path)
+        sink.write(outcome(0, N))
+        sink.finish()
+        sink.finish()
+        (part,) = [p for p in path.parent.iterdir() if p != path]
+        assert part.suffix == ".part"
+        size = part.stat().st_size
+        assert path.read_bytes() == b"older"
+        getattr(sink, settle)()
+        assert list(path.parent.iterdir()) == [path]
+    assert path.stat().st_size == size
+
+
+def test_what_a_dead_process_left_is_removed_but_not_what_a_live_one_writes(kind, path):
+    """Temporary files without a lock belong to nobody; those of another sink, or of another file, are left alone."""
+    dead, other = path.with_name(f".{path.name}.0123abcd.part"), path.with_name(f".x{path.name}.0123abcd.part")
+    dead.touch()
+    other.touch()
+    live = FILE_SINKS[kind](path)
+    live.write(outcome(0, N))
+    written(kind, path)
+    live.finish()
+    written(kind, path)
+    assert not dead.exists()
+    assert other.exists()
+    live.close()
+    assert {p.name for p in path.parent.iterdir()} == {path.name, other.name}
+
+
 def test_an_aborted_sink_leaves_what_stood_there(kind, path):
     """Nothing half-written is left, and what was there before is untouched."""
     path.write_bytes(b"older")

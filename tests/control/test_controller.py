@@ -72,6 +72,9 @@ def test_costs_name_classes_that_exist():
         controller(weights="cost", costs={"z": 2.0})
     with pytest.raises(ConfigError, match="needs the cost"):
         controller(weights="cost")
+    with pytest.raises(ConfigError, match="the cost of missing any class is 0"):
+        controller(weights="cost", costs={"a": 0.0, "b": 0.0})
+    assert np.isfinite(controller(weights="cost", costs={"a": 0.0}).plan.weights).all()
 
 
 def simulate(

@@ -76,6 +76,10 @@ BAD_FILES = {
     "declared column missing": ("a.csv", b"amuont,kind,night,label\n1,web,true,legit\n", "nearest: 'amuont'"),
     "blank header": ("a.csv", b"\n1,2\n", "is blank"),
     "quote open in the header": ("a.csv", b'amount,"kind\n', "no CSV header"),
+    "semicolons": ("a.csv", CSV.replace(b",", b";"), "not comma-separated: its header has semicolons"),
+    "tabs": ("a.csv.gz", gzip.compress(CSV.replace(b",", b"\t")), "not comma-separated: its header has tabs"),
+    "lines that end in CR": ("a.csv", CSV.replace(b"\n", b"\r"), "its lines end in CR alone"),
+    "a JSON array": ("a.json", b"[\n" + NDJSON.replace(b"}\n", b"},\n") + b"]", "is one JSON array"),
     "too many columns": ("a.csv", ",".join(f"c{i}" for i in range(60)).encode() + b"\n", "fields_max"),
     "endless header": ("a.csv", b"x" * 3_000_000, "header"),
     "a header of other order half-way": (
@@ -111,12 +115,23 @@ def test_a_missing_file_is_named(tmp_path):
         read([tmp_path / "nothing.csv"])
 
 
-@pytest.mark.parametrize("name", ["folder.csv", "folder.parquet"])
+@pytest.mark.parametrize("name", ["folder.csv", "folder.parquet", "folder"])
 def test_a_directory_is_named(tmp_path, name):
     """A directory is an input error that says what to name instead."""
     (tmp_path / name).mkdir()
     with pytest.raises(InputError, match="is a directory"):
         read([tmp_path / name])
+
+
+@pytest.mark.parametrize("data", [CSV, b"x" * 40])
+def test_standard_input_that_is_no_json_is_an_error(monkeypatch, data):
+    """What is piped in another format is told at once, not refused row by row; a bad line among objects is refused."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    with pytest.raises(InputError, match="standard input is"):
+        read(["-"])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"[]\n" + NDJSON)))
+    batches, rejected = read(["-"])
+    assert (amounts(batches), len(rejected)) == (AMOUNTS, 1)
 
 
 def test_a_file_without_permission_is_named(tmp_path):

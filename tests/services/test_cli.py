@@ -39,6 +39,12 @@ def test_version(streamimb):
         (["replay", "-"], 78, "error: standard input needs an event contract"),
         (["replay", "a.csv", "--schema", "/nowhere/s.toml"], 66, "error: /nowhere/s.toml"),
         (["replay", "a.csv", "-c", "/nowhere/c.toml"], 66, "error: /nowhere/c.toml"),
+        (
+            ["replay", "a.csv", "--label-delay", "99999999999d"],
+            78,
+            "error: --label-delay: label.delay: '99999999999d' is",
+        ),
+        (["check-config", "--label-delay", "99999999999d"], 78, "error: --label-delay: label.delay: '99999999999d' is"),
         (["schema", "infer", "/nowhere/a.csv"], 66, "error: /nowhere/a.csv"),
         (["config", "show", "-c", "/nowhere/c.toml"], 66, "error: /nowhere/c.toml"),
         (["check-config", "/nowhere/c.toml"], 66, "error: /nowhere/c.toml"),

@@ -1,7 +1,8 @@
+import contextlib
 import gzip
 import json
 import os
-import signal
+import resource
 import subprocess
 import sys
 import tomllib
@@ -32,6 +33,22 @@ def test_json_is_one_object_with_the_keys_that_programs_read(streamimb, stream):
     assert (told["events"], told["predicted"], told["learned"], told["labels"]["waiting"]) == (3, 3, 0, 3)
     assert told["signals"] == []
     assert "inferred" in result.stderr
+
+
+def test_options_and_a_given_contract(streamimb, stream, schema, tmp_path):
+    """--positive wins over the contract, wherever that stands; what would contradict it is refused."""
+    file, run = stream(), tmp_path / "run"
+    for given in ("--schema", "-c"):
+        told = json.loads(streamimb("replay", file, given, schema, "--positive", "good", "--json").stdout)
+        assert told["positive"] == "good"
+    streamimb("replay", file, "--schema", schema, "--positive", "good", "--limit", 9, "--run", run)
+    assert tomllib.loads((run / "schema.toml").read_text())["schema"]["label"]["positive"] == "good"
+    result = streamimb("replay", file, "--schema", schema, "--positive", "goood")
+    assert (result.exit_code, "no such class: the event contract has good, bad" in result.stderr) == (78, True)
+    for name in ("label", "id", "time"):
+        result = streamimb("replay", file, "--schema", schema, f"--{name}", "x")
+        assert result.exit_code == 2
+        assert f"--{name}" in result.stderr
 
 
 def test_limit_counts_accepted_events_over_all_files(streamimb, stream, schema, tmp_path):
@@ -161,24 +178,74 @@ def test_standard_input_is_ndjson_with_a_contract(streamimb, schema):
     assert json.loads(done.stdout)["events"] == 20
 
 
-@pytest.mark.parametrize("asked", ["--json", None])
-def test_ctrl_c_ends_with_the_summary_and_whole_files(stream, schema, tmp_path, asked):
-    """An interrupted replay exits 130, tells what it saw, and completes its files."""
-    path = tmp_path / "p.parquet"
-    command = [sys.executable, "-m", "streamimb_services", "replay", stream(), "--schema", schema, "--speed", "36000"]
-    command += ["--predictions", str(path), *([asked] if asked else [])]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        while not any(part.suffix == ".part" for part in tmp_path.iterdir()):
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate()
-    assert process.returncode == 130
-    rows = pq.read_metadata(path).num_rows
-    assert rows < 600
-    if asked:
-        assert json.loads(out)["events"] == rows
-    else:
-        assert "interrupted" in out.decode()
+@pytest.mark.parametrize("args", [["--version"], ["--help"], ["models"], ["config", "show"], ["replay", "{file}"]])
+def test_a_full_standard_output_is_an_output_error(stream, args):
+    """A result that could not be written exits 74, with one line on standard error."""
+    command = [sys.executable, "-m", "streamimb_services", *(stream() if a == "{file}" else a for a in args)]
+    with open("/dev/full", "wb") as full:  # noqa: PTH123  a device
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 74
+    assert done.stderr.splitlines()[-1] == "error: standard output: cannot write: No space left on device"
+    assert "Traceback" not in done.stderr
+
+
+@contextlib.contextmanager
+def no_space(n_bytes):
+    """No file grows beyond so many bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("n_bytes", [100, 2_000, 6_000, 12_000])
+def test_a_full_disk_leaves_the_older_run_and_tells_the_summary(streamimb, stream, tmp_path, n_bytes):
+    """Wherever writing fails, no file of the folder is of the new run; the summary is told, and 74 is returned."""
+    run, file, other = tmp_path / "run", stream(n=900), stream("other.csv", n=1_000, start=7)
+    assert streamimb("replay", file, "--run", run).exit_code == 0
+    older = {path.name: path.read_bytes() for path in run.iterdir()}
+    assert max(map(len, older.values())) > n_bytes
+    with no_space(n_bytes):
+        result = streamimb("replay", other, "--run", run, "--json")
+    assert result.exit_code == 74
+    assert "cannot write: File too large" in result.stderr
+    assert json.loads(result.stdout)["events"] == 1_000
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == older
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "message"),
+    [
+        ("--predictions", "-", "name a file"),
+        ("--predictions", "p.csv", "let its name end in .parquet"),
+        ("--metrics", "m.ndjson", "let its name end in .parquet"),
+        ("--signals", "s.JSON", "let its name end in .parquet"),
+        ("--rejects", "r.parquet", "let its name end in .ndjson"),
+        ("--rejects", "-", "name a file"),
+    ],
+)
+def test_an_output_is_what_its_name_says(streamimb, stream, tmp_path, monkeypatch, option, name, message):
+    """An ending that promises another format is refused, and so is a file called -; nothing is written."""
+    file = stream()
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    result = streamimb("replay", file, option, name)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_stream_of_refused_rows_is_an_error(streamimb, stream, schema, tmp_path):
+    """Where no row could be used the summary says why and 65 is returned; one good row is enough for 0."""
+    file, rejects = stream(n=20, broken=range(20)), tmp_path / "r.ndjson"
+    result = streamimb("replay", file, "--schema", schema, "--rejects", rejects)
+    assert result.exit_code == 65
+    assert result.stderr.splitlines()[-1].startswith("error: every row was refused (20, mostly wrong_type)")
+    assert "wrong_type" in result.stdout
+    assert len(rejects.read_text().splitlines()) == 20
+    assert streamimb("replay", stream(n=20, broken=range(19)), "--schema", schema).exit_code == 0
 
 
 def test_only_output_goes_to_the_terminal_of_a_pipe(streamimb, stream, schema):

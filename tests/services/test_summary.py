@@ -1,5 +1,4 @@
 import io
-import signal
 
 import pytest
 from rich.console import Console
@@ -9,7 +8,6 @@ from streamimb.config import Config
 from streamimb.outcome import Metric
 from streamimb.schema import Feature, Label, Schema, Time
 from streamimb_services.figures import DASH
-from streamimb_services.interrupt import AtOnce, Interrupt
 from streamimb_services.replay import undefined_as_null
 from streamimb_services.sparkline import sparkline
 from streamimb_services.story import Story
@@ -170,36 +168,3 @@ def test_a_sparkline_has_the_width_asked_for():
     line = sparkline([float(i) for i in range(1000)], 16)
     assert (len(line), line[0], line[-1]) == (16, "▁", "█")
     assert sparkline([NAN, NAN], 5) == "··"
-
-
-def test_ctrl_c_waits_for_the_end_of_a_batch():
-    """Inside a deferred block the first interruption waits, and is raised once."""
-    done = []
-    with Interrupt() as interrupt:
-        with pytest.raises(KeyboardInterrupt), interrupt.deferred():
-            signal.raise_signal(signal.SIGINT)
-            done.append("whole")
-        with interrupt.deferred():
-            done.append("what is left to do")
-    assert done == ["whole", "what is left to do"]
-    assert interrupt.asked
-
-
-def test_ctrl_c_between_batches_comes_at_once():
-    """While waiting for input, nothing is deferred."""
-    done = []
-    with Interrupt(), pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
-        done.append("never")
-    assert done == []
-
-
-def test_a_second_ctrl_c_does_not_wait():
-    """Who presses twice means it."""
-    done = []
-    with Interrupt() as interrupt, pytest.raises(AtOnce), interrupt.deferred():
-        signal.raise_signal(signal.SIGINT)
-        done.append("first")
-        signal.raise_signal(signal.SIGINT)
-        done.append("never")
-    assert done == ["first"]
