@@ -8,13 +8,14 @@ from typing import Final
 from streamimb.config import LearnerConfig
 from streamimb.errors import ConfigError
 from streamimb.learners.base import Learner
+from streamimb.learners.blend import BlendClassifier
 from streamimb.learners.forest import ForestClassifier
 from streamimb.learners.linear import LinearClassifier
 from streamimb.learners.parameters import nearest
 from streamimb.learners.tree import HoeffdingTreeClassifier
 from streamimb.schema import Schema
 
-#: The compiled learners.
+#: The compiled learners, a blend of any apart.
 COMPILED: Final[dict[str, Callable[..., Learner]]] = {
     "linear": LinearClassifier,
     "tree": HoeffdingTreeClassifier,
@@ -30,6 +31,8 @@ def make_learner(schema: Schema, config: LearnerConfig) -> Learner:
     >>> type(make_learner(schema, LearnerConfig(model="linear"))).__name__
     'LinearClassifier'
     """
+    if config.model == "blend":
+        return BlendClassifier(schema, make_learner, seed=config.seed, **config.parameters)
     if config.model in COMPILED:
         return COMPILED[config.model](schema, seed=config.seed, **config.parameters)
     if config.model.startswith("river."):
@@ -43,4 +46,4 @@ def list_models() -> list[str]:
     """Every name that :func:`make_learner` takes: the compiled learners, then river's classifiers."""
     from streamimb.learners.river_models import river_models
 
-    return [*COMPILED, *river_models()]
+    return [*COMPILED, "blend", *river_models()]

@@ -28,6 +28,7 @@ CASES: dict[str, tuple[int, str, dict[str, Any]]] = {
     "compiled forest": (2, "forest", {"members": 3, "grace": 10}),
     "compiled forest, by leaf": (3, "forest", {"members": 2, "grace": 10, "subspace": "leaf", "bagging": 1.0}),
     "nervous forest": (2, "forest", {"members": 2, "grace": 10, "warning": 0.9, "drift": 0.8}),
+    "blend": (3, "blend", {}),
     "logistic": (2, "river.linear_model.LogisticRegression", {"scaler": True}),
     "naive bayes": (3, "river.naive_bayes.GaussianNB", {"scaler": True}),
     "tree": (2, "river.tree.HoeffdingTreeClassifier", {"grace_period": 20}),

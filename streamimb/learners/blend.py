@@ -1,0 +1,124 @@
+"""Several learners as one: the product of their probabilities, each to a power that is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from streamimb.config import LearnerConfig
+from streamimb.errors import ConfigError, StateError
+from streamimb.learners.base import PREDICT, Learner, State, Tape
+from streamimb.learners.blend_kernels import run_blend
+from streamimb.learners.parameters import explain
+from streamimb.schema import Schema, Strict
+
+#: Members of a blend.
+MEMBERS_MAX = 8
+
+
+class MemberParameters(Strict):
+    """One member: its model and that model's parameters."""
+
+    model: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class BlendParameters(Strict):
+    """Parameters of :class:`BlendClassifier`.
+
+    ``members``: what is blended; ``horizon``: lessons after which the powers have forgotten most.
+    """
+
+    members: Annotated[tuple[MemberParameters, ...], Field(min_length=1, max_length=MEMBERS_MAX)] = (
+        MemberParameters(model="linear"),
+        MemberParameters(model="forest"),
+    )
+    horizon: Annotated[float, Field(ge=10, le=1e9)] = 1_000.0
+
+
+class BlendClassifier:
+    """A logarithmic opinion pool (Genest and Zidek, Statistical Science 1986) with powers learned online.
+
+    The blend's probability of class k is proportional to the product over members m of p_mk^a_m. The powers a_m, which
+    begin at 1 / M, follow the blend's weighted log-loss in decayed Newton steps: a member that is wrong loses its say,
+    and where members err apart the powers may add up to more than one. Members learn the same lessons.
+
+    Raises ConfigError for a parameter that is unknown or out of bounds, and what the members raise.
+
+    >>> from streamimb.schema import Feature, Label
+    >>> schema = Schema(features=[Feature(name="amount")], label=Label(classes=["legit", "fraud"]))
+    >>> from streamimb.learners.registry import make_learner
+    >>> blend = make_learner(schema, LearnerConfig(model="blend"))
+    >>> blend.powers.tolist()
+    [0.5, 0.5]
+    """
+
+    def __init__(
+        self, schema: Schema, make: Callable[[Schema, LearnerConfig], Learner], *, seed: int = 1, **parameters: Any
+    ) -> None:
+        try:
+            self.parameters = BlendParameters(**parameters)
+        except ValidationError as error:
+            raise ConfigError(explain(error, BlendParameters, "learner.parameters")) from None
+        nested = [m.model for m in self.parameters.members if m.model == "blend"]
+        if nested:
+            raise ConfigError("learner.parameters.members: a blend cannot be a member of a blend")
+        self.members = [
+            make(schema, LearnerConfig(model=m.model, parameters=m.parameters, seed=seed))
+            for m in self.parameters.members
+        ]
+        self._k = schema.n_classes
+        self._begin()
+
+    @property
+    def notes(self) -> list[str]:
+        """What the members found out at their start."""
+        return [note for member in self.members for note in getattr(member, "notes", [])]
+
+    def _begin(self) -> None:
+        m = len(self.members)
+        self.powers = np.full(m, 1.0 / m)
+        self._curvature = np.zeros(m)
+        self._last, self._last_event = np.zeros((m, self._k)), np.full(1, -1, np.int64)
+
+    def reset(self, cause: str) -> None:
+        """Forget all that was learned."""
+        for member in self.members:
+            member.reset(cause)
+        self._begin()
+
+    def run(
+        self, X: NDArray[np.float32], y: NDArray[np.int16], tape: Tape, weights: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        told = np.stack([member.run(X, y, tape, weights) for member in self.members], axis=1)
+        out = np.empty((int(np.count_nonzero(tape.kinds == PREDICT)), self._k))
+        run_blend(
+            tape.kinds, tape.events, tape.rows, y, tape.lesson_weights(y, weights), told,
+            1.0 - 1.0 / self.parameters.horizon, self.powers, self._curvature, self._last, self._last_event,
+            np.empty(self._k), out,
+        )  # fmt: skip
+        return out
+
+    def state(self) -> State:
+        return {
+            "members": {str(i): member.state() for i, member in enumerate(self.members)},
+            "powers": self.powers.copy(),
+            "curvature": self._curvature.copy(),
+            "last": self._last.copy(),
+            "last_event": self._last_event.copy(),
+        }
+
+    def restore(self, state: State) -> None:
+        members, powers, last = state.get("members"), state.get("powers"), state.get("last")
+        if not isinstance(members, dict) or powers is None or last is None or last.shape != self._last.shape:
+            raise StateError("blend: the saved state is none of a blend of these members and classes")
+        if powers.shape != self.powers.shape or not np.isfinite(powers).all():
+            raise StateError("blend: the saved powers do not fit")
+        for i, member in enumerate(self.members):
+            member.restore(members[str(i)])
+        self.powers, self._curvature = powers.copy(), state["curvature"].copy()
+        self._last, self._last_event = last.copy(), state["last_event"].copy()
