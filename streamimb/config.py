@@ -94,9 +94,9 @@ class ControlConfig(Strict):
 class DetectorConfig(Strict):
     """A drift detector and what its alarm does: ``reweight`` renews the weights at once, ``tell`` only tells.
 
-    detector: ``scan``, this library's own, is tuned from false alarms as they are lived: so many ``pages_a_week`` over all
-    classes at the stream's own rate (for streams with event times), or the events between two that ``setting`` stands
-    for: 200,000 when ``sensitive``, 5,000,000 when ``calm``. ``adwin`` and ``hddm_w`` take a significance, ``delta``;
+    detector: ``scan``, this library's own, is tuned from false alarms as they are lived: so many ``pages_a_week`` over
+    all classes at the stream's own rate (for streams with event times), or the events between two that ``setting``
+    stands for: 200,000 when ``sensitive``, 5,000,000 when ``calm``. ``adwin`` and ``hddm_w`` take a significance, ``delta``;
     ``ddm_oci`` (recall) and ``share_test`` (share) are as published. For ``cooldown`` mature events after a drift of
     a class no other is told of it.
     """

@@ -138,9 +138,9 @@ class Pipeline:
         out: _Outputs,
     ) -> None:
         for found in self.monitor.update(position, time, y, decision):
-            action = self.config.drift.share.action if found.signal == "share" else self.config.drift.recall.action
-            signal = replace(found, action=action if found.kind == "drift" else "tell")
-            action = signal.action
+            config = self.config.drift.share if found.signal == "share" else self.config.drift.recall
+            action = config.action if found.kind == "drift" else "tell"
+            signal = replace(found, action=action)
             if action == "reweight":
                 self._at_once = True
                 self._moved |= {signal.class_} if signal.signal == "share" else set()

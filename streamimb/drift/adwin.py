@@ -42,8 +42,8 @@ ROWS: Final = 32
 class AdwinBank:
     """n ADWIN detectors in shared arrays.
 
-    delta: significance, a number or (n,); warning_delta: that of warnings, larger, or 0 for none; clock: a cut is looked for at every so many values, a number or (n,);
-    max_buckets: of one size; min_window_length: of either part; grace_period: no cut in a window up to so long. After
+    delta: significance, a number or (n,); warning_delta: that of warnings, larger, or 0 for none; clock: a cut is
+    looked for at every so many values, a number or (n,); max_buckets: of one size; min_window_length: of either part; grace_period: no cut in a window up to so long. After
     a drift a detector goes on from what came after the most significant cut (``keep``) or from nothing, as river does.
     That cut is also what a firing's ``before``, ``after`` and ``kept`` are of. Values that are not finite, or beyond
     ``VALUE_ABS_MAX``, are ignored and counted.
@@ -221,7 +221,11 @@ class ADWIN(Detector):
         return self.total / self.width if self.width else 0.0
 
     def state(self) -> dict[str, Any]:
-        return {**self._bank.state(), "drift_detected": self._drift_detected, "warning_detected": self._warning_detected}
+        return {
+            **self._bank.state(),
+            "drift_detected": self._drift_detected,
+            "warning_detected": self._warning_detected,
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         self._bank.restore(state)

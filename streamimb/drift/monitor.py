@@ -63,7 +63,9 @@ class Monitor:
                 raise ConfigError(f"drift.{signal}.pages_a_week: the schema names no time: choose a setting instead")
         self._pace = Pace()
         # Of each signal and class, the first event of which a warning, and a drift, is told again.
-        self._silent_until = {signal: np.zeros((2, len(classes)), np.int64) for signal, classes in self._classes.items()}
+        self._silent_until = {
+            signal: np.zeros((2, len(classes)), np.int64) for signal, classes in self._classes.items()
+        }
         self._seen = 0
 
     def update(

@@ -49,7 +49,9 @@ class ShareTest(FlatDetector):
         self.every = every
         wholes = np.zeros(COUNTS + 2 * n_classes + window, np.int64)
         parameters = (float(n_classes), float(window), drift, warning, float(every))
-        super().__init__(np.array([chi2_upper(drift / n_classes, 1), chi2_upper(warning / n_classes, 1)]), wholes, *parameters)
+        super().__init__(
+            np.array([chi2_upper(drift / n_classes, 1), chi2_upper(warning / n_classes, 1)]), wholes, *parameters
+        )
 
     @property
     def estimation(self) -> float:

@@ -62,7 +62,9 @@ each_default = pytest.mark.parametrize("detector", ["scan", "adwin"])
 def test_a_share_that_moved_either_way_is_told_once(shares, detector):
     """The positive class's share, what it was, what it is, at the position of the event that showed it."""
     found = feed(monitor(detector=detector), binary(1, shares), first=1000)
-    assert [(s.signal, s.detector, s.class_, s.kind, s.action) for s in found] == [("share", detector, "b", "drift", "")]
+    assert [(s.signal, s.detector, s.class_, s.kind, s.action) for s in found] == [
+        ("share", detector, "b", "drift", "")
+    ]
     assert 6000 <= found[0].position < 7000
     assert found[0].time == found[0].position * 10
     assert found[0].reference == pytest.approx(shares[0], rel=0.2)
