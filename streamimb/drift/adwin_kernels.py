@@ -22,7 +22,7 @@ USED, TICK, DETECTIONS, IGNORED, FIRED, WARNED, CLOCK, LENGTH_MIN, GRACE, KEEP, 
 
 @kernel
 def update(which: Array, value: Array, buckets: Array, reals: Array, wholes: Array) -> tuple[Array, Array, int]:
-    """Give values to detectors; what fired, (before, after, kept, level) of each; -1 or the first value that is refused.
+    """Give values to detectors; what fired, (before, after, kept, level); -1 or the first value that is refused.
 
     One long body, because a call with three arrays would cost more than what is done for a value.
     """

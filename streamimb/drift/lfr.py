@@ -49,7 +49,7 @@ class LFR(FlatDetector):
     >>> y = np.tile([0, 0, 0, 1], 300)
     >>> firings = detector.update_decided(y, np.where(np.arange(1200) < 800, y, 0)).drifts
     >>> firings.index, firings.before.round(2), firings.after.round(2)
-    (array([807]), array([1.]), array([0.83]))
+    (array([811]), array([1.]), array([0.79]))
     """
 
     WIDTH = WIDTH

@@ -96,8 +96,8 @@ def test_false_alarms_are_no_more_than_asked_for():
 def test_a_page_a_year_takes_more_than_a_page_an_hour():
     """A small change of the alert rate is told only to who wants many pages."""
     s = Stream(2 * HALF)
-    s.decision[HALF:] = s.rng.random(HALF) < 0.039
-    often, seldom = monitor(between=5_000), monitor(between=1e9)
+    s.decision[HALF:] = s.rng.random(HALF) < 0.045
+    often, seldom = monitor(between=5_000), monitor(between=1e15)
     assert "alert_rate" in {x.signal for x in s.feed(often)}
     assert s.feed(seldom) == []
     assert len(s.feed(monitor(pages_a_week=1e12))) >= len(s.feed(monitor(pages_a_week=1.0)))
