@@ -22,7 +22,7 @@ USED, TICK, DETECTIONS, IGNORED, FIRED, WARNED, CLOCK, LENGTH_MIN, GRACE, KEEP, 
 
 @kernel
 def update(which: Array, value: Array, buckets: Array, reals: Array, wholes: Array) -> tuple[Array, Array, int]:
-    """Give values to detectors; what fired, (before, after, kept, level) of each, and -1 or the first value that is refused.
+    """Give values to detectors; what fired, (before, after, kept, level); -1 or the first value that is refused.
 
     One long body, because a call with three arrays would cost more than what is done for a value.
     """
@@ -120,7 +120,7 @@ def _enters_warning(d: int, buckets: Array, reals: Array, wholes: Array) -> bool
     """Whether there is a cut at the level of warnings, and was none when it was looked for last."""
     before = wholes[d, WARNED]
     wholes[d, WARNED] = int(_has_cut(d, WARNING_DELTA, buckets, reals, wholes))
-    return wholes[d, WARNED] > before
+    return bool(wholes[d, WARNED] > before)
 
 
 @leaf

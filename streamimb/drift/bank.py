@@ -72,7 +72,7 @@ class SingleBank:
             firings = detector.update_many(value[places])
             found.append(firings._replace(index=places[firings.index]))
         joined = Firings(*(np.concatenate(column) for column in zip(*found, strict=True)))
-        return joined.where(np.argsort(joined.index))
+        return joined.at(np.argsort(joined.index))
 
     @property
     def width(self) -> NDArray[np.int64]:
@@ -134,5 +134,5 @@ def between(n: int, config: DetectorConfig) -> float:
 
 
 def make_bank(n: int, signal: str, config: DetectorConfig) -> Bank | None:
-    """n detectors of a signal; None where it is not watched. Raises ConfigError where the detector cannot watch it."""
+    """N detectors of a signal; None where it is not watched. Raises ConfigError where the detector cannot watch it."""
     return None if config.detector == "none" else MAKERS[config.detector](n, signal, config)

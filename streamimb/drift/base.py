@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from river.base import DriftAndWarningDetector
 
-
 #: Levels of a firing. A warning tells that a drift may be under way, once.
 WARNING: Final = 1
 DRIFT: Final = 2
@@ -33,16 +32,16 @@ class Firings(NamedTuple):
     @property
     def drifts(self) -> Firings:
         """The drifts alone."""
-        return self.where(self.level == DRIFT)
+        return self.at(self.level == DRIFT)
 
     @property
     def warnings(self) -> Firings:
         """The warnings alone."""
-        return self.where(self.level == WARNING)
+        return self.at(self.level == WARNING)
 
-    def where(self, which: NDArray[np.bool_]) -> Firings:
-        """Those of a mask (f,)."""
-        return Firings(*(column[which] for column in self))
+    def at(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> Firings:
+        """Those that a mask (f,) or their places name."""
+        return Firings(self.index[which], self.before[which], self.after[which], self.kept[which], self.level[which])
 
     @classmethod
     def of(cls, index: NDArray[np.int64], report: NDArray[np.float64]) -> Firings:
@@ -64,7 +63,7 @@ class Detector(DriftAndWarningDetector, abc.ABC):  # type: ignore[misc]  # river
         self.update_many(np.array([x], np.float64))
 
     def update_many(self, values: ArrayLike) -> Firings:
-        """Take in values, (m,), in order, as ``update`` would one by one; tell which of them set off a drift or a warning.
+        """Take in values, (m,), in order, as ``update`` would one by one; tell which of them set off what.
 
         Afterwards ``drift_detected`` and ``warning_detected`` are those of the last value. Raises ValueError, changing
         nothing, where a value is not finite or too large to be squared.

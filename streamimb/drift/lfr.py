@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -10,18 +11,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from streamimb.drift.base import DRIFT, WARNING, Firings
 from streamimb.drift.flat import FlatDetector
-from streamimb.kernel import Array, kernel, leaf, uniform
+from streamimb.kernel import Array, kernel, uniform
 
 #: Rates are rounded to this step of their logit in the table of bounds, within these limits.
 LOGIT_STEP: Final = 0.1
 LOGIT_MAX: Final = 9.0
 RATES: Final = 181
 #: Lengths of the table: each the last one that is not longer than the history; the last is as good as endless.
-LENGTHS: Final = (20, 30, 45, 70, 100, 150)
+LENGTHS: Final = (20, 35, 60, 100)
+#: Tables that are kept, of the parameters used last.
+TABLES_MAX: Final = 8
 #: Histories that are drawn for one cell of the table.
 DRAWS: Final = 20_000
 
-# Columns of ``reals`` (4, 2): decayed hits and events of each rate. Columns of ``wholes`` (5, 2): a row a rate, then the detector's own: values since the last drift, the last level.
+# Columns of ``reals`` (4, 2): decayed hits and events of each rate. Columns of ``wholes`` (5, 2): the same of each rate
+# since the last drift, then a row of the detector's own: values since then, and the last value's level.
 HITS, COUNT = range(2)
 WIDTH, FLAGS = 8, 4
 # What was decided where, by cell 2 y + q: true negatives, false positives, false negatives, true positives.
@@ -34,8 +38,9 @@ class LFR(FlatDetector):
     Wang and Abraham, Concept drift detection for streaming data, IJCNN 2015: each event touches two rates; a touched
     rate is R <- ηR + (1 - η)[q = y], held against the quantiles of the same sum over Bernoulli(P) events, P being the
     plain mean since the last drift. Here R is without the bias of its start, and P has half a hit and half a miss more.
-    The quantiles come from a table of simulated histories, made as needed from ``seed``, at most ``LENGTHS`` x ``RATES``
-    cells of four numbers. ``warning`` and ``drift`` are two-sided levels.
+    The quantiles come from a table of simulated histories, made as needed from ``seed`` and shared by all detectors of
+    the same parameters: at most ``LENGTHS`` x ``RATES`` cells of four numbers. ``warning`` and ``drift`` are
+    two-sided levels.
 
     The value of an event is its cell of the confusion matrix, 2 y + q: ``update_decided`` takes labels and decisions.
     ``before`` is the rate's P and ``after`` its R, ``estimation`` the TPR's R.
@@ -44,7 +49,7 @@ class LFR(FlatDetector):
     >>> y = np.tile([0, 0, 0, 1], 300)
     >>> firings = detector.update_decided(y, np.where(np.arange(1200) < 800, y, 0)).drifts
     >>> firings.index, firings.before.round(2), firings.after.round(2)
-    (array([807]), array([1.]), array([0.83]))
+    (array([811]), array([1.]), array([0.79]))
     """
 
     WIDTH = WIDTH
@@ -58,7 +63,7 @@ class LFR(FlatDetector):
         self.seed = seed
         wholes = np.zeros((5, 2), np.int64)
         super().__init__(np.zeros((4, 2)), wholes, decay, warning, drift, float(seed))
-        self._bounds = np.full((len(LENGTHS), RATES, 4), np.nan)
+        self._bounds = _table(decay, warning, drift, seed)
 
     @property
     def estimation(self) -> float:
@@ -78,6 +83,12 @@ class LFR(FlatDetector):
 
     def _run(self, values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
         return _update(values, self._reals, self._wholes, self._parameters, self._bounds)
+
+
+@lru_cache(maxsize=TABLES_MAX)
+def _table(_decay: float, _warning: float, _drift: float, _seed: int) -> NDArray[np.float64]:
+    """The table that all detectors with these parameters fill and share; NaN where nothing was drawn yet."""
+    return np.full((len(LENGTHS), RATES, 4), np.nan)
 
 
 @kernel

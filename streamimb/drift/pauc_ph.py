@@ -18,7 +18,7 @@ WIDTH, AREAS, ORDERED, POSITIVES, HELD, NEXT, FIRED, WARNED = range(8)
 
 
 class PAUCPageHinkley(FlatDetector):
-    """Detects a fall of prequential AUC: how well scores rank positives over negatives among the last ``window`` events.
+    """Detects a fall of prequential AUC: how well scores rank positives over negatives in the last ``window`` events.
 
     Brzezinski and Stefanowski, Prequential AUC: properties of the area under the ROC curve for data streams with
     concept drift, KAIS 2017: the AUC of a sliding window, fed to the Page-Hinkley test (Page, Continuous inspection
@@ -137,7 +137,7 @@ def _slide(value: float, window: int, reals: Array, wholes: Array) -> None:
 
 @leaf
 def _ordered(value: float, window: int, reals: Array) -> int:
-    """Twice the window's events of the other class that a value is ranked well against, a tie counting half; 0 is none."""
+    """Twice the window's events of the other class that a value is ranked well against; a tie counts half."""
     way = 1.0 if value > 0.0 else -1.0
     score, twice = abs(value), 0
     for j in range(VALUES, VALUES + window):

@@ -19,8 +19,8 @@ class RecallScan(Scan):
     """Detects that the recall of a class fell: takes 1 for each of its events that was found, 0 for each missed.
 
     The likelihood ratio scan of ``streamimb.drift.scan``, which says where it comes from. between: events of the class
-    between two false alarms where nothing moves. A recall that rose is no drift, but what came before is forgotten. While
-    the class is absent there is nothing to take, and nothing is told.
+    between two false alarms where nothing moves. A recall that rose is no drift, but what came before is forgotten.
+    While the class is absent there is nothing to take, and nothing is told.
 
     >>> rng = np.random.default_rng(1)
     >>> hit = rng.random(3_000) < np.repeat([0.5, 0.8, 0.5], 1_000)
@@ -36,4 +36,4 @@ class RecallScan(Scan):
 
     def _take(self, values: NDArray[np.float64]) -> Firings:
         firings = super()._take(values)
-        return firings.where(firings.after < firings.before)
+        return firings.at(firings.after < firings.before)

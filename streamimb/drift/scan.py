@@ -7,12 +7,12 @@ threshold. Both sides are estimated, so a short past is known to be little known
 
 * buckets hold about half an event of the rarer kind each, however rare it is, merged two by two as ADWIN's, so
   that a check comes at the pace of the evidence and costs the logarithm of the window;
-* the part in which the rarer kind is more frequent must hold ``RARE_MIN`` of them, so that a coincidence of two or three
+* the part in which the rarer kind is more frequent must hold ``RARE_MIN`` of them, so that a coincidence of a few
   is no drift, and a handful of early ones that do not come again is none;
 * the threshold follows from the false alarms wanted: ln T, T being how many buckets fill in the events between two of
   them. Simulated from 1:1 to 1:1,000, the time between false alarms is one to three times what was asked for.
 
-Memory: 16 bytes a bucket, five in each of ``ROWS`` rows, 8 bytes a row and 112 beside: 2,928 bytes a detector.
+Memory: 16 bytes a bucket, five in each of ``ROWS`` rows, 8 bytes a row and 104 beside: 2,920 bytes a detector.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The scan's arithmetic on flat arrays: buckets of a proportion, and the likelihood ratio at every edge between them."""
+"""The scan's arithmetic on flat arrays: buckets of a proportion, the likelihood ratio at every edge between them."""
 
 from __future__ import annotations
 

@@ -44,12 +44,12 @@ class UnlabelledMonitor:
     values) against the past's. It is at the significance that ``between`` events between two false alarms leave to each
     of the 2 d + 2 tests of a block, and G is divided by its own usual size where that is over its expectation:
     what moves from hour to hour anyway is no news. A histogram must also have moved by ``PSI_MIN``. Numeric bins are
-    quantiles of the first ``SAMPLE_VALUES`` values, categories are hashed into bins. After an alarm what is told to have
-    moved begins a new past, and for ``cooldown`` events is not told again.
+    quantiles of the first ``SAMPLE_VALUES`` values, categories are hashed into bins. After an alarm what moved begins a
+    new past, and for ``cooldown`` events is not told again.
 
     A signal's ``class_`` is the feature's name, None for alerts and scores. ``value`` and ``reference`` are shares, now
-    and before; of a distribution the index and the least that would be told. ``between`` or, for streams with event times,
-    ``pages_a_week`` may be given. Memory: 2,500 bytes a feature.
+    and before; of a distribution the index and the least that would be told. ``between`` or, where there are
+    event times, ``pages_a_week`` may be given. Memory: 2,500 bytes a feature.
 
     >>> rng = np.random.default_rng(1)
     >>> X = rng.normal(size=(40_000, 2)).astype(np.float32)
@@ -83,7 +83,7 @@ class UnlabelledMonitor:
         kinds = np.zeros(n_features, np.bool_) if categorical is None else np.asarray(categorical, np.bool_)
         self._categorical = np.append(kinds, False)
         self._tune(between)
-        self._arrays = {
+        self._arrays: dict[str, NDArray[Any]] = {
             "sample": np.zeros((columns, SAMPLE_VALUES), np.float32),
             "sampled": np.zeros(columns, np.int64),
             "edges": np.full((columns, EDGES), np.inf),
@@ -135,7 +135,7 @@ class UnlabelledMonitor:
 
     def _tune(self, between: float) -> None:
         """Find what G is at most, by degrees of freedom, for so many events between two false alarms."""
-        self._between = between
+        self._between = float(between)
         significance = min(BLOCK_EVENTS / (between * 2 * len(self._categorical)), SIGNIFICANCE_MAX)
         self._limits = np.array([np.inf, *(chi2_upper(significance, freedom) for freedom in range(1, BINS + 1))])
 

@@ -31,8 +31,10 @@ def count(
     recent: Array,
     shares: Array,
 ) -> None:
-    """Count events, X float32 (m, d): into ``recent`` each column's values by bin, scores last; into ``shares`` how many
-    are there and missing, last how many are no alerts and alerts.
+    """Count events, X float32 (m, d).
+
+    Into ``recent`` each column's values by bin, scores last; into ``shares`` how many are there and missing, last how
+    many are no alerts and alerts.
 
     While a numeric column has no bins its values go to the sample; when that is full they are made, from its quantiles.
     """
@@ -73,13 +75,13 @@ def _count(j: int, values: Array, categorical: bool, edges: Array, recent: Array
             missing += 1
             continue
         if categorical:
-            bin_ = np.int64(mix64(np.uint64(max(x, np.float32(0.0)))) % np.uint64(BINS))
+            recent[j, np.int64(mix64(np.uint64(max(x, np.float32(0.0)))) % np.uint64(BINS))] += 1
         else:
             bin_ = 8 * int(x > edges[j, 7])
             bin_ += 4 * int(x > edges[j, bin_ + 3])
             bin_ += 2 * int(x > edges[j, bin_ + 1])
             bin_ += int(x > edges[j, bin_])
-        recent[j, bin_] += 1
+            recent[j, bin_] += 1
     return missing
 
 

@@ -105,7 +105,7 @@ class BlendClassifier:
 
     def state(self) -> State:
         return {
-            "members": {str(i): member.state() for i, member in enumerate(self.members)},
+            **{f"{i}.{key}": v for i, member in enumerate(self.members) for key, v in member.state().items()},
             "powers": self.powers.copy(),
             "curvature": self._curvature.copy(),
             "last": self._last.copy(),
@@ -113,12 +113,12 @@ class BlendClassifier:
         }
 
     def restore(self, state: State) -> None:
-        members, powers, last = state.get("members"), state.get("powers"), state.get("last")
-        if not isinstance(members, dict) or powers is None or last is None or last.shape != self._last.shape:
+        powers, last = state.get("powers"), state.get("last")
+        if powers is None or last is None or last.shape != self._last.shape:
             raise StateError("blend: the saved state is none of a blend of these members and classes")
         if powers.shape != self.powers.shape or not np.isfinite(powers).all():
             raise StateError("blend: the saved powers do not fit")
         for i, member in enumerate(self.members):
-            member.restore(members[str(i)])
+            member.restore({key.partition(".")[2]: v for key, v in state.items() if key.startswith(f"{i}.")})
         self.powers, self._curvature = powers.copy(), state["curvature"].copy()
         self._last, self._last_event = last.copy(), state["last_event"].copy()

@@ -1,0 +1,230 @@
+"""Delay, missed drifts and false alarms of every drift detector, at class ratios from 1:1 to 1:1,000.
+
+    python benchmarks/drift.py [--quick] [--only NAME ...]
+
+Streams are drawn, with fixed seeds: 500 minority events on average before the change, after it as many events as held
+400 minority events before. A change that is not told by then is missed; the delay of the others is counted in minority
+events. False alarms are counted on streams where nothing moves. Share detectors see changes of the minority's share
+(sudden: doubled, halved, fivefold; ramps to triple and to a third over half the time), recall detectors those of its
+recall (.8 to .5, .9 to .6, .7 to .4, a ramp from .85 to .45), monitors of both signals both at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamimb.config import DetectorConfig, DriftConfig
+from streamimb.drift.adwin import ADWIN
+from streamimb.drift.base import Detector
+from streamimb.drift.ddm_oci import DDMOCI
+from streamimb.drift.hddm_w import HDDMW
+from streamimb.drift.lfr import LFR
+from streamimb.drift.monitor import Monitor
+from streamimb.drift.pauc_ph import PAUCPageHinkley
+from streamimb.drift.share_test import ShareTest
+
+RATIOS: Final = (1, 10, 100, 1_000)
+BEFORE_MINORITY: Final = 500
+AFTER_MINORITY: Final = 400
+SPECIFICITY: Final = 0.95
+CHUNK_EVENTS: Final = 1_000_000
+#: Streams of each change, and events in which false alarms are counted, by ratio.
+REPEATS: Final = {1: 20, 10: 20, 100: 20, 1_000: 5}
+STILL_EVENTS: Final = {1: 2_000_000, 10: 4_000_000, 100: 10_000_000, 1_000: 10_000_000}
+QUICK_REPEATS: Final = 2
+QUICK_STILL_EVENTS: Final = 50_000
+
+
+class Change(NamedTuple):
+    """Factors of the minority's share and its recalls, before and after; over which part of the time it comes."""
+
+    share: float = 1.0
+    recall: tuple[float, float] = (0.8, 0.8)
+    ramp: float = 0.0
+
+
+CHANGES: Final[dict[str, tuple[Change, ...]]] = {
+    "share": (Change(2.0), Change(0.5), Change(5.0), Change(3.0, ramp=0.5), Change(1 / 3, ramp=0.5)),
+    "recall": (
+        *(Change(recall=recall) for recall in ((0.8, 0.5), (0.9, 0.6), (0.7, 0.4))),
+        Change(recall=(0.85, 0.45), ramp=0.5),
+    ),
+    "both": (Change(2.0, (0.8, 0.5)), Change(0.5, (0.9, 0.6)), Change(3.0, (0.7, 0.4), ramp=0.5)),
+}
+
+
+@dataclass
+class Events:
+    """Labels int16, decisions int16 and scores float64, (n,) each."""
+
+    y: NDArray[np.int16]
+    decision: NDArray[np.int16]
+    score: NDArray[np.float64]
+
+
+def drawn(rng: np.random.Generator, share: NDArray[np.float64], recall: NDArray[np.float64]) -> Events:
+    """Events at these shares and recalls, (n,) each; scores on the side of one half that was decided."""
+    y = rng.random(len(share)) < share
+    right = rng.random(len(share)) < np.where(y, recall, SPECIFICITY)
+    decision = y == right
+    return Events(y.astype(np.int16), decision.astype(np.int16), (rng.random(len(share)) + decision) / 2)
+
+
+def changing(rng: np.random.Generator, ratio: int, change: Change) -> tuple[Events, int]:
+    """A stream with one change, and the first event after it began."""
+    share = 1 / (1 + ratio)
+    before, after = round(BEFORE_MINORITY / share), round(AFTER_MINORITY / share)
+    ramp = max(round(change.ramp * after), 1)
+    part = np.concatenate([np.zeros(before), np.minimum(np.arange(1, after + 1) / ramp, 1.0)])
+    first, last = change.recall
+    moved = np.minimum(share * change.share, 0.9) if change.share > 1 else share * change.share
+    return drawn(rng, share + (moved - share) * part, first + (last - first) * part), before
+
+
+#: Takes events in and tells at which of them a drift was told.
+Watch = Callable[[Events], NDArray[np.int64]]
+
+
+def monitored(share: dict[str, Any], recall: dict[str, Any]) -> Watch:
+    """The pipeline's monitor, without a cool-down."""
+    config = DriftConfig(share=DetectorConfig(cooldown=0, **share), recall=DetectorConfig(cooldown=0, **recall))
+    monitor = Monitor(2, 1, config, ("majority", "minority"))
+
+    def watch(events: Events) -> NDArray[np.int64]:
+        at = np.arange(len(events.y))
+        told = monitor.update(at, at, events.y, events.decision)
+        return np.array([s.position for s in told if s.kind == "drift"], np.int64)
+
+    return watch
+
+
+def on_share(detector: Detector) -> Watch:
+    """Any detector on the minority's share."""
+    return lambda events: detector.update_many(events.y).drifts.index
+
+
+def on_recall(detector: Detector) -> Watch:
+    """Any detector on the minority's recall; a rise is no drift."""
+
+    def watch(events: Events) -> NDArray[np.int64]:
+        places = np.flatnonzero(events.y == 1)
+        drifts = detector.update_many(events.decision[places] == 1).drifts
+        return places[drifts.index[drifts.after < drifts.before]]
+
+    return watch
+
+
+def on_cells(detector: LFR) -> Watch:
+    """Linear four rates, on labels and decisions."""
+    return lambda events: detector.update_decided(events.y, events.decision).drifts.index
+
+
+def on_scores(detector: PAUCPageHinkley) -> Watch:
+    """PAUC-Page-Hinkley, on scores and labels."""
+    return lambda events: detector.update_scored(events.score, events.y).drifts.index
+
+
+OFF: Final = {"detector": "none"}
+CALM: Final = {"setting": "calm"}
+WATCHES: Final[dict[str, dict[str, Callable[[], Watch]]]] = {
+    "share": {
+        "scan, sensitive": lambda: monitored({}, OFF),
+        "scan, calm": lambda: monitored(CALM, OFF),
+        "ADWIN": lambda: on_share(ADWIN(keep=True)),
+        "HDDM_W": lambda: on_share(HDDMW(two_sided_test=True)),
+        "ShareTest": lambda: on_share(ShareTest()),
+    },
+    "recall": {
+        "scan, sensitive": lambda: monitored(OFF, {}),
+        "scan, calm": lambda: monitored(OFF, CALM),
+        "ADWIN": lambda: on_recall(ADWIN(keep=True, clock=4)),
+        "HDDM_W": lambda: on_recall(HDDMW(two_sided_test=True)),
+        "DDM-OCI": lambda: on_recall(DDMOCI()),
+        "LFR": lambda: on_cells(LFR()),
+        "PAUC-PH": lambda: on_scores(PAUCPageHinkley()),
+    },
+    "both": {
+        "scan, sensitive": lambda: monitored({}, {}),
+        "scan, calm": lambda: monitored(CALM, CALM),
+        "ADWIN": lambda: monitored({"detector": "adwin"}, {"detector": "adwin"}),
+        "HDDM_W": lambda: monitored({"detector": "hddm_w"}, {"detector": "hddm_w"}),
+    },
+}
+
+
+def delays(make: Callable[[], Watch], kind: str, ratio: int, repeats: int) -> tuple[list[int], int]:
+    """Minority events until each change was told, and how many were missed."""
+    found, missed = [], 0
+    for number, change in enumerate(CHANGES[kind]):
+        for repeat in range(repeats):
+            events, first = changing(np.random.default_rng([1, ratio, number, repeat]), ratio, change)
+            told = make()(events)
+            told = told[told >= first]
+            if len(told):
+                found.append(int(events.y[first : told[0] + 1].sum()))
+            else:
+                missed += 1
+    return found, missed
+
+
+def still(ratio: int, n: int) -> Iterator[Events]:
+    """Events where nothing moves, in chunks."""
+    rng = np.random.default_rng([2, ratio])
+    for a in range(0, n, CHUNK_EVENTS):
+        m = min(CHUNK_EVENTS, n - a)
+        yield drawn(rng, np.full(m, 1 / (1 + ratio)), np.full(m, 0.8))
+
+
+def alarms(make: dict[str, Callable[[], Watch]], ratio: int, n: int) -> dict[str, int]:
+    """False alarms of each, on the same events."""
+    watches = {name: one() for name, one in make.items()}
+    told = dict.fromkeys(make, 0)
+    for events in still(ratio, n):
+        for name, watch in watches.items():
+            told[name] += len(watch(events))
+    return told
+
+
+def cell(found: Sequence[int], missed: int, false: int, n: int) -> str:
+    """Delay, share missed, events between false alarms."""
+    delay = f"{np.mean(found):,.0f}" if found else "-"
+    between = f"{n / false:,.0f}" if false else f"> {n:,}"
+    return f"{delay}, {missed / (len(found) + missed):.0%}, {between}"
+
+
+def table(kind: str, names: Sequence[str], *, quick: bool) -> Iterator[str]:
+    """The lines of a table, a row a detector."""
+    watches = {name: make for name, make in WATCHES[kind].items() if not names or name in names}
+    rows: dict[str, list[str]] = {name: [] for name in watches}
+    for ratio in RATIOS:
+        n = QUICK_STILL_EVENTS if quick else STILL_EVENTS[ratio]
+        false = alarms(watches, ratio, n)
+        for name, make in watches.items():
+            found, missed = delays(make, kind, ratio, QUICK_REPEATS if quick else REPEATS[ratio])
+            rows[name].append(cell(found, missed, false[name], n))
+    yield "| " + " | ".join([kind, *(f"1:{ratio:,}" for ratio in RATIOS)]) + " |"
+    yield "|---" * (len(RATIOS) + 1) + "|"
+    for name, cells in rows.items():
+        yield "| " + " | ".join([name, *cells]) + " |"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print a table for each kind of change: delay in minority events, missed, events between false alarms."""
+    cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli.add_argument("--quick", action="store_true", help="a few short streams: that it runs, not what it shows")
+    cli.add_argument("--only", nargs="*", default=[], help="detectors by the names of the table")
+    args = cli.parse_args(arguments)
+    for kind in CHANGES:
+        for line in table(kind, args.only, quick=args.quick):
+            print(line, flush=True)
+        print()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""The drift benchmark on a few short streams: that it runs and says all, never how well."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+PATH = Path(__file__).parents[2] / "benchmarks" / "drift.py"
+
+
+@pytest.fixture(scope="module")
+def bench():
+    spec = importlib.util.spec_from_file_location("benchmarks_drift", PATH)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
+
+
+def test_every_detector_has_a_row(bench, capsys, monkeypatch):
+    """A table a kind of change, a row a detector, a cell a ratio."""
+    monkeypatch.setattr(bench, "RATIOS", (1, 10))
+    monkeypatch.setattr(bench, "BEFORE_MINORITY", 60)
+    monkeypatch.setattr(bench, "AFTER_MINORITY", 60)
+    monkeypatch.setattr(bench, "QUICK_STILL_EVENTS", 2_000)
+    bench.main(["--quick"])
+    lines = capsys.readouterr().out.splitlines()
+    for watches in bench.WATCHES.values():
+        for name in watches:
+            assert any(line.startswith(f"| {name} |") and line.count("|") == 4 for line in lines)
+
+
+def test_a_stream_changes_where_it_says(bench):
+    """Share and recall are the first before the change and the last after it."""
+    events, first = bench.changing(np.random.default_rng(1), 10, bench.Change(2.0, (0.9, 0.5)))
+    y, hit = events.y, events.decision == 1
+    assert first == 5_500
+    assert y[:first].mean() == pytest.approx(1 / 11, rel=0.15)
+    assert y[first:].mean() == pytest.approx(2 / 11, rel=0.15)
+    assert hit[:first][y[:first] == 1].mean() == pytest.approx(0.9, abs=0.05)
+    assert hit[first:][y[first:] == 1].mean() == pytest.approx(0.5, abs=0.05)
+    assert ((events.score >= 0.5) == hit).all()
