@@ -160,7 +160,14 @@ def replay(stream: Stream, model: Model, objective: str, events_max: int | None)
     config = Config.model_validate({**stream.settings, "control": control, "learner": model.learner})
     labels = None if stream.labels is None else str(stream.labels)
     pipeline = Pipeline(stream.schema, config)
-    feed = Feed(stream.schema, config, [str(stream.events)], labels, batch_events=BATCH_EVENTS)
+    feed = Feed(
+        stream.schema,
+        config,
+        [str(stream.events)],
+        labels,
+        batch_events=BATCH_EVENTS,
+        accepted=lambda: pipeline.store.next_position,
+    )
     truth, seen, scored = stream.truth, 0, Prequential(2, 1, window=config.window, config=config.evaluation)
     start = time.perf_counter()
     for batch in limited(feed, events_max):

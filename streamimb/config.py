@@ -38,9 +38,9 @@ class LimitsConfig(Strict):
 class TimeConfig(Strict):
     """What happens to an event whose time is absurdly far ahead of the stream.
 
-    It is treated as if at the watermark (``clamp``) or refused, until ``ahead_confirm`` events in a row agree, each within
-    ``ahead_max`` of the one before, that the stream has really moved on. A first event has nothing to be judged by: it is
-    put right when as many agree that the stream lies far behind it. Only for streams with event times.
+    It is treated as if at the watermark (``clamp``) or refused, until ``ahead_confirm`` events in a row agree, each
+    within ``ahead_max`` of the one before, that the stream has really moved on. A first event has nothing to be judged
+    by: it is put right when as many agree that the stream lies far behind it. Only for streams with event times.
     """
 
     ahead_max: str = "30d"

@@ -63,7 +63,7 @@ class TableDecoder:
         if self._label_time is not None:
             label_time = self._label_times(self._cells(frame, self._label_time), refusals)
         ids = None if self._id is None else self._ids(self._cells(frame, self._id), refusals)
-        # A table names its columns in every row: only a file of labels, which has no features, has rows of labels alone.
+        # A table names its columns in every row: only a file of labels, without features, has rows of labels alone.
         bare, timeless = np.full(n, not self._features), np.zeros(n, np.bool_)
         columns = Columns(raw, label, ids, time, label_time, bare, timeless)
         return finish(self.schema, self.limits, columns, refusals, origin)

@@ -1,4 +1,4 @@
-"""The event contract guessed from a file: feature types from its first rows, classes from all of it."""
+"""The event contract guessed from files: feature types from the first rows, classes from all of them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import difflib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from streamimb.decode_cells import NUMBER, WHOLE
-from streamimb.decode_time import iso_us
+from streamimb.decode_cells import WHOLE
 from streamimb.errors import SchemaError
+from streamimb.infer_types import FEATURE_KINDS, kind_of, misfits_told, time_unit
 from streamimb.schema import CLASSES_MAX, ClassName, Feature, Identity, Label, Schema, Time
 from streamimb.survey import Survey, survey
 
@@ -20,25 +20,25 @@ TIME_NAMES: Final = ("ts", "time", "timestamp", "event_time", "datetime")
 #: A text column with more different values than this share of its rows tells rows apart, not classes.
 UNIQUE_SHARE_MAX: Final = 0.9
 UNIQUE_ROWS_MIN: Final = 50
-
-Unit = Literal["s", "ms", "us", "iso"]
+#: An id that a person named is refused where more than this share of the rows repeat one: they are a customer's number.
+REPEATED_SHARE_MAX: Final = 0.5
 
 
 def infer_schema(
     path: str | Path,
-    *,
+    *others: str | Path,
     label: str | None = None,
     id: str | None = None,  # noqa: A002 - the option's own name
     time: str | None = None,
     positive: str | None = None,
     rows: int = 10_000,
 ) -> tuple[Schema, list[str]]:
-    """A schema for a file, and notes on what was guessed.
+    """A schema for a file, and notes on what was guessed; ``others`` continue its stream: their classes count too.
 
     Raises SchemaError where there is no label column, fewer than two classes, or a named column is missing; InputError
     where the file cannot be read.
     """
-    if str(path) == "-":
+    if "-" in map(str, (path, *others)):
         raise SchemaError("standard input cannot be read twice: give --schema")
     notes: list[str] = []
 
@@ -46,7 +46,8 @@ def infer_schema(
         return _pick(columns, label, LABEL_NAMES, "label") or _no_label(columns)
 
     found = survey(str(path), choose, rows)
-    label_ = _label(found, positive, notes)
+    rest_of_them = [more for other in others if (more := _again(str(other), found.label)) is not None]
+    label_ = _label([found, *rest_of_them], positive, notes)
     rest = {name: values for name, values in found.sample.items() if name != found.label}
     time_ = _time(found, rest, time, notes)
     if time_ is not None:
@@ -58,6 +59,24 @@ def infer_schema(
     if not features:
         raise SchemaError(f"{path}: no column is left that could be a feature")
     return Schema(features=tuple(features), label=label_, time=time_, id=id_), notes
+
+
+def _again(path: str, label: str) -> Survey | None:
+    """A survey of one more file for its labels, None where it has none."""
+
+    def choose(columns: Sequence[str]) -> str:
+        if label not in columns:
+            raise _NoLabelsError
+        return label
+
+    try:
+        return survey(path, choose, 1)
+    except _NoLabelsError:
+        return None
+
+
+class _NoLabelsError(Exception):
+    """A file without the column of the label."""
 
 
 def _pick(columns: Sequence[str], asked: str | None, guesses: Sequence[str], role: str) -> str | None:
@@ -82,11 +101,12 @@ def _place(found: Survey, name: str) -> dict[str, str]:
     return {"name": name, "path": name} if name in found.nested else {"name": name}
 
 
-def _label(found: Survey, positive: str | None, notes: list[str]) -> Label:
-    counts = _classes(found)
+def _label(surveys: Sequence[Survey], positive: str | None, notes: list[str]) -> Label:
+    found, counts = surveys[0], _classes(surveys)
     if len(counts) < 2:
         have = f"only the class {next(iter(counts))!r}" if counts else "no class at all"
-        raise SchemaError(f"label column {found.label!r} holds {have} in {found.rows:,} rows: two are needed")
+        rows = sum(one.rows for one in surveys)
+        raise SchemaError(f"label column {found.label!r} holds {have} in {rows:,} rows: two are needed")
     if len(counts) > CLASSES_MAX:
         raise SchemaError(f"label column {found.label!r} holds over {CLASSES_MAX:,} different values: is it a class?")
     names = sorted(counts, key=lambda c: (-counts[c], str(c)))
@@ -108,18 +128,27 @@ def _said(value: ClassName) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _classes(found: Survey) -> Counter[ClassName]:
-    """Classes and their counts, in the narrowest type that fits all of them."""
-    counts = found.label_counts
-    if found.text and all(WHOLE.fullmatch(c.strip()) for c in counts):
+def _classes(surveys: Sequence[Survey]) -> Counter[ClassName]:
+    """Classes and their counts over all files, in the narrowest type that fits those of a form."""
+    counts: Counter[ClassName] = Counter()
+    for form in dict.fromkeys((one.text, one.json) for one in surveys):
+        raw: Counter[Any] = Counter()
+        for one in surveys:
+            raw.update(one.label_counts if (one.text, one.json) == form else {})
+        counts.update(_narrow(raw, surveys[0].label, text=form[0], json=form[1]))
+    return counts
+
+
+def _narrow(counts: Counter[Any], label: str, *, text: bool, json: bool) -> Counter[ClassName]:
+    if text and all(WHOLE.fullmatch(c.strip()) for c in counts):
         return _renamed(counts, lambda c: int(c.strip().partition(".")[0]))
-    if found.text and all(c.strip().lower() in ("true", "false") for c in counts):
+    if text and all(c.strip().lower() in ("true", "false") for c in counts):
         return _renamed(counts, lambda c: c.strip().lower() == "true")
-    if all(isinstance(c, float) and c.is_integer() for c in counts) and not found.json:
+    if all(isinstance(c, float) and c.is_integer() for c in counts) and not json:
         return _renamed(counts, int)
     odd = [c for c in counts if not isinstance(c, str | int | bool)]
     if odd:
-        raise SchemaError(f"label column {found.label!r} holds {odd[0]!r}: classes are text, whole numbers or booleans")
+        raise SchemaError(f"label column {label!r} holds {odd[0]!r}: classes are text, whole numbers or booleans")
     return _renamed(counts, lambda c: c)
 
 
@@ -134,7 +163,8 @@ def _time(found: Survey, sample: dict[str, list[Any]], asked: str | None, notes:
     name = _pick(list(sample), asked, TIME_NAMES, "time")
     if name is None:
         return None
-    unit = _unit([v for v in sample[name] if v is not None], found.text)
+    present = [v for v in sample[name] if v is not None]
+    unit, misfits = time_unit(present, found.text)
     if unit is None:
         if asked is not None:
             raise SchemaError(f"--time {asked}: its values are neither numbers nor ISO 8601 times")
@@ -142,28 +172,13 @@ def _time(found: Survey, sample: dict[str, list[Any]], asked: str | None, notes:
         return None
     if asked is None:
         notes.append(f"time: column {name!r}, in {unit}")
+    notes += misfits_told(name, misfits, len(present), "times")
+    missing = len(sample[name]) - len(present)
+    if missing:
+        notes.append(
+            f"column {name!r}: {missing:,} of the first {len(sample[name]):,} rows have no time: those are refused"
+        )
     return Time(**_place(found, name), unit=unit)
-
-
-def _unit(values: list[Any], text: bool) -> Unit | None:
-    """The unit that puts the times between 1970 and a few thousand years on."""
-    if not values:
-        return None
-    if hasattr(values[0], "isoformat"):
-        return "iso"
-    if all(isinstance(v, str) for v in values):
-        if all(iso_us(v.strip()) is not None for v in values) and not (text and all(map(_is_number, values))):
-            return "iso"
-        if not text or not all(map(_is_number, values)):
-            return None
-    elif not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
-        return None
-    largest = max(abs(float(v)) for v in values)
-    return "s" if largest < 1e11 else "ms" if largest < 1e14 else "us"
-
-
-def _is_number(cell: str) -> bool:
-    return NUMBER.fullmatch(cell.strip()) is not None
 
 
 def _id(found: Survey, sample: dict[str, list[Any]], asked: str | None, notes: list[str]) -> Identity | None:
@@ -171,17 +186,23 @@ def _id(found: Survey, sample: dict[str, list[Any]], asked: str | None, notes: l
     if name is None:
         return None
     values = [v for v in sample[name] if v is not None]
-    if asked is None and (len(set(values)) < len(sample[name]) or any(isinstance(v, float) for v in values)):
+    repeated = len(values) - len(set(map(str, values)))
+    if asked is None and (repeated or len(values) < len(sample[name]) or any(isinstance(v, float) for v in values)):
         notes.append(f"column {name!r} is not unique: it is no id")
         return None
     if asked is None:
         notes.append(f"id: column {name!r}")
+    told = f"column {name!r}: {repeated:,} of the first {len(values):,} rows repeat an id that came before"
+    if repeated > REPEATED_SHARE_MAX * len(values):
+        raise SchemaError(f"--id {asked}: {told}: an id is an event's own, and a second event of one id is refused")
+    if repeated:
+        notes.append(f"{told}: they are taken for redeliveries or labels")
     return Identity(**_place(found, name))
 
 
 def _feature(found: Survey, name: str, values: list[Any], notes: list[str]) -> Feature | None:
     present = [v for v in values if v is not None]
-    kind = _type(present, found.text)
+    kind, misfits = kind_of(present, found.text)
     if not present:
         notes.append(f"column {name!r} is empty in the first {len(values):,} rows: taken as numeric")
     if kind is None:
@@ -192,17 +213,5 @@ def _feature(found: Survey, name: str, values: list[Any], notes: list[str]) -> F
         if different > UNIQUE_SHARE_MAX * len(present) and len(present) >= UNIQUE_ROWS_MIN:
             notes.append(f"column {name!r} is skipped: {different:,} different texts in {len(present):,} rows")
             return None
+    notes += misfits_told(name, misfits, len(present), FEATURE_KINDS[kind])
     return Feature(**_place(found, name), type=kind)
-
-
-def _type(present: list[Any], text: bool) -> Literal["numeric", "categorical", "boolean"] | None:
-    if text:
-        if all(map(_is_number, present)):
-            return "numeric"
-        return "boolean" if all(v.strip().lower() in ("true", "false") for v in present) else "categorical"
-    kinds = set(map(type, present))
-    if kinds <= {int, float}:
-        return "numeric"
-    if bool in kinds:
-        return "boolean" if kinds <= {bool, int} and all(v in (0, 1) for v in present) else None
-    return "categorical" if kinds <= {str, int, float} else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,7 +52,9 @@ def survey(path: str, choose: Choose, rows: int) -> Survey:
         if kind == "ndjson":
             found = _ndjson(lines, choose, rows)
         elif kind == "csv":
-            found = _frames((frame for frame, _, _ in CsvTable(lines, limits).frames()), choose, rows, text=True)
+            headers = _Headers(CsvTable(lines, limits))
+            found = _frames(headers.frames(), choose, rows, text=True)
+            headers.judge(found)
         else:
             frames = (frame for frame, _ in parquet_frames(path))
             found = _frames(frames, choose, rows, text=False)
@@ -79,6 +81,36 @@ def column_names(path: str) -> list[str]:
                 if flat is not None:
                     return list(flat)
     raise InputError(f"{path}: no line holds a JSON object")
+
+
+class _Headers:
+    """Looks for another header among the rows of a CSV file: a row of names, whose label no other row has."""
+
+    SUSPECTS_MAX = 1_000
+
+    def __init__(self, table: CsvTable) -> None:
+        self._table = table
+        self._suspects: Counter[tuple[str | None, ...]] = Counter()
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """The file's rows."""
+        for frame, _, _ in self._table.frames():
+            names = self._table.columns
+            known = pl.sum_horizontal(pl.col(name).str.strip_chars(' "').is_in(names) for name in names)
+            for row in frame.filter((known >= 2) & (2 * known >= len(names))).iter_rows():
+                if row in self._suspects or len(self._suspects) < self.SUSPECTS_MAX:
+                    self._suspects[row] += 1
+            yield frame
+
+    def judge(self, found: Survey) -> None:
+        """Raise InputError where a suspect was another header."""
+        place = self._table.columns.index(found.label) if found.label else 0
+        labels: Counter[str | None] = Counter()
+        for row, n in self._suspects.items():
+            labels[row[place]] += n
+        for row in self._suspects:
+            if found.label_counts[row[place]] == labels[row[place]]:
+                self._table.is_header(",".join(cell or "" for cell in row).encode())
 
 
 def _frames(frames: Any, choose: Choose, rows: int, *, text: bool) -> Survey:

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from streamimb.batch import WITH_EVENT, Reason
+from streamimb.batch import WITH_EVENT, Kind, Reason
 from streamimb.config import LimitsConfig
 from streamimb.decode import TableDecoder
 from streamimb.decode_columns import Origin, Refusals

@@ -4,9 +4,11 @@ import json
 import polars as pl
 import pytest
 
+from streamimb.config import LimitsConfig
 from streamimb.errors import InputError, SchemaError
 from streamimb.infer import infer_schema
 from streamimb.schema import Schema
+from streamimb.sources.files import FileSource
 
 
 def written(tmp_path, text, name="a.csv"):
@@ -149,7 +151,9 @@ def test_an_id_is_guessed_where_it_is_unique(tmp_path):
     schema, notes = infer_schema(again)
     assert schema.id is None
     assert any("not unique" in n for n in notes)
-    assert infer_schema(again, id="a")[0].id.name == "a"
+    schema, notes = infer_schema(again, id="a")
+    assert schema.id.name == "a"
+    assert any("'a': 1 of the first 2 rows repeat an id" in n for n in notes)
 
 
 def test_texts_that_tell_rows_apart_are_skipped(tmp_path):
@@ -193,3 +197,96 @@ def test_a_file_without_rows_is_an_input_error(tmp_path, name, text):
     """There is nothing to infer from."""
     with pytest.raises(InputError):
         infer_schema(written(tmp_path, text, name))
+
+
+def test_a_named_id_that_is_a_customers_number_is_refused(tmp_path):
+    """The stream would be a handful of events and redeliveries of them."""
+    rows = "".join(f"{i % 7},{i},{i % 2}\n" for i in range(100))
+    with pytest.raises(SchemaError, match=r"--id customer: column 'customer': 93 of the first 100 rows repeat an id"):
+        infer_schema(written(tmp_path, "customer,a,label\n" + rows), id="customer")
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+def test_a_few_cells_that_do_not_fit_change_no_type(tmp_path, form):
+    """They are told, and will be refused; where they are not few, the column is another one."""
+    n = 200
+    table = {
+        "time": [1_600_000_000 + i for i in range(n)],
+        "a": [i / 2 for i in range(n)],
+        "b": [i % 2 == 0 for i in range(n)],
+        "c": [i % 9 / 2 for i in range(n)],
+        "label": ["p" if i % 3 else "q" for i in range(n)],
+    }
+    table["time"][3] = "soon"
+    table["a"][5:7] = ["x", "x"]
+    table["b"][5] = "maybe"
+    table["c"][:20] = ["x"] * 20
+    rows = [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]
+    if form == "ndjson":
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+    else:
+        text = ",".join(table) + "\n" + "".join(",".join(map(str, row.values())) + "\n" for row in rows)
+    schema, notes = infer_schema(written(tmp_path, text, f"a.{form}"))
+    assert (schema.time.name, schema.time.unit) == ("time", "s")
+    assert [(f.name, f.type) for f in schema.features] == [("a", "numeric"), ("b", "boolean"), ("c", "categorical")]
+    told = "\n".join(notes)
+    assert "column 'time': 1 of the first 200 values are no times ('soon'): those rows are refused" in told
+    assert "column 'a': 2 of the first 200 values are no numbers ('x'): those rows are refused" in told
+    assert "column 'b': 1 of the first 200 values are no booleans ('maybe'): those rows are refused" in told
+    assert "column 'c'" not in told
+    _, rejected = zip(*FileSource(schema, LimitsConfig(), [tmp_path / f"a.{form}"]).batches(), strict=True)
+    assert sorted({r.line - (form == "csv") for refused in rejected for r in refused}) == [4, 6, 7]
+
+
+def test_numbers_beyond_any_number_are_numbers_that_do_not_fit(tmp_path):
+    """1e999 is refused where it comes; the column stays numeric."""
+    cells = ["1e999", *map(str, range(50))]
+    rows = "".join(f"{c},{i % 2}\n" for i, c in enumerate(cells))
+    schema, notes = infer_schema(written(tmp_path, "a,label\n" + rows))
+    assert column(schema, "a").type == "numeric"
+    assert any("'1e999'" in n for n in notes)
+
+
+def test_one_wild_number_does_not_change_the_unit_of_the_times(tmp_path):
+    """The unit is that of the others."""
+    rows = "".join(f"{10**17 if i == 8 else 1_600_000_000 + i},{i},{i % 2}\n" for i in range(100))
+    assert infer_schema(written(tmp_path, "time,a,label\n" + rows))[0].time.unit == "s"
+
+
+def test_rows_without_a_time_are_told(tmp_path):
+    """They will be refused."""
+    rows = "".join(f"{'' if i < 2 else 1_600_000_000 + i},{i},{i % 2}\n" for i in range(100))
+    _, notes = infer_schema(written(tmp_path, "time,a,label\n" + rows))
+    assert any("'time': 2 of the first 100 rows have no time" in n for n in notes)
+
+
+HEADERS = {"of other order": "b,a,label", "of other columns": "a,extra,label", "in quotes": '"a", "b","label"'}
+
+
+@pytest.mark.parametrize("kind", HEADERS)
+def test_another_header_half_way_is_an_error(tmp_path, kind):
+    """As in a replay, though all its cells are texts as the others are."""
+    text = "a,b,label\nu,v,p\nu,w,q\n" + HEADERS[kind] + "\nu,v,p\n"
+    with pytest.raises(InputError, match="another header begins here"):
+        infer_schema(written(tmp_path, text))
+
+
+def test_values_that_are_columns_names_are_no_header(tmp_path):
+    """A row of names whose label others have too is an event."""
+    schema, _ = infer_schema(written(tmp_path, "a,b,label\nb,a,p\nu,w,q\nb,b,p\nw,w,p\n"))
+    assert schema.label.classes == ("p", "q")
+
+
+def test_classes_come_from_all_files(tmp_path):
+    """Whatever their forms; a file without the column adds none."""
+    first = written(tmp_path, "a,label\n1,0\n2,0\n")
+    second = written(tmp_path, "a,label\n1,1\n2,0.0\n", "b.csv")
+    third = written(tmp_path, '{"a": 1, "label": 2}\n', "c.ndjson")
+    fourth = written(tmp_path, "a,b\n1,9\n", "d.csv")
+    schema, notes = infer_schema(first, second, third, fourth)
+    assert schema.label.classes == (0, 1, 2)
+    assert any("1 of 5 labels" in n for n in notes)
+    with pytest.raises(SchemaError, match="only the class 0 in 2 rows"):
+        infer_schema(first, fourth)
+    with pytest.raises(InputError, match="no such file"):
+        infer_schema(first, tmp_path / "nothing.csv")

@@ -18,7 +18,7 @@ SMALL_TYPES_INSIDE = {"labels.layout", "learners.base"}
 PARTS = {
     "decode": ("decode* json_fields", ""),
     "sources": ("sources survey", "decode"),
-    "infer": ("infer schema_toml", "decode sources"),
+    "infer": ("infer infer_types schema_toml", "decode sources"),
     "settings": ("settings", ""),
     "sinks": ("sinks", ""),
     "labels": ("labels", ""),

@@ -20,7 +20,9 @@ from streamimb.sources.merge import merge
 class Feed:
     """The files in order, as one stream; a row's partition is its file's place among ``names``.
 
-    ``accepted`` says how many events the pipeline has accepted. Raises InputError where a file is missing or not what its name says.
+    ``accepted`` says how many events the pipeline has accepted.
+
+    Raises InputError where a file is missing or not what its name says.
     """
 
     def __init__(

@@ -96,7 +96,7 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str], interrupt: 
 
 
 def _contract(options: ReplayOptions, settings: Settings) -> tuple[Schema, list[str]]:
-    """The event contract: --schema, else the configuration's, else inferred from the first file."""
+    """The event contract: --schema, else the configuration's, else inferred from the files."""
     given = load_schema(options.schema) if options.schema is not None else settings.config.schema_
     if given is not None:
         return _with_guesses(given, options.guesses), []
@@ -107,10 +107,15 @@ def _contract(options: ReplayOptions, settings: Settings) -> tuple[Schema, list[
             "standard input needs an event contract: give --schema S.toml or a [schema] table in the configuration "
             "(`streamimb schema infer FILE` writes one)"
         )
-    first = options.files[0]
+    first, *others = options.files
     guess = options.guesses
     schema, notes = infer_schema(
-        first, label=guess.get("label"), id=guess.get("id"), time=guess.get("time"), positive=guess.get("positive")
+        first,
+        *others,
+        label=guess.get("label"),
+        id=guess.get("id"),
+        time=guess.get("time"),
+        positive=guess.get("positive"),
     )
     return schema, [f"no schema was given: inferred one from {first} (`streamimb schema infer` shows it)", *notes]
 

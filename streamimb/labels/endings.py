@@ -6,7 +6,6 @@ from streamimb.kernel import Array, leaf
 from streamimb.labels import layout as at
 from streamimb.labels.queues import hash_remove, heap_pop, heap_push
 
-
 #: Later than any event and any expiry.
 NEVER = (1 << 63) - 1
 #: The queue of labels that are due out of order is looked through for forgotten ones from this size on.

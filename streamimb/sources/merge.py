@@ -32,8 +32,9 @@ def merge(
     A label of time t (sorted) comes before the first event whose time is greater than t: at one time, events come
     first. Without times (``has_time`` False) an event's time is its position, the number of accepted events before it:
     ``accepted`` asks the pipeline, which must have processed all that was given out; without it no event is refused.
-    An event over ``ahead_max_us`` ahead of all before it releases no label until ``ahead_confirm`` events in a row agree,
-    and a first event none until a second lies near it. Labels after the last event are not given out: nobody could tell yet which events come before them.
+    An event over ``ahead_max_us`` ahead of all before it releases no label until ``ahead_confirm`` events in a row
+    agree, and a first event none until a second lies near it. Labels after the last event are not given out: nobody
+    could tell yet which events come before them.
     """
     clock = _Clock(has_time, ahead_max_us, ahead_confirm)
     waiting = _Waiting(iter(labels))

@@ -109,6 +109,15 @@ def test_labels_known_by_position_count_accepted_events(streamimb, tmp_path):
     assert (told["labels"]["unknown"], told["learned"]) == (0, 59)
 
 
+def test_classes_are_inferred_from_all_files(streamimb, tmp_path):
+    """A class that is first seen in the second file is no unknown one."""
+    files = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for last, file in enumerate(files, 2):
+        file.write_text("x,label\n" + "".join(f"{i},{i % last}\n" for i in range(60)))
+    told = json.loads(streamimb("replay", *files, "--json").stdout)
+    assert (told["rejected"], list(told["classes"])) == ({}, ["0", "1", "2"])
+
+
 def test_a_run_holds_all_that_a_report_needs(streamimb, stream, tmp_path):
     """--run writes outputs, configuration, contract, summary and versions; the run can be done again from it."""
     run, file = tmp_path / "runs" / "first", stream(broken=[7])

@@ -91,12 +91,14 @@ def test_without_times_positions_count_accepted_events(refused, label_times, a, 
     """Events that the pipeline refuses, as it does those that come twice, move no label."""
     source = MemorySource(cut(events([0] * len(refused)), a)).batches()
     known = MemorySource(cut(labels(label_times), b)).batches()
-    rows, position = [], 0
-    for batch, _ in merge(source, known, has_time=False, batch_events=batch_events, accepted=lambda: position):
+    rows, accepted = [], []
+    options = {"batch_events": batch_events, "accepted": lambda: len(accepted)}
+    for batch, _ in merge(source, known, has_time=False, **options):
         assert len(batch) <= batch_events
         for offset, kind, x in zip(batch.offset.tolist(), batch.kind, np.nan_to_num(batch.X[:, 0]), strict=True):
             rows.append(("l", offset) if kind == Kind.LABEL else ("e", int(x)))
-            position += kind != Kind.LABEL and not refused[int(x)]
+            if kind != Kind.LABEL and not refused[int(x)]:
+                accepted.append(x)
     before = np.cumsum([False, *(not r for r in refused)]).tolist()
     assert rows == by_heads(before[:-1], label_times)
 
