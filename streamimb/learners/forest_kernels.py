@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from streamimb.kernel import Array, leaf, uniform
+from streamimb.kernel import Array, leaf, part, uniform
 from streamimb.learners.base import PREDICT
 from streamimb.learners.forest_drift import DRIFTED, NOTHING, forget, watch
 from streamimb.learners.tree_growth import plant
@@ -31,7 +31,7 @@ POISSON_MEAN_MAX: Final = 30.0
 VOTE_MIN: Final = 0.01
 
 
-@leaf
+@part
 def poisson(mean: float, u: float) -> float:
     """The Poisson number of which ``u`` in [0, 1) is the quantile; above POISSON_MEAN_MAX, one of that mean scaled up.
 
@@ -50,13 +50,13 @@ def poisson(mean: float, u: float) -> float:
     return k * scale
 
 
-@leaf
+@part
 def tree_of(roles: Array, m: int) -> Any:
     """The number of the tree that answers for a member."""
     return m + len(roles) * roles[m, ACTIVE]
 
 
-@leaf
+@part
 def judge(skill: Array, t: int, y: int, right: float, n_classes: int, memory: float) -> None:
     """Keep each class's recall, decayed by its own lessons, and the mean over the classes seen."""
     seen = skill[t, RECALL + n_classes + y] + 1.0
@@ -70,7 +70,7 @@ def judge(skill: Array, t: int, y: int, right: float, n_classes: int, memory: fl
     skill[t, SKILL] = total / classes
 
 
-@leaf
+@part
 def vote_of(skill: Array, t: int, n_classes: int) -> Any:
     """What a tree's vote counts: how far its mean recall is above chance."""
     return max((skill[t, SKILL] * n_classes - 1.0) / (n_classes - 1.0), VOTE_MIN)
@@ -111,7 +111,7 @@ def _react(trees: Trees, roles: Array, skill: Array, window: Array, m: int, foun
         _start(trees, skill, other)
 
 
-@leaf
+@part
 def _is_top(P: Array, y: int, n_classes: int) -> float:
     """Whether class y is the first of the likeliest."""
     for k in range(n_classes):
@@ -120,7 +120,7 @@ def _is_top(P: Array, y: int, n_classes: int) -> float:
     return 1.0
 
 
-@leaf
+@part
 def _lesson(
     m: int, t: int, node: int, guess: int, trees: Trees, roles: Array, skill: Array, window: Array, X: Array, row: int,
     y: int, event: int, weight: float, width: int, logs: Array, products: Array, work: Array, P: Array,

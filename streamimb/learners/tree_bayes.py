@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from streamimb.kernel import Array, leaf
+from streamimb.kernel import Array, leaf, part
 from streamimb.learners.tree_layout import (
     BAYES,
     COUNTS,
@@ -46,7 +46,7 @@ PRODUCT_MIN: Final = 1e-200
 CLASS_PRIOR: Final = 0.05
 
 
-@leaf
+@part
 def settle(trees: Trees, t: int, slot: int, f: int, b: int) -> None:
     """Make ready what the density of one class's feature needs: 1 / (2 variance) and minus half its logarithm."""
     n = trees.observed[t, slot, b + WEIGHT]
@@ -57,7 +57,7 @@ def settle(trees: Trees, t: int, slot: int, f: int, b: int) -> None:
     trees.observed[t, slot, b + LOG] = -0.5 * math.log(variance)
 
 
-@leaf
+@part
 def observe(trees: Trees, t: int, slot: int, X: Array, row: int, y: int, w: float, width: int) -> None:
     """Count a row of class y with weight w > 0 in a leaf. Missing values are not counted."""
     n_observed = trees.features.shape[2]
@@ -92,7 +92,7 @@ def observe(trees: Trees, t: int, slot: int, X: Array, row: int, y: int, w: floa
         b += width
 
 
-@leaf
+@part
 def _log_wide(low: float, high: float, v: float) -> float:
     """The log-density of a numeric value for a class without values: the leaf's whole range is two deviations wide."""
     half = 0.5 * (high - low)
@@ -103,7 +103,7 @@ def _log_wide(low: float, high: float, v: float) -> float:
     return -0.5 * math.log(variance) - min(0.5 * off * off / variance, DISTANCE_MAX)
 
 
-@leaf
+@part
 def joint(
     trees: Trees, t: int, slot: int, X: Array, row: int, width: int, n_classes: int, logs: Array, products: Array
 ) -> None:
@@ -141,7 +141,7 @@ def joint(
             logs[k] += math.log(products[k])
 
 
-@leaf
+@part
 def plain(trees: Trees, t: int, slot: int, n_classes: int, out: Array) -> None:
     """Class probabilities by the leaf's counts, into ``out``, float64 (K,)."""
     total = trees.leaves[t, slot, TOTAL] + CLASS_PRIOR * n_classes
@@ -149,7 +149,7 @@ def plain(trees: Trees, t: int, slot: int, n_classes: int, out: Array) -> None:
         out[k] = (trees.leaves[t, slot, COUNTS + k] + CLASS_PRIOR) / total
 
 
-@leaf
+@part
 def bayes(trees: Trees, t: int, slot: int, n_classes: int, logs: Array, out: Array) -> None:
     """Class probabilities by naive Bayes, from log-likelihoods, into ``out``, float64 (K,)."""
     top = -1e300
@@ -169,7 +169,7 @@ def bayes(trees: Trees, t: int, slot: int, n_classes: int, logs: Array, out: Arr
         out[k] = floor + (1.0 - floor * n_classes) * out[k] / total
 
 
-@leaf
+@part
 def top_class(values: Array, n_classes: int) -> Any:
     """The place of the largest of the first values, the first one where several are."""
     best = 0
@@ -179,7 +179,7 @@ def top_class(values: Array, n_classes: int) -> Any:
     return best
 
 
-@leaf
+@part
 def trusts_bayes(trees: Trees, t: int, slot: int) -> Any:
     """Whether naive Bayes was right no less often than the majority class."""
     return trees.leaves[t, slot, BAYES] >= trees.leaves[t, slot, PLAIN]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from streamimb.kernel import Array, leaf
+from streamimb.kernel import Array, leaf, part
 from streamimb.learners.tree_bayes import bayes, joint, observe, plain, top_class, trusts_bayes
 from streamimb.learners.tree_growth import split
 from streamimb.learners.tree_layout import (
@@ -41,7 +41,7 @@ from streamimb.learners.tree_splits import best_split
 GRACE_SHARE: Final = 0.15
 
 
-@leaf
+@part
 def route(trees: Trees, t: int, X: Array, row: int) -> int:
     """The leaf's node that a row of X comes to; a missing value follows the heavier branch."""
     node = 0
@@ -59,7 +59,7 @@ def route(trees: Trees, t: int, X: Array, row: int) -> int:
     return node
 
 
-@leaf
+@part
 def answer(
     trees: Trees, t: int, node: int, X: Array, row: int, width: int, logs: Array, products: Array, out: Array
 ) -> Any:
@@ -77,7 +77,7 @@ def answer(
     return guess
 
 
-@leaf
+@part
 def _majority(trees: Trees, t: int, slot: int, n_classes: int) -> int:
     best = 0
     for k in range(1, n_classes):
@@ -151,7 +151,7 @@ def _attempt(trees: Trees, t: int, node: int, slot: int, width: int, n_classes: 
         split(trees, t, node, slot, f, cut, mask, width, n_classes, work)
 
 
-@leaf
+@part
 def learn(
     trees: Trees, t: int, node: int, X: Array, row: int, y: int, w: float, guess: int, width: int, n_classes: int,
     work: Array,
