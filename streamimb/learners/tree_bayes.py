@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from streamimb.kernel import Array, leaf, part
+from streamimb.kernel import Array, part
 from streamimb.learners.tree_layout import (
     BAYES,
     COUNTS,
