@@ -164,7 +164,7 @@ class DriftConfig(Strict):
     """One detector for each of the two kinds of signal that labels give, and one for those that need none."""
 
     share: DetectorConfig = DetectorConfig()
-    recall: DetectorConfig = DetectorConfig()
+    recall: DetectorConfig = DetectorConfig(action="replace")
     unlabelled: UnlabelledConfig = UnlabelledConfig()
 
 
@@ -254,9 +254,9 @@ class SamplesConfig(Strict):
 
 
 class LearnerConfig(Strict):
-    """The model: ``linear``, or a river classifier by its dotted path, with its parameters."""
+    """The model: ``blend``, ``linear``, ``tree``, ``forest``, or a river classifier by its dotted path."""
 
-    model: str = "linear"
+    model: str = "blend"
     parameters: dict[str, Any] = Field(default_factory=dict)
     seed: NotNegative = 1
 

@@ -254,8 +254,6 @@ class Pipeline:
         self.rebalancer.forget(cause.position - since)
         if cause.signal == SHARE:
             self.windows.shorten("rarest", since)
-        else:
-            self.controller.scores.keep(since)
 
     def _another_decides(self) -> None:
         """Scores, and recall as it was, are those of a learner that is in force no more."""
