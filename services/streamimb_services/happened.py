@@ -51,7 +51,7 @@ def detected(story: Story) -> RenderableType:
     told += [f"{others:,} that are not kept"] if others > 0 else []
     table = grid("", "", "", "", "", header=False, words=(1,), give_up=(4, 3, 0))
     for s in signals[-SIGNALS_SHOWN_MAX:]:
-        moved = f"{rate(s['reference'])} → {rate(s['value'])}"
+        moved = f"{rate(s['reference'])}→{rate(s['value'])}"
         done = Text(action_name(story, s["action"]), QUIET)
         table.add_row(_when(s), _of(s["signal"], s["class"]), moved, s["kind"], done)
     latest = [Text("the latest:", QUIET)] if len(signals) > SIGNALS_SHOWN_MAX else []
@@ -71,7 +71,7 @@ def done(story: Story) -> RenderableType | None:
     table = grid("", "", "", ">G-mean", "", words=(2, 1), give_up=(2, 4, 0))
     for a in actions[-ACTIONS_SHOWN_MAX:]:
         cause = _of(a["signal"], a["class"])
-        moved = f"{rate(a['before'])} → {rate(a['after'])}"
+        moved = f"{rate(a['before'])}→{rate(a['after'])}"
         helped = Text(HELPED.get(a["helped"], "not yet measured"), QUIET)
         table.add_row(_when(a), action_name(story, a["action"]), f"for {cause}", moved, helped)
     return Group(*parts, table)
