@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from streamimb.batch import Batch, Reason, Rejected
 from streamimb.labels import LabelStore, Segment
 from streamimb.labels import layout as at
-from streamimb.outcome import Action, Matured, Metric, Outcome, Predictions, Signal
+from streamimb.outcome import Action, Course, Matured, Metric, Outcome, Predictions, Signal
 from streamimb.schema import Identity, Schema, Time
 
 _REASONS: Final = {
@@ -46,6 +46,7 @@ class Gathered:
         self.metrics: list[Metric] = []
         self.signals: list[Signal] = []
         self.actions: list[Action] = []
+        self.courses: list[Course] = []
         self._rejected: list[Rejected] = []
 
     def accept(self, ops: NDArray[np.int64]) -> None:
@@ -89,4 +90,5 @@ class Gathered:
             signals=self.signals,
             actions=self.actions,
             rejected=self._rejected,
+            courses=self.courses,
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.batch import Rejected
+from streamimb.durations import show_time
 from streamimb.text import Text
 
 
@@ -96,6 +98,29 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class Course:
+    """How the positive class stands as a Plan is made: share and recall over the rarest window, and the threshold."""
+
+    position: int
+    share: float
+    recall: float
+    threshold: float
+
+
+def told_row(row: Signal | Action, *, has_time: bool) -> dict[str, Any]:
+    """A signal or an action under the names that other programs read.
+
+    Its time is ISO 8601 in UTC, the position where the stream has no times; what is not known yet is None.
+    """
+    told = asdict(row)
+    told = {("class" if name == "class_" else name): value for name, value in told.items()}
+    told["time"] = show_time(row.time, has_time=True) if has_time else row.position
+    if isinstance(row, Action) and row.measured_at < 0:
+        told |= {"helped": None, "measured_at": None}
+    return told
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """All that one call of ``Pipeline.process`` has to tell."""
 
@@ -105,3 +130,4 @@ class Outcome:
     signals: list[Signal] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    courses: list[Course] = field(default_factory=list)

@@ -30,10 +30,10 @@ from streamimb.labels import LabelStore, Segment
 from streamimb.labels import layout as at
 from streamimb.learners.base import Learner, State
 from streamimb.learners.registry import make_learner
-from streamimb.outcome import Metric, Outcome, Signal
+from streamimb.outcome import Course, Metric, Outcome, Signal
 from streamimb.rebalance import Rebalancer
 from streamimb.schema import Schema
-from streamimb.tell import gauges, summarise
+from streamimb.tell import course, gauges, summarise
 from streamimb.windows import ClassWindows
 
 #: Raised when the layout of a saved state changes.
@@ -214,6 +214,7 @@ class Pipeline:
                 self.reference = self.windows.shares("rarest")
         if position % self.config.evaluation.every == 0:
             out.metrics.extend(self.measure())
+        out.courses.append(self.course())
 
     def _react(self, out: Gathered) -> bool:
         """Carry out what signals ask for, and judge what was done before; True where the next Plan starts anew."""
@@ -259,6 +260,10 @@ class Pipeline:
         """Scores, and recall as it was, are those of a learner that is in force no more."""
         self.controller.forget()
         self._recall_from = NEVER
+
+    def course(self) -> Course:
+        """How the positive class stands now."""
+        return course(self)
 
     def measure(self) -> list[Metric]:
         """Quality and control as they stand, a row a value."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamimb.outcome import Action, Metric, Signal
+from streamimb.outcome import Course, Metric, told_row
 
 if TYPE_CHECKING:
     from streamimb.pipeline import Pipeline
@@ -49,7 +48,7 @@ def gauges(pipeline: Pipeline) -> list[Metric]:
 
 def summarise(pipeline: Pipeline) -> dict[str, Any]:
     """The whole run, in the names of ``replay --json`` without its clock; undefined is NaN."""
-    names = pipeline.schema.class_names
+    names, has_time = pipeline.schema.class_names, pipeline.schema.has_time
     labels = pipeline.store.counts()
     totals = pipeline.evaluation.totals()
     classes = {names[k]: measured for k, measured in totals.pop("classes").items()}
@@ -74,15 +73,23 @@ def summarise(pipeline: Pipeline) -> dict[str, Any]:
         "objectives": pipeline.controller.shown(),
         "queue": {"cost": pipeline.controller.losses.name, **pipeline.queue.totals()},
         "false_positives": pipeline.false_positives.told(),
-        "signals": [signal_row(s) for s in pipeline.signals],
+        "signals": [told_row(s, has_time=has_time) for s in pipeline.signals],
+        "signals_total": sum(pipeline.signal_counts.values()),
         "signal_counts": pipeline.signal_counts,
-        "actions": [signal_row(a) for a in pipeline.reactor.actions],
+        "actions": [told_row(a, has_time=has_time) for a in pipeline.reactor.actions],
+        "actions_total": pipeline.reactor.actions[-1].number if pipeline.reactor.actions else 0,
         "notes": pipeline.notes,
     }
 
 
-def signal_row(signal: Signal | Action) -> dict[str, Any]:
-    """A signal or an action under the names that other programs read."""
-    row = dataclasses.asdict(signal)
-    row["class"] = row.pop("class_")
-    return row
+def course(pipeline: Pipeline) -> Course:
+    """How the positive class stands now."""
+    k = pipeline.schema.positive
+    of_class = pipeline.evaluation.confusion("rarest")[k]
+    known = int(of_class.sum())
+    return Course(
+        position=pipeline.store.next_position,
+        share=float(pipeline.windows.shares("rarest")[k]),
+        recall=float(of_class[k] / known) if known else NAN,
+        threshold=float(pipeline.controller.plan.thresholds[k]),
+    )

@@ -18,7 +18,8 @@ from streamimb.evaluation.compare import Difference
 from streamimb.evaluation.names import BRIER, F1, LOG_LOSS, MACRO_F1, PR_AUC, PRECISION, RECALL, ROC_AUC
 from streamimb_services.compare import Compared
 from streamimb_services.figures import UNDEFINED, interval, percent, rate
-from streamimb_services.summary import ACCENT, OVERALL, QUIET, WIDTH_MAX, grid, show
+from streamimb_services.screen import QUIET, Cell, grid, show
+from streamimb_services.summary import ACCENT, OVERALL, WIDTH_MAX
 
 TITLES: Final = OVERALL | {
     MACRO_F1: "macro-F1",
@@ -130,7 +131,7 @@ def _family(found: Compared, metric: str) -> RenderableType:
     return Group(table, Text(""), *(Text(sentence, overflow="fold") for sentence in sentences))
 
 
-def _behind(d: Difference) -> list[RenderableType]:
+def _behind(d: Difference) -> list[Cell]:
     away = (d.value, d.low, d.high) if d.value > 0 else (abs(d.value), -d.high, -d.low)
     return [_value(away[0]), Text(_bounds(away), QUIET), _p(d.p_adjusted)]
 
@@ -177,7 +178,7 @@ def _every(found: Compared, width: int) -> RenderableType:
         best = told.ordered(metric)[0]
         clear = all(d.better == best for d in told.against_best(metric))
         values = [Text(_value(told.values[metric][n][0]), "bold" if clear and n == best else "") for n in shown]
-        cells: list[RenderableType] = [title_of(found, metric), *values]
+        cells: list[Cell] = [title_of(found, metric), *values]
         if two:
             d = told.between(metric, *shown)
             cells += [_signed(d.value), Text(_bounds((d.value, d.low, d.high)), QUIET), _p(d.p_adjusted)]

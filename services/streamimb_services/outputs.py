@@ -16,6 +16,7 @@ from streamimb.outcome import Outcome
 from streamimb.schema import Schema
 from streamimb.schema_toml import schema_to_toml
 from streamimb.settings import Settings
+from streamimb.sinks.actions import ActionsSink
 from streamimb.sinks.atomic import AtomicFile, told_as_output
 from streamimb.sinks.base import Sink
 from streamimb.sinks.predictions import PredictionsSink
@@ -94,6 +95,7 @@ class Outputs:
                     paths.run.mkdir(parents=True, exist_ok=True)
                 self._open(paths.run / "predictions.parquet", paths.run / "metrics.parquet")
                 self._open(signals=paths.run / "signals.parquet", rejects=paths.run / "rejects.ndjson")
+                self._sinks.append(ActionsSink(paths.run / "actions.ndjson", has_time=schema.has_time))
             self._open(paths.predictions, paths.metrics, paths.signals, paths.rejects)
         except BaseException:
             self.abort()

@@ -14,7 +14,7 @@ import numpy as np
 
 from streamimb.batch import Batch, Kind, Rejected
 from streamimb.errors import OutputError
-from streamimb.outcome import Matured, Metric, Outcome, Predictions
+from streamimb.outcome import Course, Matured, Metric, Outcome, Predictions, told_row
 from streamimb.pipeline import Pipeline
 from streamimb_services.feed import Feed
 from streamimb_services.interrupt import Interrupt
@@ -112,9 +112,12 @@ class Replay:
             self._refused.update(r.reason.value for r in rejected)
             self._tell(rejected=rejected)
 
-    def _tell(self, *, rejected: Sequence[Rejected] = (), metrics: Sequence[Metric] = ()) -> None:
-        outcome = replace(nothing(self.story.schema.n_classes), rejected=list(rejected), metrics=list(metrics))
-        self._take_down(outcome)
+    def _tell(
+        self, *, rejected: Sequence[Rejected] = (), metrics: Sequence[Metric] = (), courses: Sequence[Course] = ()
+    ) -> None:
+        """Take down what belongs to no batch."""
+        told = nothing(self.story.schema.n_classes)
+        self._take_down(replace(told, rejected=list(rejected), metrics=list(metrics), courses=list(courses)))
 
     def _take_down(self, outcome: Outcome) -> None:
         self.story.take(outcome)
@@ -130,11 +133,13 @@ class Replay:
 
     def _finish(self, seconds: float, *, interrupted: bool) -> None:
         if self._events:
-            self._tell(metrics=self._pipeline.measure())
+            self._tell(metrics=self._pipeline.measure(), courses=[self._pipeline.course()])
         summary = self._pipeline.summary()
         refused = Counter(summary["rejected"])
         refused.update(self._refused)
         rate = self._events / seconds if seconds > 0 else math.nan
+        has_time = self.story.schema.has_time
+        summary["signals"] = [told_row(s, has_time=has_time) for s in self.story.signals]
         summary |= {"rejected": dict(refused.most_common()), "seconds": seconds, "events_per_second": rate}
         self.story.interrupted = summary["interrupted"] = interrupted
         self.story.summary = undefined_as_null(summary)

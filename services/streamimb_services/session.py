@@ -83,7 +83,7 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str], interrupt: 
         inputs=options.files,
         schema=schema,
         config=settings.config,
-        trajectories=Trajectories(schema.class_names[schema.positive]),
+        trajectories=Trajectories(),
         labels=_labels_told(schema, settings, options.labels),
     )
     pacer = None if options.speed is None else Pacer(options.speed, has_time=schema.has_time)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from streamimb.batch import Rejected
 from streamimb.config import Config
 from streamimb.errors import OutputError, RefusedError
-from streamimb.outcome import Outcome
+from streamimb.outcome import Outcome, Signal
 from streamimb.schema import Schema
 from streamimb_services.trajectory import Trajectories
+
+#: Signals that a summary holds; a file of signals holds all.
+SIGNALS_TOLD_MAX: Final = 10_000
 
 
 @dataclass
@@ -29,6 +33,13 @@ class Story:
     examples: dict[str, Rejected] = field(default_factory=dict)
     interrupted: bool = False
     failure: OutputError | None = None
+    _first_signals: list[Signal] = field(default_factory=list)
+    _last_signals: deque[Signal] = field(default_factory=lambda: deque(maxlen=SIGNALS_TOLD_MAX // 2))
+
+    @property
+    def signals(self) -> list[Signal]:
+        """All signals of the run; of more than ``SIGNALS_TOLD_MAX`` the first half and the last."""
+        return [*self._first_signals, *self._last_signals]
 
     def raise_failure(self) -> None:
         """Raise what ended the replay, now that its summary has been told."""
@@ -51,7 +62,10 @@ class Story:
 
     def take(self, outcome: Outcome) -> None:
         """Keep of an outcome what the summary shows."""
-        self.trajectories.add(outcome.metrics)
+        self.trajectories.add(outcome.courses)
+        for signal in outcome.signals:
+            early = len(self._first_signals) < SIGNALS_TOLD_MAX // 2
+            (self._first_signals if early else self._last_signals).append(signal)
         for rejected in outcome.rejected:
             self.examples.setdefault(rejected.reason.value, rejected)
         if len(outcome.predictions):

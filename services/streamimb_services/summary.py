@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
-import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import PurePath
 from typing import Any, Final
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
-from rich.table import Table
 from rich.text import Text
 
 from streamimb.batch import Rejected
 from streamimb.durations import show_duration, show_time
-from streamimb_services.exits import tell
 from streamimb_services.figures import DASH, interval, percent, rate, round_rate, seconds, short, value_of
+from streamimb_services.happened import detected, done
+from streamimb_services.screen import QUIET, Cell, grid, show
 from streamimb_services.sparkline import sparkline
 from streamimb_services.story import Story
 
 ACCENT: Final = "cyan"
-QUIET: Final = "bright_black"
 #: Lines are no longer than this however wide the terminal is.
 WIDTH_MAX: Final = 120
-#: ... and so long where there is no terminal to ask.
-PIPED_WIDTH: Final = 100
 #: Columns of "How it moved" for its numbers and gaps; names are cut at the other.
 NUMBERS_WIDTH: Final = 3 + 4 + 7 + 7 + 10
 NAME_WIDTH_MAX: Final = 24
+SPARK_WIDTH_MIN: Final = 8
 CLASSES_SHOWN_MAX: Final = 12
-SIGNALS_SHOWN_MAX: Final = 5
-COUNTS_SHOWN_MAX: Final = 4
 RANGES_SHOWN_MAX: Final = 3
 RANGE_WIDTH_MAX: Final = 38
 OBJECTIVE_WIDTH_MAX: Final = 29
@@ -44,38 +36,10 @@ LABELS: Final = {"waiting": "still waiting", "expired": "expired", "late": "too 
                  "twice": "told twice", "corrected": "corrected", "dropped": "without a label in time",
                  "evicted": "given up for want of room"}  # fmt: skip
 
-ACTIONS: Final = {"adjust": "weights renewed at once", "tell": "told only"}
-
 
 def show_summary(story: Story) -> None:
     """Print the summary on standard output, plain where that is no terminal. Raises OutputError."""
     show(lambda console: print_summary(story, console))
-
-
-class _Held(io.StringIO):
-    """Standard output's likeness, so that rich neither writes there itself nor ends the process on a broken pipe."""
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        return getattr(sys.stdout, "encoding", None) or "utf-8"
-
-    def isatty(self) -> bool:
-        return sys.stdout.isatty()
-
-
-def show(print_on: Callable[[Console], None]) -> None:
-    """Print on standard output what is printed on a console, plain where that is no terminal. Raises OutputError."""
-    held = _Held()
-    console = Console(file=held, highlight=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = PIPED_WIDTH
-    print_on(console)
-    with contextlib.suppress(AttributeError):
-        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # tests put other streams there
-    text = held.getvalue()
-    if not console.is_terminal:
-        text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
-    tell(text)
 
 
 def print_summary(story: Story, console: Console) -> None:
@@ -92,7 +56,8 @@ def _sections(story: Story, width: int) -> Iterator[RenderableType]:
         ("What another objective would decide", ""): _objectives(story),
         ("What the queue gets", _queue_of(story)): _queue(story),
         ("Where false alarms come from", "beside the share of all events there"): _false_alarms(story),
-        ("What was detected", ""): _detected(story),
+        ("What was detected", ""): detected(story),
+        ("What was done", ""): done(story),
         ("Labels", ""): _labels(story),
         ("Refused", ""): _refused(story),
     }
@@ -136,11 +101,11 @@ def _model(story: Story) -> str:
 def _doing(story: Story) -> RenderableType:
     classes: dict[str, Any] = story.summary["classes"]
     total = sum(c["support"] for c in classes.values())
-    table = grid("class", ">share", ">events", ">recall", "", ">precision", "", ">F1", "")
+    table = grid("class", ">share", ">events", ">recall", "", ">precision", "", ">F1", "", give_up=(8, 1, 7, 6, 4, 2))
     shown = sorted(classes, key=lambda c: (c != story.positive, classes[c]["support"]))
     for name in shown[:CLASSES_SHOWN_MAX]:
         told = classes[name]
-        cells: list[RenderableType] = [Text(name, ACCENT if name == story.positive else "")]
+        cells: list[Cell] = [Text(name, ACCENT if name == story.positive else "")]
         cells += [percent(told["support"] / total if total else None), f"{told['support']:,}"]
         for metric in ("recall", "precision", "f1"):
             cells += _estimate(told[metric])
@@ -161,27 +126,27 @@ def _overall(metrics: dict[str, Any]) -> RenderableType:
     return table
 
 
-def _estimate(estimate: Any) -> list[RenderableType]:
+def _estimate(estimate: Any) -> list[Cell]:
     return [Text(rate(value_of(estimate)), "bold"), Text(interval(estimate), QUIET)]
 
 
 def _moved(story: Story, width: int) -> RenderableType | None:
+    tracks = story.trajectories
     rows = {
-        "class_ratio": (f"share of {story.positive}", percent),
-        "recall": (f"recall of {story.positive}", rate),
-        "decision_threshold": (f"threshold of {story.positive}", rate),
+        f"share of {story.positive}": (tracks.share, percent),
+        f"recall of {story.positive}": (tracks.recall, rate),
+        f"threshold of {story.positive}": (tracks.threshold, rate),
     }
-    name_width = min(NAME_WIDTH_MAX, max(len(title) for title, _ in rows.values()))
-    table = grid("", "", ">lowest", ">highest", ">at the end")
-    table.columns[0].width = name_width
+    name_width = min(NAME_WIDTH_MAX, max(map(cell_len, rows)))
+    table = grid("", "", ">lowest", ">highest", ">at the end", give_up=(2, 3, 1))
+    table.columns[0].width_max = name_width
     drawn = 0
-    for metric, (title, show) in rows.items():
-        moved = story.trajectories.of[metric]
+    for title, (moved, told) in rows.items():
         points = moved.points()
         if len(points) > 1:
             drawn += 1
-            line = Text(sparkline(points, width - name_width - NUMBERS_WIDTH), ACCENT)
-            table.add_row(title, line, show(moved.low), show(moved.high), show(moved.last))
+            line = Text(sparkline(points, max(SPARK_WIDTH_MIN, width - name_width - NUMBERS_WIDTH)), ACCENT)
+            table.add_row(title, line, told(moved.low), told(moved.high), told(moved.last))
     return table if drawn else None
 
 
@@ -191,8 +156,10 @@ def _objectives(story: Story) -> RenderableType | None:
         return None
     daily, costs = story.schema.has_time, story.summary["queue"]["cost"] is not None
     value = ">cost" if costs else ">its value"
-    table = grid("", ">threshold", value, ">recall", ">precision", *([">alerts/day"] if daily else []))
-    table.columns[0].overflow, table.columns[0].max_width = "ellipsis", OBJECTIVE_WIDTH_MAX
+    table = grid(
+        "", ">threshold", value, ">recall", ">precision", *([">alerts/day"] if daily else []), give_up=(2, 5, 4)
+    )
+    table.columns[0].width_max = OBJECTIVE_WIDTH_MAX
     for name, told in objectives.items():
         chosen = name == story.objective
         cells = [
@@ -231,16 +198,16 @@ def _queue(story: Story) -> RenderableType | None:
         return None
     last = queue["days"] > queue["window_days"]
     table = grid("", *([f">last {_days(queue['window_days'])}", ""] if last else []), ">whole run", "")
-    for metric, (title, show) in told.items():
-        cells: list[RenderableType] = [title]
+    for metric, (title, said) in told.items():
+        cells: list[Cell] = [title]
         for estimate in (recent[metric], whole[metric]) if last else (whole[metric],):
-            cells += [Text(show(value_of(estimate)), "bold"), Text(_between(estimate, show), QUIET)]
+            cells += [Text(said(value_of(estimate)), "bold"), Text(_between(estimate, said), QUIET)]
         table.add_row(*cells)
     return table
 
 
-def _between(estimate: Any, show: Callable[[float | None], str]) -> str:
-    return interval(estimate) if show is rate or not interval(estimate) else DASH.join(map(show, estimate[1:]))
+def _between(estimate: Any, said: Callable[[float | None], str]) -> str:
+    return interval(estimate) if said is rate or not interval(estimate) else DASH.join(map(said, estimate[1:]))
 
 
 def _false_alarms(story: Story) -> RenderableType | None:
@@ -248,40 +215,11 @@ def _false_alarms(story: Story) -> RenderableType | None:
     if not found:
         return None
     table = grid("", ">of false alarms", ">of events", ">precision")
-    table.columns[0].overflow, table.columns[0].max_width = "ellipsis", RANGE_WIDTH_MAX
+    table.columns[0].width_max = RANGE_WIDTH_MAX
     for row in found[:RANGES_SHOWN_MAX]:
         shares = percent(row["false_positive_share"]), percent(row["event_share"])
         table.add_row(row["range"], *shares, rate(row["precision"]))
     return table
-
-
-def _detected(story: Story) -> RenderableType:
-    signals: list[dict[str, Any]] = story.summary["signals"]
-    if not signals:
-        return Text("nothing moved enough to be told", QUIET)
-    counts = Counter((s["signal"], s["class"], s["kind"]) for s in signals).most_common()
-    told = [f"{n:,} {kind}{'s' * (n != 1)} of the {_of(name, of)}" for (name, of, kind), n in counts[:COUNTS_SHOWN_MAX]]
-    told += [f"{sum(n for _, n in counts[COUNTS_SHOWN_MAX:]):,} more"] if len(counts) > COUNTS_SHOWN_MAX else []
-    earlier = sum(story.summary["signal_counts"].values()) - len(signals)
-    told += [f"{earlier:,} earlier ones"] if earlier > 0 else []
-    table = grid("", "", "", "", "", header=False)
-    for s in signals[-SIGNALS_SHOWN_MAX:]:
-        moved = f"{rate(s['reference'])} → {rate(s['value'])}"
-        done = Text(ACTIONS.get(s["action"], s["action"]), QUIET)
-        table.add_row(_when(story, s), _of(s["signal"], s["class"]), moved, s["kind"], done)
-    latest = [Text("the latest:", QUIET)] if len(signals) > SIGNALS_SHOWN_MAX else []
-    return Group(Text(", ".join(told)), *latest, table)
-
-
-def _of(signal: str, class_: str | None) -> str:
-    return signal if class_ is None else f"{signal} of {class_}"
-
-
-def _when(story: Story, signal: dict[str, Any]) -> str:
-    time = signal["time"]
-    if isinstance(time, int):
-        return show_time(time, has_time=True)[:16].replace("T", " ") if story.schema.has_time else f"event {time:,}"
-    return str(time)[:16].replace("T", " ")
 
 
 def _labels(story: Story) -> RenderableType:
@@ -295,7 +233,7 @@ def _refused(story: Story) -> RenderableType | None:
     rejected: dict[str, int] = story.summary["rejected"]
     if not rejected:
         return None
-    table = grid("", ">", "", header=False)
+    table = grid("", ">", "", header=False, words=(2,))
     for reason, count in rejected.items():
         table.add_row(Text(reason, "yellow"), f"{count:,}", Text(_example(story.examples.get(reason)), QUIET))
     return table
@@ -316,11 +254,3 @@ def _speed(story: Story) -> RenderableType:
     early = " cut short by an output that cannot be written" if story.failure else " interrupted"
     stopped = story.failure or story.interrupted
     return Group(Text(f"{early}: this is the summary so far", "yellow"), line) if stopped else line
-
-
-def grid(*columns: str, header: bool = True) -> Table:
-    """A table without lines; a title that begins with > is set to the right."""
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=header, header_style=QUIET)
-    for column in columns:
-        table.add_column(column.lstrip("<>"), justify="right" if column.startswith(">") else "left", no_wrap=True)
-    return table

@@ -6,13 +6,10 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
-from streamimb.outcome import Metric
+from streamimb.outcome import Course
 
 #: Points kept of a trajectory; beyond, neighbours are averaged in pairs.
 POINTS_MAX: Final = 512
-
-#: What a run's summary draws of the positive class, and the window it is read from.
-DRAWN: Final = {"class_ratio": "rarest", "recall": "rarest", "decision_threshold": "now"}
 
 
 class Trajectory:
@@ -65,14 +62,14 @@ def _or(value: float, otherwise: float) -> float:
 
 
 class Trajectories:
-    """The trajectories that a summary draws."""
+    """The trajectories that a summary draws: of the positive class, at every Plan."""
 
-    def __init__(self, positive: str) -> None:
-        self._positive = positive
-        self.of = {name: Trajectory() for name in DRAWN}
+    def __init__(self) -> None:
+        self.share, self.recall, self.threshold = Trajectory(), Trajectory(), Trajectory()
 
-    def add(self, metrics: Iterable[Metric]) -> None:
-        """Take the rows that one outcome told."""
-        for row in metrics:
-            if row.class_ == self._positive and DRAWN.get(row.metric) == row.window:
-                self.of[row.metric].add(row.value)
+    def add(self, courses: Iterable[Course]) -> None:
+        """Take what one outcome told."""
+        for told in courses:
+            self.share.add(told.share)
+            self.recall.add(told.recall)
+            self.threshold.add(told.threshold)

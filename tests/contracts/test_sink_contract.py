@@ -1,6 +1,7 @@
 """What every sink promises, run on every sink."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from streamimb.batch import Reason, Rejected
 from streamimb.errors import OutputError
-from streamimb.outcome import Matured, Metric, Outcome, Predictions, Signal
+from streamimb.outcome import Action, Matured, Metric, Outcome, Predictions, Signal
 from streamimb.schema import Feature, Identity, Label, Schema, Time
+from streamimb.sinks.actions import ActionsSink
 from streamimb.sinks.memory import MemorySink
 from streamimb.sinks.predictions import PredictionsSink
 from streamimb.sinks.rejects import RejectsSink
@@ -26,8 +28,10 @@ FILE_SINKS = {
     "predictions": lambda path: PredictionsSink(path, SCHEMA),
     "metrics": lambda path: MetricsSink(path, has_time=True),
     "signals": lambda path: SignalsSink(path, has_time=True),
+    "actions": lambda path: ActionsSink(path, has_time=True),
     "rejects": RejectsSink,
 }
+LINES = ("actions", "rejects")
 N = 60
 
 
@@ -55,6 +59,9 @@ def outcome(start, stop):
             for i in position.tolist()
             if i % 5 == 0
         ],
+        actions=[
+            Action(i, i, i * 1_000_000, "adjust", "recall", "fraud", 0.5, np.nan, "", -1) for i in position.tolist()
+        ],
         rejected=[
             Rejected("s.csv", Reason.WRONG_TYPE, "a", '"x" is no number', line=i)
             for i in position.tolist()
@@ -76,7 +83,7 @@ def kind(request):
 
 @pytest.fixture
 def path(kind, tmp_path):
-    return tmp_path / f"out.{'ndjson' if kind == 'rejects' else 'parquet'}"
+    return tmp_path / f"out.{'ndjson' if kind in LINES else 'parquet'}"
 
 
 def written(kind, path, cuts=()):
@@ -156,12 +163,12 @@ def test_abort_after_close_does_nothing(kind, path):
 def test_cuts_are_invisible(kind, tmp_path_factory):
     """However the rows are cut into outcomes, the file says the same."""
     folder = tmp_path_factory.mktemp("cuts")
-    whole = written(kind, folder / f"whole.{'ndjson' if kind == 'rejects' else 'parquet'}")
+    whole = written(kind, folder / f"whole.{'ndjson' if kind in LINES else 'parquet'}")
 
     @settings(max_examples=15, deadline=None)
     @given(st.lists(st.integers(0, N), max_size=6).map(sorted))
     def any_cuts(cuts):
-        assert written(kind, folder / f"cut.{'ndjson' if kind == 'rejects' else 'parquet'}", cuts) == whole
+        assert written(kind, folder / f"cut.{'ndjson' if kind in LINES else 'parquet'}", cuts) == whole
 
     any_cuts()
 
@@ -169,7 +176,7 @@ def test_cuts_are_invisible(kind, tmp_path_factory):
 def test_nothing_told_is_a_file_with_no_rows(kind, path):
     """A run without rows leaves a file that can be read, with the same columns."""
     FILE_SINKS[kind](path).close()
-    if kind == "rejects":
+    if kind in LINES:
         assert path.read_bytes() == b""
     else:
         assert pq.read_table(path).num_rows == 0
@@ -235,6 +242,29 @@ def test_rejects_are_one_object_a_line(tmp_path):
         {"source": "s.csv", "line": 0, "reason": "wrong_type", "field": "a", "detail": '"x" is no number'},
         {"source": "topic", "partition": 3, "offset": 77, "reason": "not_json", "field": None, "detail": "line\né"},
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("held_max", [1, 2, 100])
+def test_actions_are_told_as_measured_in_the_end(tmp_path, monkeypatch, held_max):
+    """A line an action, in order; what became known before it was written stands in it, undefined is null."""
+    monkeypatch.setattr("streamimb.sinks.actions.ACTIONS_HELD_MAX", held_max)
+    path = tmp_path / "a.ndjson"
+    sink = ActionsSink(path, has_time=True)
+    first = Action(1, 500, 1_000_000, "reset", "share", None, 0.5, np.nan, "", -1)
+    second = replace(first, number=2, position=750, class_="fraud")
+    measured = [replace(a, after=0.7, helped="yes", measured_at=900) for a in (first, second)]
+    for actions in ([first], [second], measured):
+        sink.write(replace(outcome(0, 1), actions=actions))
+    sink.close()
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert rows[1] == {
+        "number": 2, "position": 750, "time": "1970-01-01T00:00:01Z", "action": "reset", "signal": "share",
+        "class": "fraud", "before": 0.5, "after": 0.7, "helped": "yes", "measured_at": 900,
+    }  # fmt: skip
+    assert [(row["number"], row["after"], row["helped"]) for row in rows] == [
+        (1, None if held_max == 1 else 0.7, None if held_max == 1 else "yes"),
+        (2, 0.7, "yes"),
+    ]
 
 
 def test_memory_keeps_outcomes_until_aborted():

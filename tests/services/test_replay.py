@@ -8,6 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -49,6 +50,39 @@ def test_options_and_a_given_contract(streamimb, stream, schema, tmp_path):
         result = streamimb("replay", file, "--schema", schema, f"--{name}", "x")
         assert result.exit_code == 2
         assert f"--{name}" in result.stderr
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_signals_and_actions_are_told_as_programs_read_them(streamimb, tmp_path, timed):
+    """In JSON, times are ISO 8601, positions where there are none; signals and actions are those of the files."""
+    rng = np.random.default_rng(3)
+    bad = rng.random(6_000) < np.repeat([0.3, 0.05], 3_000)
+    lines = ["time,x,label" if timed else "x,label"]
+    for i, (is_bad, x) in enumerate(zip(bad, rng.normal(size=6_000) + bad, strict=True)):
+        lines.append(f"{f'{1_600_000_000 + 60 * i},' if timed else ''}{x:.3f},{'bad' if is_bad else 'good'}")
+    file, run = tmp_path / "s.csv", tmp_path / "run"
+    file.write_text("\n".join(lines))
+    told = json.loads(streamimb("replay", file, "--run", run, "--json").stdout)
+    rows = pq.read_table(run / "signals.parquet").to_pylist()
+    assert told["signals_total"] == len(told["signals"]) == len(rows) > 0
+    actions = [json.loads(line) for line in (run / "actions.ndjson").read_text().splitlines()]
+    assert told["actions"] == actions
+    assert told["actions_total"] == len(actions) > 0
+    assert {a["helped"] for a in actions} <= {"yes", "no", "unclear", None}
+    for row, signal in zip(rows, told["signals"], strict=True):
+        if timed:
+            assert signal["time"] == row["time"].isoformat().replace("+00:00", "Z")
+        else:
+            assert signal["time"] == row["time"] == row["position"]
+    assert all(isinstance(a["time"], str if timed else int) for a in actions)
+
+
+@pytest.mark.parametrize(("n", "drawn"), [(100, False), (600, True)])
+def test_short_streams_move_too(streamimb, stream, n, drawn):
+    """How share, recall and threshold moved is told from the second Plan on, whenever quality is measured."""
+    text = streamimb("replay", stream(n=n)).stdout
+    assert ("How it moved" in text) == drawn
+    assert ("threshold of bad" in text) == drawn
 
 
 def test_limit_counts_accepted_events_over_all_files(streamimb, stream, schema, tmp_path):
@@ -126,8 +160,8 @@ def test_a_run_holds_all_that_a_report_needs(streamimb, stream, tmp_path):
     (run / "summary.json").write_text("older")
     result = streamimb("replay", file, "--run", run, "--objective", "g_mean", "--json")
     assert {p.name for p in run.iterdir()} == {
-        "predictions.parquet", "metrics.parquet", "signals.parquet", "rejects.ndjson", "config.toml", "schema.toml",
-        "summary.json", "versions.json", "notes.md",
+        "predictions.parquet", "metrics.parquet", "signals.parquet", "rejects.ndjson", "actions.ndjson",
+        "config.toml", "schema.toml", "summary.json", "versions.json", "notes.md",
     }  # fmt: skip
     assert json.loads((run / "summary.json").read_text()) == json.loads(result.stdout)
     assert tomllib.loads((run / "config.toml").read_text())["control"]["objective"] == "g_mean"

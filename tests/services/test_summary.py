@@ -1,14 +1,15 @@
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from streamimb.batch import Reason, Rejected
 from streamimb.config import Config
-from streamimb.outcome import Metric
+from streamimb.outcome import Course, Signal
 from streamimb.schema import Feature, Label, Schema, Time
 from streamimb_services.figures import DASH
-from streamimb_services.replay import undefined_as_null
+from streamimb_services.replay import nothing, undefined_as_null
 from streamimb_services.sparkline import sparkline
 from streamimb_services.story import Story
 from streamimb_services.summary import WIDTH_MAX, print_summary
@@ -23,7 +24,7 @@ def story(**changes):
     schema = Schema(
         features=[Feature(name="a")], label=Label(classes=["legit", "fraud"], positive="fraud"), time=Time()
     )
-    told = Story(inputs=["data/x.csv"], schema=schema, config=Config(), trajectories=Trajectories("fraud"))
+    told = Story(inputs=["data/x.csv"], schema=schema, config=Config(), trajectories=Trajectories())
     told.first_time, told.last_time = 0, 2 * 86_400_000_000
     told.summary = {
         "events": 123_456, "predicted": 123_456, "learned": 100_000, "rejected": {},
@@ -47,7 +48,7 @@ def story(**changes):
              "lift": 30.6, "precision": 0.3, "support": 99}
             for i in (0, 90, 1, 2)
         ],
-        "signals": [], "signal_counts": {}, "seconds": 2.0, "events_per_second": 61_728.0,
+        "signals": [], "signals_total": 0, "actions": [], "seconds": 2.0, "events_per_second": 61_728.0,
     } | changes  # fmt: skip
     return told
 
@@ -58,18 +59,44 @@ def shown(told, width=80):
     return console.file.getvalue()
 
 
-@pytest.mark.parametrize("width", [80, 100, 200])
+SIGNAL = {
+    "position": 1, "time": "1970-01-02T00:00:00Z", "signal": "recall", "detector": "adwin", "class": "fraud",
+    "kind": "drift", "value": 0.4, "reference": 0.6, "action": "adjust",
+}  # fmt: skip
+ACTION = {
+    "number": 1, "position": 2, "time": "1970-01-02T01:00:00Z", "action": "adjust", "signal": "recall",
+    "class": "fraud", "before": 0.712, "after": 0.834, "helped": "yes", "measured_at": 90,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
 def test_a_summary_fits_the_terminal(width):
     """No line is longer than the terminal, nor than what reads well."""
     told = story(rejected={"wrong_type": 3})
     told.examples["wrong_type"] = Rejected("x.csv", Reason.WRONG_TYPE, "amount", "x" * 500, line=4)
-    for i in range(3000):
-        for metric, window in (("class_ratio", "rarest"), ("recall", "rarest"), ("decision_threshold", "now")):
-            told.trajectories.add([Metric(i, i, metric, "fraud", window, i % 100 / 100, NAN, NAN, 1)])
+    told.trajectories.add(Course(i, i % 100 / 100, i % 100 / 100, i % 100 / 100) for i in range(3000))
     text = shown(told, width)
     assert max(map(len, text.splitlines())) <= min(width, WIDTH_MAX)
     for word in ("share of fraud", "recall of fraud", "threshold of fraud", "▁", "█", "…"):
         assert word in text
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize("name", ["fraud", "a class whose name is as long as names can be in a file"])
+def test_numbers_are_whole_or_not_there(width, name):
+    """Whatever the width and the names, only words are cut: what has no room is left out, recall last."""
+    classes = {n: {"support": 99_000, "recall": RATE, "precision": RATE, "f1": RATE} for n in ("legit", name)}
+    told = story(classes=classes, signals=[SIGNAL | {"class": name}], actions=[ACTION | {"class": name}])
+    told.trajectories.add(Course(i, 0.1234, 0.5, 0.25) for i in range(90))
+    lines = shown(told, width).splitlines()
+    assert max(map(len, lines)) <= width
+    for line in lines:
+        before, cut, after = line.partition("…")
+        assert not cut or (before[-1] not in "0123456789." and after[:1] in ("", " ")), line
+    assert all("0.600" in line for line in lines if line.startswith(("  legit ", f"  {name[:5]}")))
+    if width >= 60:
+        assert any(line.lstrip().startswith("1970-01-02 00:00 recall of") and "0.600→0.400" in line for line in lines)
+        assert any("1970-01-02 01:00" in line and "0.712→0.834" in line for line in lines)
 
 
 def test_a_summary_tells_the_figures():
@@ -113,13 +140,35 @@ def test_a_summary_tells_refusals_with_an_example():
     assert "bad_time 12 ts: 'x' is no time (x.csv, line 4)" in shown(told)
 
 
-def test_a_summary_tells_signals_and_what_was_done():
+def test_a_summary_tells_signals():
     """All are counted by kind, the last few are told."""
-    signal = {"position": 1, "time": 86_400_000_000, "signal": "recall", "detector": "adwin", "class": "fraud",
-              "kind": "drift", "value": 0.4, "reference": 0.6, "action": "adjust"}  # fmt: skip
-    text = shown(story(signals=[signal] * 7, signal_counts={"recall": 9}))
-    assert "7 drifts of the recall of fraud, 2 earlier ones" in text
-    assert text.count("1970-01-02 00:00 recall of fraud 0.600 → 0.400 drift weights renewed at once") == 5
+    text = shown(story(signals=[SIGNAL] * 7, signals_total=9))
+    assert "7 drifts of the recall of fraud, 2 that are not kept" in text
+    assert text.count("1970-01-02 00:00 recall of fraud 0.600→0.400 drift weights renewed at once") == 5
+
+
+def test_a_summary_tells_what_was_done():
+    """Actions are counted, those measured are judged, the last few are told; where no class has weights, none move."""
+    open_ = ACTION | {"after": None, "helped": None, "measured_at": None}
+    told = story(actions=[ACTION] * 3 + [ACTION | {"helped": "no"}, ACTION | {"action": "reset"}, open_])
+    text = shown(told, 100)
+    assert "weights renewed at once (5), learner forgot all (1)" in text
+    assert "measured afterwards: it helped (4), it did not help (1)" in text
+    assert "1970-01-02 01:00 learner forgot all      for recall of fraud 0.712→0.834 it helped" in text
+    assert f"0.712→{DASH} not yet measured" in text
+    told.config = Config(control={"weights": "none"})
+    assert "window shortened (5)" in shown(told)
+    assert "weights renewed" not in shown(told)
+    assert "What was done" not in shown(story())
+
+
+def test_a_story_holds_the_first_and_the_last_signals(monkeypatch):
+    """Of more signals than a summary holds, those in the middle are left out."""
+    monkeypatch.setattr("streamimb_services.story.SIGNALS_TOLD_MAX", 6)
+    told = story()
+    for i in range(10):
+        told.take(replace(nothing(2), signals=[Signal(i, i, "share", "adwin", "fraud", "drift", 0.1, 0.2, "tell")]))
+    assert [s.position for s in told.signals] == [0, 1, 2, 7, 8, 9]
 
 
 def test_many_classes_are_cut_short():
