@@ -129,14 +129,14 @@ class ControlConfig(Strict):
 class DetectorConfig(Strict):
     """A drift detector and what its alarm does.
 
-    action: ``tell`` only tells; ``adjust`` shortens the windows and renews the weights at once; ``replace`` also lets a
-    learner trained since the warning take over if it is better on the same events; ``reset`` lets the learner forget all.
+    action: ``tell`` only tells; ``adjust`` shortens the windows and renews the weights at once; ``replace`` also lets
+    a learner trained since the warning take over if it is better on the same events; ``reset`` lets the learner forget.
 
     detector: ``scan``, this library's own, is tuned from false alarms as they are lived: so many ``pages_a_week`` over
     all classes at the stream's own rate (for streams with event times), or the events between two that ``setting``
     stands for: 200,000 when ``sensitive``, 5,000,000 when ``calm``. ``adwin`` and ``hddm_w`` take a significance,
-    ``delta``; ``ddm_oci`` (recall) and ``share_test`` (share) are as published. For ``cooldown`` mature events after a drift of
-    a class no other is told of it.
+    ``delta``; ``ddm_oci`` (recall) and ``share_test`` (share) are as published. For ``cooldown`` mature events after
+    a drift of a class no other is told of it.
     """
 
     detector: Literal["scan", "adwin", "hddm_w", "ddm_oci", "share_test", "none"] = "scan"
