@@ -233,7 +233,7 @@ def test_batches_are_the_stream(name, late):
 def test_a_pipeline_takes_the_batches():
     """The schema and the batches of a stream fit a pipeline, which learns late labels and lets the others wait."""
     stream = generate("late-labels", 40_000, seed=1)
-    pipeline = Pipeline(stream.schema, Config())
+    pipeline = Pipeline(stream.schema, Config(learner={"model": "linear"}))
     refused = sum(len(pipeline.process(batch).rejected) for batch in stream.batches())
     summary = pipeline.summary()
     assert (refused, summary["events"]) == (0, 40_000)
