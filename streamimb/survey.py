@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from streamimb.sources.lines import LineReader, TooLong
 from streamimb.sources.parquet import parquet_columns, parquet_frames
 
 Choose = Callable[[Sequence[str]], str]
+Watch = Callable[[pl.DataFrame, str], None]
 
 
 @dataclass(slots=True)
@@ -52,12 +53,13 @@ def survey(path: str, choose: Choose, rows: int) -> Survey:
         if kind == "ndjson":
             found = _ndjson(lines, choose, rows)
         elif kind == "csv":
-            headers = _Headers(CsvTable(lines, limits))
-            found = _frames(headers.frames(), choose, rows, text=True)
-            headers.judge(found)
+            table = CsvTable(lines, limits)
+            headers = _Headers(table)
+            found = _frames((frame for frame, _, _ in table.frames()), choose, rows, headers.watch)
+            headers.judge()
         else:
             frames = (frame for frame, _ in parquet_frames(path))
-            found = _frames(frames, choose, rows, text=False)
+            found = _frames(frames, choose, rows)
     if not found.rows:
         raise InputError(f"{path}: has no rows to infer a schema from")
     return found
@@ -84,36 +86,37 @@ def column_names(path: str) -> list[str]:
 
 
 class _Headers:
-    """Looks for another header among the rows of a CSV file: a row of names, whose label no other row has."""
-
-    SUSPECTS_MAX = 1_000
+    """Looks for another header among the rows of a CSV file: a row of columns' names, whose label no other row has."""
 
     def __init__(self, table: CsvTable) -> None:
         self._table = table
-        self._suspects: Counter[tuple[str | None, ...]] = Counter()
+        self._labels: set[str] = set()  # of rows that are no header
+        self._suspects: dict[str, tuple[str | None, ...]] = {}
 
-    def frames(self) -> Iterator[pl.DataFrame]:
-        """The file's rows."""
-        for frame, _, _ in self._table.frames():
-            names = self._table.columns
-            known = pl.sum_horizontal(pl.col(name).str.strip_chars(' "').is_in(names) for name in names)
-            for row in frame.filter((known >= 2) & (2 * known >= len(names))).iter_rows():
-                if row in self._suspects or len(self._suspects) < self.SUSPECTS_MAX:
-                    self._suspects[row] += 1
-            yield frame
+    def watch(self, frame: pl.DataFrame, label: str) -> None:
+        """Look at the rows of a frame whose label is new."""
+        if len(self._labels) > CLASSES_MAX:
+            return
+        new = frame.filter(~pl.col(label).is_in(list(self._labels)))
+        if not len(new):
+            return
+        names = self._table.columns
+        known = pl.sum_horizontal(pl.col(name).str.strip_chars(' "').is_in(names) for name in names)
+        suspect = (known >= 2) & (2 * known >= len(names))
+        self._labels.update(new.filter(~suspect)[label].unique().to_list())
+        for row in new.filter(suspect).unique(label).iter_rows():
+            self._suspects.setdefault(row[names.index(label)] or "", row)
 
-    def judge(self, found: Survey) -> None:
+    def judge(self) -> None:
         """Raise InputError where a suspect was another header."""
-        place = self._table.columns.index(found.label) if found.label else 0
-        labels: Counter[str | None] = Counter()
-        for row, n in self._suspects.items():
-            labels[row[place]] += n
-        for row in self._suspects:
-            if found.label_counts[row[place]] == labels[row[place]]:
+        for label, row in self._suspects.items():
+            if label not in self._labels:
                 self._table.is_header(",".join(cell or "" for cell in row).encode())
 
 
-def _frames(frames: Any, choose: Choose, rows: int, *, text: bool) -> Survey:
+def _frames(frames: Any, choose: Choose, rows: int, watch: Watch | None = None) -> Survey:
+    """A survey of tables; those of a CSV file, whose cells are text, are watched."""
+    text = watch is not None
     found = Survey(text=text)
     for frame in frames:
         if not found.label:
@@ -127,6 +130,8 @@ def _frames(frames: Any, choose: Choose, rows: int, *, text: bool) -> Survey:
         if left > 0:
             for name, values in found.sample.items():
                 values += _values(frame[name][:left], text)
+        if watch is not None:
+            watch(frame, found.label)
         counts = frame[found.label].value_counts(name="events of a label")
         _count(found, zip(*(counts.to_series(i).to_list() for i in (0, 1)), strict=True))
     return found

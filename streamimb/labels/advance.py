@@ -10,7 +10,7 @@ from __future__ import annotations
 from streamimb.batch import WITH_EVENT, Kind
 from streamimb.kernel import Array, leaf
 from streamimb.labels import layout as at
-from streamimb.labels.clock import ACCEPTED, far_ahead, judge_time
+from streamimb.labels.clock import ACCEPTED, falls_back, far_ahead, judge_time
 from streamimb.labels.endings import STEP, add_due, apply_label, forget, lesson, release, settle
 from streamimb.labels.queues import hash_add, hash_find, heap_push
 
@@ -132,6 +132,9 @@ def advance(
             break
         event = -1
         if kinds[i] != LABEL_ROW:
+            if not c[at.BEGUN] and outs[at.OUT_OPS] > 0 and falls_back(c, times[i]):
+                stop = at.CUT
+                break
             refused = ACCEPTED if c[at.BEGUN] else judge_time(facts, notes, ripe, dues, c, times[i])
             if refused != ACCEPTED:
                 reject(rejected, outs, i, refused)

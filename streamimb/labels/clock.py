@@ -23,10 +23,25 @@ def far_ahead(c: Array, time: int) -> bool:
 
 
 @leaf
+def near_run(c: Array, time: int) -> bool:
+    """Whether an event lies near the one before it that lay elsewhere."""
+    return bool(c[at.AHEAD_RUN] > 0 and abs(time - c[at.AHEAD_TIME]) <= c[at.AHEAD_MAX])
+
+
+@leaf
+def falls_back(c: Array, time: int) -> bool:
+    """Whether a row that begins will set the watermark back; what was told before must be read first."""
+    if c[at.CONFIRMED] or not c[at.HAS_TIME] or c[at.WATERMARK] == at.WATERMARK_NONE:
+        return False
+    if not -TIME_LIMIT_US < time < c[at.WATERMARK] - c[at.AHEAD_MAX]:
+        return False
+    return bool(c[at.AHEAD_CONFIRM] == 1 or (near_run(c, time) and c[at.AHEAD_RUN] + 1 >= c[at.AHEAD_CONFIRM]))
+
+
+@leaf
 def agree(c: Array, time: int) -> bool:
     """Count an event that lies elsewhere; whether enough in a row agree where."""
-    near = c[at.AHEAD_RUN] > 0 and abs(time - c[at.AHEAD_TIME]) <= c[at.AHEAD_MAX]
-    c[at.AHEAD_RUN] = c[at.AHEAD_RUN] + 1 if near else 1
+    c[at.AHEAD_RUN] = c[at.AHEAD_RUN] + 1 if near_run(c, time) else 1
     c[at.AHEAD_TIME] = time
     if c[at.AHEAD_RUN] < c[at.AHEAD_CONFIRM]:
         return False
