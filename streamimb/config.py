@@ -264,6 +264,7 @@ class LearnerConfig(Strict):
 class EvaluationConfig(Strict):
     """How often quality is measured, and how its intervals are made.
 
+    ``beta``: how many times as much as precision recall counts in ``f_beta``.
     ``queue_k``: of how many alerts a day a person can look at (default: as the objective says, else 100), over the last
     ``queue_days`` days. ``cost``: what wrong decisions are told to cost (``FN=amount,FP=1``; default: the objective's).
     """
@@ -272,6 +273,7 @@ class EvaluationConfig(Strict):
     confidence: Share = 0.95
     bootstrap_replicates: Annotated[int, Field(ge=20, le=10_000)] = 200
     calibration_bins: Annotated[int, Field(ge=2, le=1_000)] = 10
+    beta: Annotated[float, Field(gt=0, le=100)] = 2.0
     queue_k: Annotated[int, Field(gt=0, le=100_000)] | None = None
     queue_days: Annotated[int, Field(gt=0, le=1_000)] = 30
     cost: str | None = None

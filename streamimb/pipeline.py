@@ -37,7 +37,7 @@ from streamimb.tell import course, gauges, summarise
 from streamimb.windows import ClassWindows
 
 #: Raised when the layout of a saved state changes.
-STATE_VERSION = 3
+STATE_VERSION = 4
 #: Signals that a pipeline remembers for its summary.
 SIGNALS_MAX = 1_000
 #: No position that comes.

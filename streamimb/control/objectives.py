@@ -107,7 +107,7 @@ def parse_objective(text: str) -> Objective:
         return Objective(name, TOP_PER_DAY, _above_zero(text, found[1]))
     nearest = get_close_matches(name, _FORMS, 1, 0.3)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    raise ConfigError(f"control.objective: {text!r} is not known{hint} Known are {', '.join(_FORMS)}")
+    raise ConfigError(f"control.objective: {text!r} is not known{hint or '.'} Known are {', '.join(_FORMS)}")
 
 
 def _cost(text: str, *sides: str) -> Objective:

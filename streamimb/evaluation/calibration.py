@@ -29,10 +29,12 @@ def calibration_table(y: ArrayLike, score: ArrayLike, bins: int = 10) -> NDArray
 def reliability(table: NDArray[np.float64]) -> list[tuple[float, float, int]]:
     """Mean score, share of outcomes and count of each bin that holds events, lowest score first.
 
+    A count may be a sum of decayed weights, and is rounded.
+
     >>> reliability(calibration_table([0, 1, 1, 1], [0.25, 0.25, 0.75, 1.0], bins=2))
     [(0.25, 0.5, 2), (0.875, 1.0, 2)]
     """
-    return [(float(s / n), float(o / n), int(n)) for n, s, o, _ in table if n > 0]
+    return [(float(s / n), float(o / n), round(n)) for n, s, o, _ in table if n > 0]
 
 
 def expected_calibration_error(table: NDArray[np.float64]) -> tuple[float, float]:

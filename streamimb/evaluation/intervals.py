@@ -58,6 +58,25 @@ def f1_interval(hits: float, rows: float, cols: float, confidence: float = 0.95)
     return 2 * low / (1 + low), 2 * high / (1 + high)
 
 
+def f_beta_interval(hits: float, rows: float, cols: float, beta: float, confidence: float = 0.95) -> Interval:
+    """Interval of F_beta = TP / (TP + a FN + (1 - a) FP), a = beta^2 / (1 + beta^2): a rate in weighted events.
+
+    Wilson's, of as many events as would give a rate the standard error that the delta method finds for three Poisson
+    counts; where that is 0, all three counts stand for the events.
+
+    >>> [round(v, 3) for v in f_beta_interval(30, 40, 60, 1.0)]
+    [0.484, 0.706]
+    """
+    if not rows > 0:
+        return UNKNOWN
+    missed, wrong, a = rows - hits, cols - hits, beta * beta / (1 + beta * beta)
+    whole = hits + a * missed + (1 - a) * wrong
+    value = hits / whole
+    spread = hits * (1 - value) ** 2 + value**2 * (a * a * missed + (1 - a) ** 2 * wrong)
+    n = value * (1 - value) * whole**2 / spread if 0 < value < 1 else rows + wrong
+    return wilson(value * n, n, confidence)
+
+
 def area_interval(value: float, error: float, n_least: float, confidence: float = 0.95) -> Interval:
     """Interval of an area under a curve: Wilson's, of as many events as would give a rate this standard error.
 
@@ -81,11 +100,14 @@ def student_quantile(confidence: float, freedom: float) -> float:
 
 
 def mean_interval(n: float, total: float, squares: float, confidence: float = 0.95) -> tuple[float, float, float]:
-    """Mean and normal interval from n values' sum and sum of squares; NaN where n is 0, no interval where it is 1."""
+    """Mean and normal interval from n values' sum and sum of squares; NaN where n is 0, no interval up to 1.
+
+    n may be a sum of decayed weights, the newest being 1.
+    """
     if n <= 0:
         return np.nan, *UNKNOWN
     mean = total / n
-    if n == 1:
+    if n <= 1:
         return mean, *UNKNOWN
     half = normal_quantile(confidence) * (max(squares - total * mean, 0.0) / (n * (n - 1))) ** 0.5
     return mean, mean - half, mean + half

@@ -2,7 +2,9 @@
 
 ``ring_labels`` int16 (capacity, 2), true and decided, and ``ring_scores`` float32 (capacity, K) hold event number i in
 row i & (capacity - 1). ``ints`` is [COUNT, START, SHORT, BLOCK | seen (K) | sizes in the rarest window (K) | confusions
-(4, K, K) | histogram (P, 2, bins)], ``floats`` is [sums | calibration (bins, 4) | decayed confusion (K, K)]. P, the
+(4, K, K) | histogram (P, 2, bins)], ``floats`` is [sums | calibration (bins, 4) | what decays]. What
+decays, in growing weights, is [confusion (K, K) | losses (4) | calibration (bins, 4) | histogram (P, 2, fewer bins)].
+P, the
 number of one-vs-rest rankings, is one for two classes (the positive's) and K for more; the histogram's rows are
 the rest and the class.
 """
@@ -25,8 +27,8 @@ IN_RAREST: Final = 1
 IN_EVENTS: Final = 2
 IN_BLOCK: Final = 3
 
-#: Scalars of ``floats``: sums and sums of squares of the losses, the weight of the next event in the decayed confusion
-#: (it grows; dividing by it is the decay), then (blocks, sum, sum of squares) of each block metric.
+#: Scalars of ``floats``: sums and sums of squares of the losses, the weight of the next event in what decays (it grows;
+#: dividing by it is the decay), then (blocks, sum, sum of squares) of each block metric.
 BRIER_SUM: Final = 0
 LOSS_SUM: Final = 2
 GROWTH: Final = 4
@@ -43,6 +45,7 @@ EVENTS_MAX: Final = 4
 EVENTS_PLAIN: Final = 5
 MANTISSA_BITS: Final = 6
 CALIBRATION_BINS: Final = 7
+DECAYED_BITS: Final = 8
 
 #: Octaves of odds that the histogram tells apart on either side of one half: scores from 2^-25 to 1 - 2^-24.
 OCTAVES: Final = 24

@@ -10,7 +10,9 @@ RECALL: Final = "recall"
 PRECISION: Final = "precision"
 F1: Final = "f1"
 SPECIFICITY: Final = "specificity"
-CLASS_METRICS: Final = (RECALL, PRECISION, F1, SPECIFICITY)
+#: With the weight of recall that ``evaluation.beta`` gives.
+F_BETA: Final = "f_beta"
+CLASS_METRICS: Final = (RECALL, PRECISION, F1, F_BETA, SPECIFICITY)
 
 #: Of a confusion matrix, in the order in which :func:`streamimb.evaluation.metrics.overall` writes them.
 G_MEAN: Final = "g_mean"

@@ -22,6 +22,7 @@ from streamimb.evaluation.names import (
     ECE,
     EVENTS,
     F1,
+    F_BETA,
     LOG_LOSS,
     PR_AUC,
     PRECISION,
@@ -42,6 +43,15 @@ Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
+class Scored:
+    """What a window without its events knows: sums of losses (4,), calibration (bins, 4), histogram (P, 2, bins)."""
+
+    sums: NDArray[np.float64]
+    calibration: NDArray[np.float64]
+    histogram: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """What a report reads: the evaluation's arrays as :mod:`streamimb.evaluation.layout` lays them out, not copied."""
 
@@ -55,6 +65,7 @@ class View:
     sums: NDArray[np.float64]
     calibration: NDArray[np.float64]
     histogram: NDArray[np.int64]
+    decayed: Scored
     early_hits: NDArray[np.uint8]
     early_seen: NDArray[np.int64]
 
@@ -63,20 +74,17 @@ def measure(view: View) -> list[Measure]:
     """Per class recall, precision, F1 and specificity and all that is overall, window by window.
 
     Metrics of a class have Wilson intervals in every window (``decayed``: with the decayed weights as counts, which is
-    on the wide side). Of the others, those of ``rarest`` have intervals, and of ``all`` and ``events`` those that cost
-    nothing: the areas', Brier's, log-loss's and the calibration error's.
+    on the wide side). Of the others, those of ``rarest`` have intervals, and of the rest those that cost nothing: the
+    areas', Brier's, log-loss's and the calibration error's.
     """
     out: list[Measure] = []
     for window in (ALL, RAREST, EVENTS, DECAYED):
         C = view.confusions[window]
         first, last = view.spans[window]
         if len(C) <= CLASSES_TOLD_MAX or window == RAREST:
-            out += _of_classes(C, window, view.config.confidence)
+            out += _of_classes(C, window, view.config)
         found = _of_confusion(C, view, with_intervals=window == RAREST)
-        if window == ALL:
-            found |= _of_run(view)
-        elif window != DECAYED:
-            found |= _of_window(view, window)
+        found |= _of_window(view, window) if window in (RAREST, EVENTS) else _of_histogram(view, window)
         out += [Measure(name, None, window, *value, last - first) for name, value in found.items()]
     return out + _early(view)
 
@@ -84,16 +92,17 @@ def measure(view: View) -> list[Measure]:
 def totals(view: View) -> dict[str, Any]:
     """The whole run, every value as [value, low, high], NaN where undefined.
 
-    ``classes``: {code: {support, recall, precision, f1}}; ``metrics``: {name: ...}, those named ``windowed_`` being
-    means over the consecutive windows of ``window.events`` events in which they are defined, with normal intervals over
-    these windows; ``calibration``: [mean score, share that came true, count] of each bin that holds events.
+    ``classes``: {code: {support, recall, precision, f1, f_beta}}; ``metrics``: {name: ...}, those named ``windowed_``
+    being means over the consecutive windows of ``window.events`` events in which they are defined, with normal
+    intervals over these windows; ``calibration``: [mean score, share that came true, count] of each bin that holds
+    events, and ``calibration_windows`` the same of ``rarest``, ``events`` and ``decayed``.
     """
     C = view.confusions[ALL]
     classes: dict[int, dict[str, Any]] = {k: {"support": int(C[k].sum())} for k in range(len(C))}
-    for m in _of_classes(C, ALL, view.config.confidence):
+    for m in _of_classes(C, ALL, view.config):
         if m.class_ is not None and m.metric != SPECIFICITY:
             classes[m.class_][m.metric] = [m.value, m.low, m.high]
-    found = _of_confusion(C, view, with_intervals=True) | _of_run(view)
+    found = _of_confusion(C, view, with_intervals=True) | _of_histogram(view, ALL)
     for b, name in enumerate(BLOCK_METRICS):
         n, total, squares = view.sums[layout.BLOCK_SUMS + 3 * b :][:3].tolist()
         value, low, high = intervals.mean_interval(n, total, squares, view.config.confidence)
@@ -103,11 +112,15 @@ def totals(view: View) -> dict[str, Any]:
         "classes": classes,
         "metrics": {name: list(value) for name, value in found.items()},
         "calibration": [list(row) for row in reliability(view.calibration)],
+        "calibration_windows": {
+            window: [list(row) for row in reliability(_scored_in(view, window)[1])]
+            for window in (RAREST, EVENTS, DECAYED)
+        },
     }
 
 
-def _of_classes(C: NDArray[Any], window: str, confidence: float) -> list[Measure]:
-    out = []
+def _of_classes(C: NDArray[Any], window: str, config: EvaluationConfig) -> list[Measure]:
+    out, confidence, square = [], config.confidence, config.beta**2
     rows, cols, hits = C.sum(1).tolist(), C.sum(0).tolist(), C.diagonal().tolist()
     n = sum(rows)
     for k in range(len(rows)):
@@ -118,6 +131,9 @@ def _of_classes(C: NDArray[Any], window: str, confidence: float) -> list[Measure
             out.append(Measure(name, k, window, value, *intervals.wilson(part, whole, confidence), round(whole)))
         value = 2 * hit / (row + col) if row > 0 else np.nan
         out.append(Measure(F1, k, window, value, *intervals.f1_interval(hit, row, col, confidence), round(row)))
+        value = (1 + square) * hit / (square * row + col) if row > 0 else np.nan
+        interval = intervals.f_beta_interval(hit, row, col, config.beta, confidence)
+        out.append(Measure(F_BETA, k, window, value, *interval, round(row)))
     return out
 
 
@@ -133,19 +149,30 @@ def _of_confusion(C: NDArray[Any], view: View, *, with_intervals: bool) -> dict[
     return dict(zip(CONFUSION_METRICS, found, strict=True))
 
 
-def _of_run(view: View) -> dict[str, Triple]:
-    each = [areas(h[1], h[0]) for h in np.ascontiguousarray(view.histogram[:, :, ::-1])]
+def _of_histogram(view: View, window: str) -> dict[str, Triple]:
+    """Of the whole run and of ``decayed``, whose events are not kept."""
+    histogram = view.histogram if window == ALL else view.decayed.histogram
+    each = [areas(h[1], h[0]) for h in np.ascontiguousarray(histogram[:, :, ::-1])]
     ranked = [a for a in each if not np.isnan(a[0])]
     mean = np.mean(ranked, axis=0) if ranked else np.full(4, np.nan)
-    return _of_scores(view, ALL, mean, view.sums[:4], view.calibration)
+    return _of_scores(view, window, mean, *_scored_in(view, window))
 
 
 def _of_window(view: View, window: str) -> dict[str, Triple]:
     first, last = view.spans[window]
     begin = max(first, last - RANKED_CELLS_MAX // len(view.confusions[ALL]))
     ranked = scoring.rank(view.labels, view.scores, begin, last, view.setup)
-    sums, table = scoring.window_sums(view.labels, view.scores, first, last, view.setup)
-    return _of_scores(view, window, ranked, sums, table)
+    return _of_scores(view, window, ranked, *_scored_in(view, window))
+
+
+def _scored_in(view: View, window: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A window's sums of losses and its calibration table."""
+    if window == ALL:
+        return view.sums[:4], view.calibration
+    if window == DECAYED:
+        return view.decayed.sums, view.decayed.calibration
+    sums, table = scoring.window_sums(view.labels, view.scores, *view.spans[window], view.setup)
+    return sums, table
 
 
 def _of_scores(

@@ -7,7 +7,18 @@ from typing import Any
 import numpy as np
 
 from streamimb.evaluation.calibration import add_calibration
-from streamimb.evaluation.layout import BRIER_SUM, CALIBRATION_BINS, CLASSES, LOSS_SUM, MANTISSA_BITS, OCTAVES, POSITIVE
+from streamimb.evaluation.layout import (
+    BRIER_SUM,
+    CALIBRATION_BINS,
+    CLASSES,
+    DECAYED_BITS,
+    GROWTH,
+    GROWTH_MAX,
+    LOSS_SUM,
+    MANTISSA_BITS,
+    OCTAVES,
+    POSITIVE,
+)
 from streamimb.evaluation.ranking import LOG_LOSS_CLIP, areas_of_keys
 from streamimb.kernel import Array, kernel, leaf
 
@@ -52,24 +63,55 @@ def outcome(row: Array, c: int, positive: int) -> tuple[float, bool]:
 
 
 @leaf
+def add_losses(sums: Array, brier: float, loss: float, weight: float) -> None:
+    """Add to [Brier sum, sum of squares, log-loss sum, sum of squares]."""
+    sums[BRIER_SUM] += weight * brier
+    sums[BRIER_SUM + 1] += weight * brier * brier
+    sums[LOSS_SUM] += weight * loss
+    sums[LOSS_SUM + 1] += weight * loss * loss
+
+
+@leaf
 def add_scores(
-    scores: Array, y: Array, weight: float, setup: Array, floats: Array, calibration: Array, histogram: Array
-) -> None:
-    """Count events' scores in the totals, or with weight -1 take them back."""
-    positive, bits, single = setup[POSITIVE], setup[MANTISSA_BITS], len(histogram) == 1
-    step = np.int64(weight)
+    scores: Array, y: Array, decision: Array, decay: float, setup: Array, floats: Array, calibration: Array,
+    histogram: Array, fading: Array, confusion: Array, sums: Array, table: Array, coarse: Array,
+) -> None:  # fmt: skip
+    """Count events' scores in the totals and, with growing weights, in what decays: ``fading`` and the parts of it."""
+    coarser = setup[MANTISSA_BITS] - setup[DECAYED_BITS]
     for e in range(len(y)):
-        row, c = scores[e], y[e]
-        brier, loss = losses(row, c, positive)
-        floats[BRIER_SUM] += weight * brier
-        floats[BRIER_SUM + 1] += weight * brier * brier
-        floats[LOSS_SUM] += weight * loss
-        floats[LOSS_SUM + 1] += weight * loss * loss
-        score, hit = outcome(row, c, positive)
+        row, c, weight = scores[e], y[e], floats[GROWTH]
+        brier, loss = losses(row, c, setup[POSITIVE])
+        add_losses(floats, brier, loss, 1.0)
+        add_losses(sums, brier, loss, weight)
+        score, hit = outcome(row, c, setup[POSITIVE])
+        add_calibration(calibration, score, hit, 1.0)
+        add_calibration(table, score, hit, weight)
+        for p in range(len(histogram)):
+            k = setup[POSITIVE] if len(histogram) == 1 else p
+            side, place = 1 if c == k else 0, score_bin(row[k], setup[MANTISSA_BITS])
+            histogram[p, side, place] += 1
+            coarse[p, side, place >> coarser] += weight
+        confusion[c, decision[e]] += weight
+        floats[GROWTH] = weight / decay
+        if floats[GROWTH] > GROWTH_MAX:
+            for i in range(len(fading)):
+                fading[i] /= floats[GROWTH]
+            floats[GROWTH] = 1.0
+
+
+@leaf
+def move_scores(
+    row: Array, old: int, new: int, setup: Array, floats: Array, calibration: Array, histogram: Array
+) -> None:
+    """Take an event back from class old and count it for new; one by one, so that cuts leave no trace in the sums."""
+    for c, weight in ((old, -1), (new, 1)):
+        brier, loss = losses(row, c, setup[POSITIVE])
+        add_losses(floats, brier, loss, weight)
+        score, hit = outcome(row, c, setup[POSITIVE])
         add_calibration(calibration, score, hit, weight)
         for p in range(len(histogram)):
-            k = positive if single else p
-            histogram[p, 1 if c == k else 0, score_bin(row[k], bits)] += step
+            k = setup[POSITIVE] if len(histogram) == 1 else p
+            histogram[p, 1 if c == k else 0, score_bin(row[k], setup[MANTISSA_BITS])] += weight
 
 
 @kernel

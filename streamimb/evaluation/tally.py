@@ -11,11 +11,10 @@ from streamimb.evaluation.layout import (
     CLASSES,
     CLASSES_RANKED_MAX,
     COUNT,
+    DECAYED_BITS,
     EVENTS_MAX,
     EVENTS_MIN,
     EVENTS_PLAIN,
-    GROWTH,
-    GROWTH_MAX,
     IN_BLOCK,
     IN_EVENTS,
     IN_RAREST,
@@ -28,7 +27,7 @@ from streamimb.evaluation.layout import (
     SUMS,
 )
 from streamimb.evaluation.metrics import overall
-from streamimb.evaluation.scoring import add_scores, held, rank
+from streamimb.evaluation.scoring import add_scores, held, move_scores, rank
 from streamimb.kernel import Array, kernel, leaf
 
 
@@ -51,10 +50,15 @@ def count(
     histogram = histogram.reshape(1 if K == 2 else K, 2, 2 * OCTAVES << setup[MANTISSA_BITS])
     bins = setup[CALIBRATION_BINS]
     calibration = floats[SUMS : SUMS + 4 * bins].reshape(bins, 4)
-    decayed = floats[SUMS + 4 * bins :].reshape(K, K)
+    fading = floats[SUMS + 4 * bins :]
+    decayed = fading[: K * K].reshape(K, K)
+    fading_losses = fading[K * K : K * K + 4]
+    fading_calibration = fading[K * K + 4 : K * K + 4 + 4 * bins].reshape(bins, 4)
+    fading_histogram = fading[K * K + 4 + 4 * bins :].reshape(len(histogram), 2, 2 * OCTAVES << setup[DECAYED_BITS])
     mask = len(ring_labels) - 1
     scores = held(scores)
-    add_scores(scores, y, 1.0, setup, floats, calibration, histogram)
+    add_scores(scores, y, decision, decay, setup, floats, calibration, histogram, fading, decayed, fading_losses,
+               fading_calibration, fading_histogram)  # fmt: skip
     for e in range(len(y)):
         number, c, d = ints[COUNT], y[e], decision[e]
         if number - ints[START] >= setup[EVENTS_MAX]:
@@ -80,11 +84,6 @@ def count(
             if in_rarest[ring_labels[ints[START] & mask, 0]] == least:
                 break
             leave(ring_labels, ints, tables, in_rarest, least)
-        decayed[c, d] += floats[GROWTH]
-        floats[GROWTH] /= decay
-        if floats[GROWTH] > GROWTH_MAX:
-            decayed /= floats[GROWTH]
-            floats[GROWTH] = 1.0
         if number + 1 - ints[BLOCK] == plain:
             close_block(ring_labels, ring_scores, ints, floats, setup, tables[IN_BLOCK])
     return True
@@ -169,9 +168,7 @@ def correct(
         if number[e] >= ints[START]:
             in_rarest[old[e]] -= 1
             in_rarest[new[e]] += 1
-        one = slice(e, e + 1)  # taken back and counted again event by event, so that batches leave no trace in the sums
-        add_scores(scores[one], old[one], -1.0, setup, floats, calibration, histogram)
-        add_scores(scores[one], new[one], 1.0, setup, floats, calibration, histogram)
+        move_scores(scores[e], old[e], new[e], setup, floats, calibration, histogram)
         seen[new[e]] = 1
     ints[SHORT] = 0
     for k in range(K):

@@ -123,6 +123,16 @@ def test_an_unknown_objective_is_refused_with_the_nearest(text, says):
     assert says in str(caught.value)
 
 
+def test_an_unknown_objective_is_told_in_sentences():
+    """With or without a near one, what is known follows as a sentence of its own."""
+    for text, said in (
+        ("recal>=0.9", r"is not known; did you mean 'recall>=0.9'\? Known are f1,"),
+        ("#", r"known. Known"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            parse_objective(text)
+
+
 def test_objectives_that_cannot_be_are_refused():
     """A cost of two classes among three; alerts a day without days."""
     with pytest.raises(ConfigError, match="two classes"):

@@ -1,6 +1,7 @@
 """What is told of the counts: values against scikit-learn on the same window, undefined ones, intervals."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -50,7 +51,8 @@ def test_windows_are_measured_as_scikit_learn_does(classes, n, seed):
         C = sk.confusion_matrix(y, q, labels=range(K))
         expected = {(name, None): getattr(ours, name)(C) for name in names.CONFUSION_METRICS}
         for name in names.CLASS_METRICS:
-            expected |= {(name, k): v for k, v in enumerate(getattr(ours, name)(C))}
+            values = ours.f_beta(C, 2.0) if name == "f_beta" else getattr(ours, name)(C)
+            expected |= {(name, k): v for k, v in enumerate(values)}
         expected["roc_auc", None] = one_vs_rest(sk.roc_auc_score, y, scores, K, positive)
         expected["pr_auc", None] = one_vs_rest(sk.average_precision_score, y, scores, K, positive)
         two = (y == positive, scores[:, positive])
@@ -60,6 +62,46 @@ def test_windows_are_measured_as_scikit_learn_does(classes, n, seed):
         expected["ece", None] = calibration.expected_calibration_error(calibration.calibration_table(hit, top))[0]
         for (name, k), value in expected.items():
             np.testing.assert_allclose(found[window, name, k].value, value, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from([(2, 1), (2, 0), (5, 4)]), st.integers(1, 500), st.integers(0, 10**4), st.floats(0.3, 0.999))
+def test_what_decays_is_measured_with_weights(classes, n, seed, decay):
+    """The decayed window is all events, weighing less as they grow old; its areas are near the exact ones."""
+    K, positive = classes
+    y, q, scores = stream(n, K, seed)
+    evaluation = make(K, positive, decay=decay)
+    evaluation.update(y, q, scores)
+    found = {metric: m.value for (window, metric, k), m in told(evaluation).items() if (window, k) == ("decayed", None)}
+    weight = decay ** np.arange(n)[::-1]
+    error = (scores[:, positive] - (y == positive)) ** 2 if K == 2 else ((scores - np.eye(K)[y]) ** 2).sum(1)
+    own = np.clip(scores[np.arange(n), y].astype(float), ranking.LOG_LOSS_CLIP, 1 - ranking.LOG_LOSS_CLIP)
+    hit, top = (y == positive, scores[:, positive]) if K == 2 else (y == scores.argmax(1), scores.max(1))
+    bins = np.clip(np.ceil(top.astype(float) * 10) - 1, 0, 9).astype(int)
+    gaps = np.bincount(bins, weight * (top - hit), 10)
+    assert found["brier"] == pytest.approx(np.average(error, weights=weight), abs=1e-6)
+    assert found["log_loss"] == pytest.approx(np.average(-np.log(own), weights=weight), abs=1e-5)
+    assert found["ece"] == pytest.approx(np.abs(gaps).sum() / weight.sum(), abs=1e-5)
+    for name, measure in (("roc_auc", sk.roc_auc_score), ("pr_auc", sk.average_precision_score)):
+        value = one_vs_rest(partial(measure, sample_weight=weight), y, scores, K, positive)
+        assert found[name] == pytest.approx(value, abs=0.02, nan_ok=True)
+
+
+@pytest.mark.parametrize("decay", [0.9, 0.999])
+def test_growing_weights_are_brought_back_in_time(decay):
+    """However long the run, the weights of what decays stay finite, and the newest events are what is told."""
+    evaluation = make(decay=decay)
+    right, wrong = np.float32([[0.1, 0.9], [0.9, 0.1]]), np.float32([[0.9, 0.1], [0.1, 0.9]])
+    y = np.tile(np.int16([1, 0]), 250_000)
+    for scores in (np.tile(wrong, (250_000, 1)), np.tile(right, (250_000, 1))):
+        evaluation.update(y, scores.argmax(1).astype(np.int16), scores)
+        found = told(evaluation)
+    assert found["decayed", "roc_auc", None].value == pytest.approx(1)
+    assert found["decayed", "brier", None].value == pytest.approx(0.01)
+    assert found["all", "brier", None].value == pytest.approx(0.41)
+    assert sum(row[2] for row in evaluation.totals()["calibration_windows"]["decayed"]) == pytest.approx(
+        1 / (1 - decay), abs=1
+    )
 
 
 @settings(max_examples=20, deadline=None)
@@ -76,14 +118,16 @@ def test_intervals_hold_their_values(K, n, seed):
 
 
 def test_every_metric_is_told_of_every_window_once():
-    """Two classes: four metrics a class and the overall ones, by name, without repetition."""
+    """Two classes: five metrics a class and the overall ones, by name, without repetition."""
     evaluation = make()
     evaluation.update(*stream(100, 2, 1))
     measures = evaluation.measure()
     keys = [(m.window, m.metric, m.class_) for m in measures]
     assert len(set(keys)) == len(keys)
-    overall = {m.metric for m in measures if m.class_ is None and m.window == "rarest"}
-    assert overall == {*names.CONFUSION_METRICS, *names.SCORE_METRICS}
+    for window in ("all", "rarest", "events", "decayed"):
+        overall = {m.metric for m in measures if m.class_ is None and m.window == window}
+        assert overall == {*names.CONFUSION_METRICS, *names.SCORE_METRICS}
+        assert {m.metric for m in measures if m.class_ == 1 and m.window == window} == {*names.CLASS_METRICS}
     assert {m.window for m in measures} == {"all", "rarest", "events", "decayed", "early"}
 
 
@@ -97,9 +141,8 @@ def test_an_absent_class_is_undefined():
         assert found[window, "recall", 1].support == 0
         for name, k in (("recall", 1), ("precision", 1), ("f1", 1), ("g_mean", None), ("kappa", None)):
             assert math.isnan(found[window, name, k].value)
-        if window != "decayed":
-            assert math.isnan(found[window, "pr_auc", None].value)
-            assert found[window, "brier", None].value == pytest.approx(0.01)
+        assert math.isnan(found[window, "pr_auc", None].value)
+        assert found[window, "brier", None].value == pytest.approx(0.01)
     totals = evaluation.totals()
     assert math.isnan(totals["metrics"]["windowed_g_mean"][0])
     assert math.isnan(totals["classes"][1]["recall"][0])
@@ -148,6 +191,7 @@ def test_totals_are_the_whole_runs(K):
         assert totals["classes"][k]["support"] == (y == k).sum()
         assert totals["classes"][k]["recall"][0] == pytest.approx(ours.recall(C)[k])
         assert totals["classes"][k]["f1"][0] == pytest.approx(ours.f1(C)[k])
+        assert totals["classes"][k]["f_beta"][0] == pytest.approx(sk.fbeta_score(y == k, q == k, beta=2))
     metrics = totals["metrics"]
     assert set(metrics) == {*names.CONFUSION_METRICS, *names.SCORE_METRICS, *names.BLOCK_METRICS}
     assert metrics["kappa"][0] == pytest.approx(sk.cohen_kappa_score(y, q))
@@ -163,6 +207,11 @@ def test_totals_are_the_whole_runs(K):
     assert metrics["windowed_roc_auc"][0] == pytest.approx(np.nanmean(roc))
     assert all(low <= value <= high for value, low, high in metrics.values())
     assert sum(row[2] for row in totals["calibration"]) == 1_030
+    for window in ("rarest", "events"):
+        y, _, scores = evaluation.scores_in(window)
+        hit, top = (y == 1, scores[:, 1]) if K == 2 else (y == scores.argmax(1), scores.max(1))
+        table = calibration.calibration_table(hit, top)
+        np.testing.assert_allclose(totals["calibration_windows"][window], calibration.reliability(table))
 
 
 def test_many_classes_stay_bounded():
