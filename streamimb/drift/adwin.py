@@ -43,8 +43,9 @@ class AdwinBank:
     """n ADWIN detectors in shared arrays.
 
     delta: significance, a number or (n,); warning_delta: that of warnings, larger, or 0 for none; clock: a cut is
-    looked for at every so many values, a number or (n,); max_buckets: of one size; min_window_length: of
-    either part; grace_period: no cut in a window up to so long. After a drift a detector goes on from what came after the most significant cut (``keep``) or from nothing, as river does.
+    looked for at every so many values, a number or (n,); max_buckets: of one size; min_window_length: of either part;
+    grace_period: no cut in a window up to so long. After a drift a detector goes on from what came after the most
+    significant cut (``keep``) or from nothing, as river does.
     That cut is also what a firing's ``before``, ``after`` and ``kept`` are of. Values that are not finite, or beyond
     ``VALUE_ABS_MAX``, are ignored and counted.
     """

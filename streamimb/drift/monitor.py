@@ -23,6 +23,8 @@ VALUES_MAX: Final = 1 << 18
 #: What a cool-down kept silent is told after it where the log odds are so far from those before it and those told.
 STANDS: Final = 0.5
 SHARE_MIN: Final = 1e-6
+#: No event that comes.
+NEVER: Final = 1 << 62
 #: A shorter cool-down, in events, only keeps silent.
 COOLDOWN_MIN: Final = 256
 #: Row of what was told: whether a drift was kept silent since.
@@ -78,6 +80,7 @@ class Monitor:
         # Of each, the reference and the value of the drift told last, and whether another was kept silent since.
         self._told = {signal: np.zeros((3, len(classes))) for signal, classes in self._classes.items()}
         self._seen = 0
+        self._find_end()
 
     def update(
         self,
@@ -95,11 +98,16 @@ class Monitor:
         if bad >= 0:
             raise ValueError(f"event {bad} of the batch: class {y[bad]} of {len(self.class_names)}")
         found: list[tuple[int, str, Signal]] = []
-        step, a = max(1, VALUES_MAX // len(self.class_names)), 0
+        step, a = min(max(1, VALUES_MAX // len(self.class_names)), self._step), 0
         while a < len(y):
-            b = min(a + step, a + self._pace.until(self._seen), a + self._until_told(), len(y))
+            b = min(a + step, a + self._pace.until(self._seen), a + self._end - self._seen, len(y))
+            told = len(found)
             self._take(position[a:b], time[a:b], y[a:b], decision[a:b], found)
-            self._tell_late(int(position[b - 1]), int(time[b - 1]), found)
+            ended = self._seen == self._end
+            if ended:
+                self._tell_late(int(position[b - 1]), int(time[b - 1]), found)
+            if ended or len(found) > told:
+                self._find_end()
             a = b
             if self._pace.due(self._seen, int(time[b - 1])):
                 self._tune()
@@ -146,15 +154,12 @@ class Monitor:
             told = Signal(int(position[i]), int(time[i]), signal, config.detector, name, kind, after, before, "")
             found.append((now, signal, told))
 
-    def _until_told(self) -> int:
-        """Events that may be taken before something might have to be told late: to the end of each cool-down."""
-        until = VALUES_MAX
-        for signal in self._banks:
-            cooldown, ends = self._configs[signal].cooldown, self._silent_until[signal][1] - self._seen
-            if cooldown >= COOLDOWN_MIN:
-                # One that begins among the events taken must not end among them.
-                until = min(until, cooldown, int(ends[ends > 0].min(initial=VALUES_MAX)))
-        return until
+    def _find_end(self) -> None:
+        """Find where the next cool-down ends, and how many events may be taken before one that begins then ends."""
+        lasting = [signal for signal in self._banks if self._configs[signal].cooldown >= COOLDOWN_MIN]
+        ends = [end for signal in lasting for end in self._silent_until[signal][1].tolist() if end > self._seen]
+        self._end = min(ends, default=NEVER)
+        self._step = min([self._configs[signal].cooldown for signal in lasting], default=VALUES_MAX)
 
     def _tell_late(self, position: int, time: int, found: list[tuple[int, str, Signal]]) -> None:
         """At the end of a cool-down that kept a drift silent, tell it where it still stands."""
@@ -220,6 +225,7 @@ class Monitor:
             self._silent_until[signal][:], self._told[signal][:] = silent[signal], told[signal]
         self._pace.restore(state["pace"])
         self._seen = int(state["seen"])
+        self._find_end()
 
 
 def _apart(p: float, q: float) -> float:

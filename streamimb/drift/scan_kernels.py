@@ -26,8 +26,8 @@ THRESHOLD_MIN: Final = 5.5
 DOUBT: Final = 3.0
 
 # Columns of ``reals`` (n, 13) and of ``wholes`` (n, 6 + rows); how many buckets each row holds begins at COUNTS.
-# PAST: what the last alarm dropped, while it is open whether that was one; RATE: before it, and halfway to that after it; ODDS: log odds, from
-# what came since, for the rate before.
+# PAST: what the last alarm dropped, while it is open whether that was one; RATE: before it, and halfway to that after
+# it; ODDS: log odds, from what came since, for the rate before.
 WIDTH, TOTAL, OPEN_WIDTH, OPEN_TOTAL, LIMIT, WANTED, WARNING_RATE, LENGTH_MIN = range(8)
 PAST_WIDTH, PAST_TOTAL, RATE_BEFORE, RATE_AFTER, ODDS = range(8, 13)
 USED, TAKEN, SINCE, PAST_SINCE, WARNED, DETECTIONS, COUNTS = range(7)
