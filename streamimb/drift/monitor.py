@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -19,6 +20,15 @@ from streamimb.outcome import Signal
 
 #: So many values are laid out for the detectors at a time.
 VALUES_MAX: Final = 1 << 18
+#: What a cool-down kept silent is told after it where the log odds are so far from those before it and those told.
+STANDS: Final = 0.5
+SHARE_MIN: Final = 1e-6
+#: No event that comes.
+NEVER: Final = 1 << 62
+#: A shorter cool-down, in events, only keeps silent.
+COOLDOWN_MIN: Final = 256
+#: Row of what was told: whether a drift was kept silent since.
+HELD: Final = 2
 KINDS: Final = {1: "warning", DRIFT: "drift"}
 
 
@@ -29,7 +39,8 @@ class Monitor:
     class's. A share's change is told whichever way it went, a recall's only when it fell: ``value`` is the mean since
     the change, ``reference`` that before it. While a class has no events its recall detector stands still.
     For ``cooldown`` mature events after a drift nothing else of the same signal and class is told, though the detector
-    still forgets; as long after a warning no other warning. A warning silences no drift.
+    still forgets; as long after a warning no other warning. A warning silences no drift. A drift that a cool-down kept
+    silent is told at its end, if what is then is neither what was told nor what was before that.
 
     has_time: whether times are microseconds, so that false alarms may be asked for in pages a week. Raises ConfigError
     where a signal cannot be watched as configured.
@@ -66,7 +77,10 @@ class Monitor:
         self._silent_until = {
             signal: np.zeros((2, len(classes)), np.int64) for signal, classes in self._classes.items()
         }
+        # Of each, the reference and the value of the drift told last, and whether another was kept silent since.
+        self._told = {signal: np.zeros((3, len(classes))) for signal, classes in self._classes.items()}
         self._seen = 0
+        self._find_end()
 
     def update(
         self,
@@ -84,10 +98,16 @@ class Monitor:
         if bad >= 0:
             raise ValueError(f"event {bad} of the batch: class {y[bad]} of {len(self.class_names)}")
         found: list[tuple[int, str, Signal]] = []
-        step, a = max(1, VALUES_MAX // len(self.class_names)), 0
+        step, a = min(max(1, VALUES_MAX // len(self.class_names)), self._step), 0
         while a < len(y):
-            b = min(a + step, a + self._pace.until(self._seen), len(y))
+            b = min(a + step, a + self._pace.until(self._seen), a + self._end - self._seen, len(y))
+            told = len(found)
             self._take(position[a:b], time[a:b], y[a:b], decision[a:b], found)
+            ended = self._seen == self._end
+            if ended:
+                self._tell_late(int(position[b - 1]), int(time[b - 1]), found)
+            if ended or len(found) > told:
+                self._find_end()
             a = b
             if self._pace.due(self._seen, int(time[b - 1])):
                 self._tune()
@@ -118,16 +138,44 @@ class Monitor:
         time: Array,
         found: list[tuple[int, str, Signal]],
     ) -> None:
-        config, silent = self._configs[signal], self._silent_until[signal]
+        config, silent, last = self._configs[signal], self._silent_until[signal], self._told[signal]
         for at, before, after, _, level in zip(*(column.tolist() for column in firings), strict=True):
             i, d = int(event[at]), int(which[at])
             now = self._seen + i
-            if now < silent[level - 1, d] or (signal == RECALL and after >= before):
+            if signal == RECALL and after >= before:
+                continue
+            if now < silent[level - 1, d]:
+                last[HELD, d] += level == DRIFT and config.cooldown >= COOLDOWN_MIN
                 continue
             silent[:level, d] = now + 1 + config.cooldown
+            if level == DRIFT:
+                last[:, d] = before, after, 0.0
             name, kind = self.class_names[self._classes[signal][d]], KINDS[level]
             told = Signal(int(position[i]), int(time[i]), signal, config.detector, name, kind, after, before, "")
             found.append((now, signal, told))
+
+    def _find_end(self) -> None:
+        """Find where the next cool-down ends, and how many events may be taken before one that begins then ends."""
+        lasting = [signal for signal in self._banks if self._configs[signal].cooldown >= COOLDOWN_MIN]
+        ends = [end for signal in lasting for end in self._silent_until[signal][1].tolist() if end > self._seen]
+        self._end = min(ends, default=NEVER)
+        self._step = min([self._configs[signal].cooldown for signal in lasting], default=VALUES_MAX)
+
+    def _tell_late(self, position: int, time: int, found: list[tuple[int, str, Signal]]) -> None:
+        """At the end of a cool-down that kept a drift silent, tell it where it still stands."""
+        for signal, last in self._told.items():
+            config, silent = self._configs[signal], self._silent_until[signal]
+            for d in np.flatnonzero((last[HELD] > 0) & (silent[1] == self._seen)).tolist():
+                last[HELD, d] = 0.0
+                k = self._classes[signal][d]
+                before, value, now = float(last[0, d]), float(last[1, d]), self.estimation(signal, k)
+                if min(_apart(now, before), _apart(now, value)) < STANDS or (signal == RECALL and now >= value):
+                    continue
+                silent[:, d] = self._seen + config.cooldown
+                last[:2, d] = value, now
+                name = self.class_names[k]
+                told = Signal(position, time, signal, config.detector, name, KINDS[DRIFT], now, value, "")
+                found.append((self._seen - 1, signal, told))
 
     def _tune(self) -> None:
         """Renew what the detectors are tuned for, at the stream's present rate."""
@@ -158,24 +206,32 @@ class Monitor:
         return {
             "banks": {signal: bank.state() for signal, bank in self._banks.items()},
             "silent_until": {signal: silent.copy() for signal, silent in self._silent_until.items()},
+            "told": {signal: told.copy() for signal, told in self._told.items()},
             "pace": self._pace.state(),
             "seen": self._seen,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state of a monitor that was made with the same arguments. Raises StateError."""
-        silent = state.get("silent_until", {})
-        shapes = {signal: array.shape for signal, array in silent.items()}
-        if shapes != {signal: array.shape for signal, array in self._silent_until.items()}:
-            raise StateError(f"drift: the state is not of {len(self.class_names)} classes")
+        silent, told = state.get("silent_until", {}), state.get("told", {})
+        for mine, saved in ((self._silent_until, silent), (self._told, told)):
+            if {s: array.shape for s, array in saved.items()} != {s: array.shape for s, array in mine.items()}:
+                raise StateError(f"drift: the state is not of {len(self.class_names)} classes")
         if not {"banks", "pace", "seen"} <= state.keys() or state["banks"].keys() != self._banks.keys():
             raise StateError("drift: the state is of other signals")
         for signal, bank in self._banks.items():
             bank.restore(state["banks"][signal])
-        for signal, array in silent.items():
-            self._silent_until[signal][:] = array
+        for signal in silent:
+            self._silent_until[signal][:], self._told[signal][:] = silent[signal], told[signal]
         self._pace.restore(state["pace"])
         self._seen = int(state["seen"])
+        self._find_end()
+
+
+def _apart(p: float, q: float) -> float:
+    """How far two shares are apart in log odds, both kept from 0 and 1."""
+    p, q = (min(max(share, SHARE_MIN), 1 - SHARE_MIN) for share in (p, q))
+    return abs(math.log(p / (1 - p)) - math.log(q / (1 - q)))
 
 
 @leaf

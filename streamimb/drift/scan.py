@@ -9,10 +9,13 @@ threshold. Both sides are estimated, so a short past is known to be little known
   that a check comes at the pace of the evidence and costs the logarithm of the window;
 * the part in which the rarer kind is more frequent must hold ``RARE_MIN`` of them, so that a coincidence of a few
   is no drift, and a handful of early ones that do not come again is none;
+* after an alarm the past lies aside until what follows has said, by Wald's sequential test (Annals of Mathematical
+  Statistics 1945) of the rates before and after, whether it was one; where it was not, the past comes back. Else one
+  chance alarm would leave a past so short that a change soon after it could not be seen;
 * the threshold follows from the false alarms wanted: ln T, T being how many buckets fill in the events between two of
   them. Simulated from 1:1 to 1:1,000, the time between false alarms is one to three times what was asked for.
 
-Memory: 16 bytes a bucket, five in each of ``ROWS`` rows, 8 bytes a row and 104 beside: 2,920 bytes a detector.
+Memory: 16 bytes a bucket, five in each of ``ROWS`` rows, 8 bytes a row and 152 beside: 2,968 bytes a detector.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from streamimb.drift.scan_kernels import (
     FULL,
     LENGTH_MIN,
     LIMIT,
+    ODDS,
     OPEN_TOTAL,
     OPEN_WIDTH,
     TOTAL,
@@ -60,7 +64,7 @@ class ScanBank:
         if (lengths < 1).any():
             raise ValueError("length_min is at least 1")
         self.buckets = np.zeros((n, 2 * FULL * ROWS))  # row by row, of each bucket its values and their sum
-        self.reals = np.zeros((n, LENGTH_MIN + 1))
+        self.reals = np.zeros((n, ODDS + 1))
         self.reals[:, LIMIT] = self.reals[:, LENGTH_MIN] = lengths
         self.reals[:, WARNING_RATE] = WARNINGS
         self.wholes = np.zeros((n, COUNTS + ROWS), np.int64)

@@ -22,9 +22,15 @@ REARM: Final = 0.75
 #: The log likelihood ratio that a drift takes at least, however few events are wanted between false alarms.
 THRESHOLD_MIN: Final = 5.5
 
-# Columns of ``reals`` (n, 8) and of ``wholes`` (n, 5 + rows); how many buckets each row holds begins at COUNTS.
+#: Log odds at which an alarm is taken back, or stands for good.
+DOUBT: Final = 3.0
+
+# Columns of ``reals`` (n, 13) and of ``wholes`` (n, 6 + rows); how many buckets each row holds begins at COUNTS.
+# PAST: what the last alarm dropped, while it is open whether that was one; RATE: before it, and halfway to that after
+# it; ODDS: log odds, from what came since, for the rate before.
 WIDTH, TOTAL, OPEN_WIDTH, OPEN_TOTAL, LIMIT, WANTED, WARNING_RATE, LENGTH_MIN = range(8)
-USED, TAKEN, SINCE, WARNED, DETECTIONS, COUNTS = range(6)
+PAST_WIDTH, PAST_TOTAL, RATE_BEFORE, RATE_AFTER, ODDS = range(8, 13)
+USED, TAKEN, SINCE, PAST_SINCE, WARNED, DETECTIONS, COUNTS = range(7)
 
 # Levels of a firing, as in drift.base.
 WARNING: Final = 1
@@ -53,6 +59,7 @@ def update(
         rare = k if 2.0 * reals[d, TOTAL] <= reals[d, WIDTH] else n - k
         if n < reals[d, LIMIT] and (rare < RARE_MIN or n < reals[d, LENGTH_MIN]):
             continue
+        _judge(d, buckets, reals, wholes)
         _close(d, buckets, reals, wholes)
         now = at[i] if len(at) else wholes[d, TAKEN]
         level, n1, k1 = _look(d, now, buckets, reals, wholes)
@@ -65,6 +72,26 @@ def update(
             _forget(d, now, n1, buckets, reals, wholes)
         _set_limit(d, reals)
     return fired[:f].copy(), report[:f].copy(), -1
+
+
+@leaf
+def _judge(d: int, buckets: Array, reals: Array, wholes: Array) -> None:
+    """Say whether the last alarm was one, as far as the open bucket tells; if not, put the past before the window."""
+    if reals[d, PAST_WIDTH] == 0.0:
+        return
+    n, k, p, q = reals[d, OPEN_WIDTH], reals[d, OPEN_TOTAL], reals[d, RATE_BEFORE], reals[d, RATE_AFTER]
+    reals[d, ODDS] += k * math.log(p / q) + (n - k) * math.log((1.0 - p) / (1.0 - q))
+    if abs(reals[d, ODDS]) < DOUBT:
+        return
+    row = wholes[d, USED]
+    if reals[d, ODDS] > 0.0 and COUNTS + row < wholes.shape[1]:
+        at = 2 * row * FULL
+        buckets[d, at], buckets[d, at + 1] = reals[d, PAST_WIDTH], reals[d, PAST_TOTAL]
+        reals[d, WIDTH] += reals[d, PAST_WIDTH]
+        reals[d, TOTAL] += reals[d, PAST_TOTAL]
+        wholes[d, COUNTS + row], wholes[d, USED] = 1, row + 1
+        wholes[d, SINCE] = wholes[d, PAST_SINCE]
+    reals[d, PAST_WIDTH] = reals[d, PAST_TOTAL] = reals[d, ODDS] = 0.0
 
 
 @leaf
@@ -167,6 +194,7 @@ def _half(k: float, n: float) -> float:
 def _forget(d: int, now: int, kept: float, buckets: Array, reals: Array, wholes: Array) -> None:
     """Drop what came before the last ``kept`` values, which came at the pace of the whole window."""
     pace = max((now - wholes[d, SINCE]) / reals[d, WIDTH], 1.0)
+    width, total = reals[d, WIDTH], reals[d, TOTAL]
     while reals[d, WIDTH] > kept:
         row = wholes[d, USED] - 1
         at = 2 * row * FULL
@@ -175,9 +203,21 @@ def _forget(d: int, now: int, kept: float, buckets: Array, reals: Array, wholes:
         _drop(d, row, 1, buckets, wholes)
         while wholes[d, USED] > 1 and wholes[d, COUNTS + wholes[d, USED] - 1] == 0:
             wholes[d, USED] -= 1
-    wholes[d, SINCE] = now - int(kept * pace)
+    reals[d, PAST_WIDTH], reals[d, PAST_TOTAL] = width - reals[d, WIDTH], total - reals[d, TOTAL]
+    before = (reals[d, PAST_TOTAL] + 0.5) / (reals[d, PAST_WIDTH] + 1.0)
+    after = (reals[d, TOTAL] + 0.5) / (reals[d, WIDTH] + 1.0)
+    reals[d, RATE_BEFORE], reals[d, RATE_AFTER] = before, _between(before, after)
+    reals[d, ODDS] = 0.0
+    wholes[d, PAST_SINCE], wholes[d, SINCE] = wholes[d, SINCE], now - int(kept * pace)
     wholes[d, WARNED] = 0
     wholes[d, DETECTIONS] += 1
+
+
+@leaf
+def _between(p: float, q: float) -> float:
+    """The rate whose log odds are halfway: where an alarm begins, the rate after it is seen larger than it is."""
+    odds = math.sqrt(p / (1.0 - p) * q / (1.0 - q))
+    return odds / (1.0 + odds)
 
 
 @leaf

@@ -285,3 +285,15 @@ def test_a_detector_that_cannot_watch_a_signal_is_refused(signal, detector):
     """Each published detector watches what it was made for."""
     with pytest.raises(ConfigError, match=detector):
         monitor(**{signal: {"detector": detector}})
+
+
+@each_default
+def test_what_a_cool_down_kept_silent_is_told_at_its_end_if_it_stands(detector):
+    """5 % to 20 % is told, 20 % to 60 % within its cool-down only when that ends; back at 5 % nothing more is told."""
+    stays, returns = (binary(19, [0.05, 0.05, 0.2, last, last, last], n=1_000) for last in (0.6, 0.05))
+    told = feed(monitor(detector=detector, share={"cooldown": 2_000}), stays)
+    assert [s.signal for s in told] == [SHARE, SHARE]
+    assert told[1].position == told[0].position + 2_000
+    assert told[1].reference == told[0].value
+    assert told[1].value == pytest.approx(0.6, abs=0.05)
+    assert len(feed(monitor(detector=detector, share={"cooldown": 2_000}), returns)) == 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from streamimb.drift.base import DRIFT, WARNING
 from streamimb.drift.recall_scan import RecallScan
 from streamimb.drift.scan import ROWS, ScanBank
-from streamimb.drift.scan_kernels import COUNTS, FULL, LENGTH_MAX, RARE_MIN, REARM, THRESHOLD_MIN, USED, WIDTH
+from streamimb.drift.scan_kernels import COUNTS, DOUBT, FULL, LENGTH_MAX, RARE_MIN, REARM, THRESHOLD_MIN, USED, WIDTH
 from streamimb.drift.share_scan import CALM, SENSITIVE, ShareScan
 from streamimb.errors import StateError
 
@@ -22,6 +22,7 @@ class Slow:
         self.rows: list[list[tuple[float, float]]] = [[]]
         self.open = (0.0, 0.0)
         self.limit, self.taken, self.since, self.warned = float(length_min), 0, 0, False
+        self.past: tuple | None = None  # values, their sum, since when, rates before and after, odds
 
     def window(self) -> tuple[float, float]:
         buckets = [b for row in self.rows for b in row]
@@ -39,10 +40,21 @@ class Slow:
         rare = self.open[1] if 2 * k <= n else self.open[0] - self.open[1]
         if self.open[0] < self.limit and (rare < RARE_MIN or self.open[0] < self.length_min):
             return None
+        self.judge()
         self.close()
         fired = self.look(now)
         self.limit = math.ceil(self.length() - 1e-9)
         return fired
+
+    def judge(self) -> None:
+        if self.past is None:
+            return
+        (n, k), (size, total, since, p, q, odds) = self.open, self.past
+        odds += k * math.log(p / q) + (n - k) * math.log((1 - p) / (1 - q))
+        self.past = (size, total, since, p, q, odds) if abs(odds) < DOUBT else None
+        if odds >= DOUBT:
+            self.rows.append([(size, total)])
+            self.since = since
 
     def close(self) -> None:
         carry, self.open = self.open, (0.0, 0.0)
@@ -83,9 +95,14 @@ class Slow:
         if level == DRIFT:
             pace = max((now - self.since) / n, 1)
             while self.window()[0] > n1:
-                while not self.rows[-1]:
-                    del self.rows[-1]
                 del self.rows[-1][0]
+                while len(self.rows) > 1 and not self.rows[-1]:
+                    del self.rows[-1]
+            size, total = self.window()
+            p, q = (k - total + 0.5) / (n - size + 1), (total + 0.5) / (size + 1)
+            odds = math.sqrt(p / (1 - p) * q / (1 - q))
+            rates = p, odds / (1 + odds)
+            self.past = (n - size, k - total, self.since, *rates, 0.0)
             self.since, self.warned = now - int(n1 * pace), False
         return (level, n1, k1 / n1, (k - k1) / (n - n1)) if level else None
 
@@ -192,10 +209,37 @@ def test_a_recall_that_rose_is_forgotten_not_told():
     assert scan.estimation == pytest.approx(0.9, abs=0.03)
 
 
+def test_a_chance_alarm_does_not_hide_the_change_that_follows():
+    """A run of luck sets off an alarm; the old rate goes on, the past is put back, and a step soon after is told."""
+    rng = np.random.default_rng(4)
+    scan = ShareScan()
+    scan.update_many(rng.random(50_000) < 0.01)
+    lucky = 0
+    while not scan.drift_detected:
+        scan.update(float(rng.random() < 0.1))
+        lucky += 1
+    assert scan.width < 1_000
+    scan.update_many(rng.random(700) < 0.01)
+    assert scan.width == 50_700 + lucky
+    step = scan.update_many(rng.random(3_000) < 0.05).drifts
+    assert step.index[0] < 1_000
+    assert step.before[0] == pytest.approx(0.01, abs=0.003)
+
+
+def test_an_alarm_that_stands_lets_the_past_go():
+    """After a real change the old rate does not come back, however long one waits."""
+    rng = np.random.default_rng(5)
+    scan = ShareScan()
+    scan.update_many(rng.random(100_000) < np.repeat([0.01, 0.03], 50_000))
+    assert scan.n_detections == 1
+    assert 49_000 < scan.width < 51_000
+    assert scan.estimation == pytest.approx(0.03, abs=0.003)
+
+
 def test_memory_is_bounded_and_stated():
     """The arrays have their size from the start, however long the stream."""
     bank = ScanBank(1, 1_000)
-    assert bank.buckets.nbytes + bank.reals.nbytes + bank.wholes.nbytes == 2_920
+    assert bank.buckets.nbytes + bank.reals.nbytes + bank.wholes.nbytes == 2_968
     bank.update(np.zeros(300_000, np.int64), np.tile([0.0, 1.0], 150_000))
     assert bank.width[0] == 300_000
     assert bank.wholes[0, USED] < ROWS
