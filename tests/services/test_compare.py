@@ -28,7 +28,7 @@ def configs(tmp_path):
     """Two configurations: one much like the default, one that learns next to nothing."""
     good, poor = tmp_path / "good.toml", tmp_path / "poor.toml"
     good.write_text('[control]\nweights = "none"\n')
-    poor.write_text("[control]\nthreshold = 0.97\n[learner]\nmodel = \"linear\"\nparameters = { rate = 0.00001 }\n")
+    poor.write_text('[control]\nthreshold = 0.97\n[learner]\nmodel = "linear"\nparameters = { rate = 0.00001 }\n')
     return good, poor
 
 
