@@ -4,7 +4,8 @@
 
 Replays the flights of ``make demo`` (made first where they are not there): as the demo does; with the linear learner,
 which was the default before the blend; with no rebalancing and a threshold of one half; and so with a model of river
-that takes categories as they are, as its users would run it, which takes a quarter of an hour. (River's logistic regression needs its categories one-hot: with 4,000 tail numbers, hours.)
+that takes categories as they are, as its users would run it, which takes a quarter of an hour. (River's logistic
+regression needs its categories one-hot: with 4,000 tail numbers, hours.)
 """
 
 from __future__ import annotations

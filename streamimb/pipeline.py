@@ -200,6 +200,8 @@ class Pipeline:
         decision, time = int(store.notes[slot, at.DECISION]), int(store.facts[slot, at.TIME])
         self.queue.correct(number, time, decision, (old, new), losses)
         self.false_positives.correct(number, new)
+        age, shadows = self.windows.seen - 1 - number, int(store.notes[slot, at.SHADOWS])
+        self.controller.scores.correct(age, old, new, shadows, losses)
 
     def _renew(self, out: Gathered) -> None:
         """What is due between two events: measure, renew the Plan."""

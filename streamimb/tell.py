@@ -70,7 +70,7 @@ def summarise(pipeline: Pipeline) -> dict[str, Any]:
             "renewals": pipeline.controller.plan.number,
         },
         "objective": pipeline.controller.objectives[0].name,
-        "objectives": pipeline.controller.shown(),
+        "objectives": pipeline.controller.shown(pipeline.evaluation.confusion()),
         "queue": {"cost": pipeline.controller.losses.name, **pipeline.queue.totals()},
         "false_positives": pipeline.false_positives.told(),
         "signals": [told_row(s, has_time=has_time) for s in pipeline.signals],

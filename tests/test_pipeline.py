@@ -320,3 +320,37 @@ def test_a_state_saved_between_a_drift_and_the_next_plan_acts_on_the_drift(timed
     rest = [second.process(batch.slice(i, i + 500)) for i in range(cut, len(batch), 500)]
     assert [a.position for out in rest for a in out.actions if a.action == "reset"] == [a.position for a in resets]
     assert digest(second.state()) == digest(whole.state())
+
+
+def test_corrections_reach_what_objectives_are_told_to_have_decided():
+    """Frauds that had expired to legit count as frauds in the objectives and in the window of scores."""
+    X, y = events(6_000, 0.1)
+    ids = [f"e{i}" for i in range(6_000)]
+    pipeline = Pipeline(schema(named=True), Config(label={"wait": 100, "expires_as": "legit", "remember": 6_000}))
+    pipeline.process(Batch.of(X, np.where(y == 1, -1, y).astype(np.int16), ids=ids))
+    late = np.flatnonzero(y[:5_800] == 1)
+    contrary = Batch.of(
+        np.full((len(late), 2), np.nan, np.float32), np.ones(len(late), np.int16), ids=[ids[i] for i in late],
+        kind=np.full(len(late), Kind.LABEL, np.int8),
+    )  # fmt: skip
+    pipeline.process(contrary)
+    told = pipeline.summary()
+    assert told["labels"]["corrected"] == len(late) == told["classes"]["fraud"]["support"]
+    assert told["objectives"]["f1"]["recall"] == pytest.approx(told["classes"]["fraud"]["recall"][0], nan_ok=True)
+    assert told["objectives"]["f1"]["precision"] == pytest.approx(told["classes"]["fraud"]["precision"][0], nan_ok=True)
+    scores = pipeline.controller.scores
+    assert scores.histogram[1].sum() == (scores.contents()[1] == 1).sum() > 0
+    assert scores.histogram[0].sum() == (scores.contents()[1] == 0).sum()
+
+
+def test_objectives_of_many_classes_are_told():
+    """The chosen one's value is the run's macro-F1; the others' are of recent events."""
+    rng = np.random.default_rng(0)
+    y = rng.choice(3, 6_000, p=[0.7, 0.2, 0.1]).astype(np.int16)
+    X = rng.normal(2.0 * y[:, None], 1.0, (6_000, 2)).astype(np.float32)
+    pipeline = Pipeline(schema(k=3), Config(learner={"model": "linear"}))
+    pipeline.process(Batch.of(X, y))
+    told = pipeline.summary()
+    assert told["objectives"]["f1"]["value"] == pytest.approx(told["metrics"]["macro_f1"][0])
+    assert set(told["objectives"]) == {"f1", "g_mean", "kappa", "g_mean+kappa", "balanced_accuracy"}
+    assert all(0.4 < row["value"] < 2 and row["recall"] > 0 for row in told["objectives"].values())

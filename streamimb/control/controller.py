@@ -11,8 +11,8 @@ from streamimb.config import ControlConfig
 from streamimb.control.binary import sweep
 from streamimb.control.kinds import ALERTS_AT_MOST, TOP_PER_DAY
 from streamimb.control.losses import Losses, cost_of
-from streamimb.control.many import tune_many
-from streamimb.control.objectives import Objective, parse_objective, tuned_objectives, value_at
+from streamimb.control.many import many_at, tune_many
+from streamimb.control.objectives import MANY, Objective, parse_objective, tuned_objectives, value_at
 from streamimb.control.plan import Plan
 from streamimb.control.scoring import calibrate
 from streamimb.control.window import ScoreWindow
@@ -186,16 +186,41 @@ class Controller:
     def _put_in(self, plan: Plan) -> Floats:
         return np.log(plan.shares) if plan.corrects_prior else np.zeros(self._k)
 
-    def shown(self) -> dict[str, dict[str, float]]:
-        """What each objective would have decided, over all mature events.
+    def shown(self, confusion: NDArray[np.int64]) -> dict[str, dict[str, float]]:
+        """What each objective would have decided; confusion: int64 (K, K), what was decided.
 
-        Threshold now, value, recall, precision, alerts a day, and what an event would have cost.
+        Threshold now, value, recall and precision of the positive class, alerts a day, and what an event would have
+        cost. For two classes over all mature events; for more the chosen objective's so, and the others' over the
+        newer half of the recent events, with thresholds tuned on the older half.
         """
+        if self._k > 2:
+            return self._shown_many(confusion)
         scores, days = self.scores, self.scores.days_seen() if self._has_time else 0.0
         return {
             o.name: {"threshold": float(cut), **value_at(o, counts, days, lost), "cost": self._cost(counts, lost)}
             for o, cut, counts, lost in zip(self.objectives, self.plan.cuts, scores.confusion, scores.lost, strict=True)
         }
+
+    def _shown_many(self, confusion: NDArray[np.int64]) -> dict[str, dict[str, float]]:
+        chosen, positive = self.objectives[0], self._positive
+        days = self.scores.days_seen() if self._has_time else 0.0
+        told = {chosen.name: many_at(chosen.kind, confusion, positive, float(self.plan.thresholds[positive]), days)}
+        raw, y, _ = self.scores.contents()
+        u = (self.plan.temperature * (raw + self._put_in(self.plan)) + self.plan.bias).astype(np.float64)
+        half, days = len(y) // 2, self.scores.days() / 2 if self._has_time else 0.0
+        for objective in (parse_objective(name) for name in MANY if name != chosen.name):
+            logs = objective.prior_power * np.log(self.plan.shares)
+            logs -= logs.max()
+            if half:
+                tune_many(u[:half].copy(), y[:half].copy(), objective.kind, TUNED_EVENTS_MIN, logs)
+            decided = (u[half:] - logs).argmax(axis=1)
+            table = np.zeros_like(confusion)
+            np.add.at(table, (y[half:], decided), 1)
+            thresholds = np.exp(logs - logs.max())
+            told[objective.name] = many_at(
+                objective.kind, table, positive, float(thresholds[positive] / thresholds.sum()), days
+            )
+        return told
 
     def _cost(self, confusion: NDArray[np.int64], lost: float) -> float:
         if self.losses.name is None or self._k > 2 or not confusion.sum():

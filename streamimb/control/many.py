@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamimb.control.kinds import BALANCED_ACCURACY, F_BETA, G_MEAN, G_MEAN_KAPPA
 from streamimb.kernel import Array, kernel
@@ -92,3 +93,22 @@ def tune_many(u: Array, y: Array, kind: int, events_min: int, log_thresholds: Ar
                     reached, best = value, step
             log_thresholds[k] = LOG_LOW + best * width
     return float(reached)
+
+
+def many_at(kind: int, confusion: NDArray[np.int64], positive: int, threshold: float, days: float) -> dict[str, float]:
+    """An objective's value and the positive class's recall, precision and alerts a day from counts, int64 (K, K).
+
+    days: the time that the counts span. Undefined is NaN.
+    """
+    rows, columns, hits = confusion.sum(axis=1), confusion.sum(axis=0), confusion.diagonal()
+    value = math.nan
+    if np.count_nonzero(rows) > 1:
+        value = value_many(kind, hits.astype(float), columns.astype(float), rows.astype(float))
+    return {
+        "threshold": threshold,
+        "value": value,
+        "recall": float(hits[positive] / rows[positive]) if rows[positive] else math.nan,
+        "precision": float(hits[positive] / columns[positive]) if columns[positive] else math.nan,
+        "alerts_per_day": float(columns[positive] / days) if days > 0 else math.nan,
+        "cost": math.nan,
+    }

@@ -134,6 +134,33 @@ class ScoreWindow:
     def _rows(self) -> NDArray[np.int64]:
         return np.arange(self._ends[TAIL], self._ends[HEAD]) % len(self._y)
 
+    def correct(self, age: int, old: int, new: int, shadows: int, losses: tuple[float, float]) -> None:
+        """An event that ``age`` others came after turned out to be of class ``new``.
+
+        shadows: what each objective would have decided, a bit each; losses: what deciding it wrongly costs, if it is of
+        the old class and if of the new one. The run's counts follow, and the window where it still holds the event.
+        """
+        if self._k == 2:
+            was, is_now = int(old == self._positive), int(new == self._positive)
+            for s in range(len(self.confusion)):
+                bit = (shadows >> s) & 1
+                self.confusion[s, was, bit] -= 1
+                self.confusion[s, is_now, bit] += 1
+                if len(self._loss):
+                    self.lost[s] += losses[1] * (bit != is_now) - losses[0] * (bit != was)
+        if age >= len(self):
+            return
+        at = int((self._ends[HEAD] - 1 - age) % len(self._y))
+        self._y[at] = new
+        if self._k == 2:
+            place = bin_of(self._raw[at, self._positive] - self._raw[at, 1 - self._positive])
+            self.histogram[was, place] -= 1
+            self.histogram[is_now, place] += 1
+            if len(self._loss):
+                self.amounts[was, place] -= self._loss[at]
+                self._loss[at] = int(min(losses[1] * LOSS_UNITS, self._units_max))
+                self.amounts[is_now, place] += self._loss[at]
+
     def keep(self, events: int) -> None:
         """Forget all but the last ``events``."""
         keep(events, self._raw, self._y, self._loss, self._ends, self.histogram, self.amounts, self._positive)
