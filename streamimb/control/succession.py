@@ -2,8 +2,9 @@
 
 A background learner starts afresh at a warning or a drift (Gomes et al., Machine Learning 2017, do so for each tree of
 a forest). It predicts what the learner in force predicts; before each lesson both are held against its label. The
-difference of their log-losses is averaged a class, with decay, and over classes alike, so that a rare class speaks
-as loudly as the others. The new one takes over when that mean is above ``Z_BETTER`` standard errors.
+difference of their squared errors (Brier 1950, of the true class: unlike the log-loss it does not fall for a learner
+that is merely unsure) is averaged a class, with decay, and over classes alike, so that a rare class speaks as loudly
+as the others. The new one takes over when that mean is above ``Z_BETTER`` standard errors.
 """
 
 from __future__ import annotations
@@ -25,16 +26,14 @@ DIFFERENCE_DECAY: Final = 0.99
 CLASS_LESSONS_MIN: Final = 30
 #: Lessons that the new learner gets before it is held against the other.
 WARM_LESSONS: Final = 200
-Z_BETTER: Final = 2.0
-#: No prediction is taken for worse than this probability of what came true.
-PROBABILITY_MIN: Final = 1e-3
+Z_BETTER: Final = 3.0
 # Columns of the sums of each class.
 WEIGHT, DIFFERENCE, SQUARE, LESSONS, SUMS = 0, 1, 2, 3, 4
 
 
 @leaf
 def hold_against(ops: Array, y: Array, old: Array, new: Array, sums: Array, lessons: int) -> int:
-    """Add a segment's differences in log-loss to ``sums``, float64 (K, SUMS); return the lessons so far.
+    """Add a segment's differences in squared error to ``sums``, float64 (K, SUMS); return the lessons so far.
 
     ops: int64 (t, 4); y: int16, the label of each slot; old, new: float64 (predicted, K), both learners' predictions. A
     lesson counts where the prediction before it on the tape is of the same event.
@@ -48,8 +47,7 @@ def hold_against(ops: Array, y: Array, old: Array, new: Array, sums: Array, less
         if i == 0 or ops[i - 1, 1] > at.PREDICT or ops[i - 1, 0] != ops[i, 0] or lessons <= WARM_LESSONS:
             continue
         k = y[ops[i, 0]]
-        mine = math.log(max(old[predicted - 1, k], PROBABILITY_MIN))
-        difference = math.log(max(new[predicted - 1, k], PROBABILITY_MIN)) - mine
+        difference = (1.0 - old[predicted - 1, k]) ** 2 - (1.0 - new[predicted - 1, k]) ** 2
         sums[k, WEIGHT] = DIFFERENCE_DECAY * sums[k, WEIGHT] + 1.0
         sums[k, DIFFERENCE] = DIFFERENCE_DECAY * sums[k, DIFFERENCE] + difference
         sums[k, SQUARE] = DIFFERENCE_DECAY * sums[k, SQUARE] + difference * difference
