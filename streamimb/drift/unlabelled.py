@@ -48,8 +48,8 @@ class UnlabelledMonitor:
     of the 2 d + 2 tests of a block, and G must also be beyond what it usually is: the logarithm of its multiple of
     what chance gives, where over 0, is taken for normal. What moves from hour to hour anyway is no news; that is
     learned in ``WARM_BLOCKS`` blocks, in which nothing is told, and ever after. A histogram must also have moved by
-    ``PSI_MIN``. Numeric bins are quantiles of the first ``SAMPLE_VALUES`` values, categories are hashed into bins. After
-    an alarm what moved begins a new past, and for ``cooldown`` events is not told again.
+    ``PSI_MIN``. Numeric bins are quantiles of the first ``SAMPLE_VALUES`` values, categories are hashed into bins.
+    After an alarm what moved begins a new past, and for ``cooldown`` events is not told again.
 
     A signal's ``class_`` is the feature's name, None for alerts and scores. ``value`` and ``reference`` are shares, now
     and before; of a distribution the index and the least that would be told. ``between`` or, where there are
