@@ -136,7 +136,7 @@ class DetectorConfig(Strict):
     all classes at the stream's own rate (for streams with event times), or the events between two that ``setting``
     stands for: 200,000 when ``sensitive``, 5,000,000 when ``calm``. ``adwin`` and ``hddm_w`` take a significance,
     ``delta``; ``ddm_oci`` (recall) and ``share_test`` (share) are as published. For ``cooldown`` mature events after
-    a drift of a class no other is told of it.
+    a drift of a class no other is told of it; what that kept silent and still stands is told at its end.
     """
 
     detector: Literal["scan", "adwin", "hddm_w", "ddm_oci", "share_test", "none"] = "scan"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Any, Final
 
 import numpy as np
@@ -26,9 +27,11 @@ BLOCK_EVENTS: Final = 2_048
 REFERENCE_EVENTS: Final = 131_072
 #: A distribution has moved where its population stability index is so much at least, however sure a test is.
 PSI_MIN: Final = 0.1
-#: How fast it is learned how much a column moves anyway, and what one block can teach at most.
+#: Blocks at the start in which it is learned how much a column moves anyway, and nothing is told; the rate after them.
+WARM_BLOCKS: Final = 8
 UNREST_RATE: Final = 1 / 32
-UNREST_MAX: Final = 100.0
+#: What one block can teach at most, as a multiple of what chance gives.
+UNREST_MAX: Final = 1_000.0
 #: A test's significance is no larger than this, however many false alarms are wanted.
 SIGNIFICANCE_MAX: Final = 0.01
 #: The arrays of the past and of the block: of histograms, and of shares.
@@ -42,10 +45,11 @@ class UnlabelledMonitor:
 
     Every ``BLOCK_EVENTS`` events a G-test holds the block's histogram (scores, features) or share (alerts, missing
     values) against the past's. It is at the significance that ``between`` events between two false alarms leave to each
-    of the 2 d + 2 tests of a block, and G is divided by its own usual size where that is over its expectation:
-    what moves from hour to hour anyway is no news. A histogram must also have moved by ``PSI_MIN``. Numeric bins are
-    quantiles of the first ``SAMPLE_VALUES`` values, categories are hashed into bins. After an alarm what moved begins a
-    new past, and for ``cooldown`` events is not told again.
+    of the 2 d + 2 tests of a block, and G must also be beyond what it usually is: the logarithm of its multiple of
+    what chance gives, where over 0, is taken for normal. What moves from hour to hour anyway is no news; that is
+    learned in ``WARM_BLOCKS`` blocks, in which nothing is told, and ever after. A histogram must also have moved by
+    ``PSI_MIN``. Numeric bins are quantiles of the first ``SAMPLE_VALUES`` values, categories are hashed into bins.
+    After an alarm what moved begins a new past, and for ``cooldown`` events is not told again.
 
     A signal's ``class_`` is the feature's name, None for alerts and scores. ``value`` and ``reference`` are shares, now
     and before; of a distribution the index and the least that would be told. ``between`` or, where there are
@@ -91,7 +95,7 @@ class UnlabelledMonitor:
             "reference": np.zeros((columns, BINS)),
             "shares": np.zeros((columns, 2)),  # of the block: without and with
             "past": np.zeros((columns, 2)),
-            "unrest": np.ones((2, columns)),  # of histograms and of shares
+            "unrest": np.zeros((2, columns, 2)),  # of histograms and of shares: mean and variance of log G's multiple
             "silent_until": np.zeros((2, columns), np.int64),
         }
 
@@ -137,16 +141,18 @@ class UnlabelledMonitor:
         """Find what G is at most, by degrees of freedom, for so many events between two false alarms."""
         self._between = float(between)
         significance = min(BLOCK_EVENTS / (between * 2 * len(self._categorical)), SIGNIFICANCE_MAX)
+        self._far = -NormalDist().inv_cdf(significance)
         self._limits = np.array([np.inf, *(chi2_upper(significance, freedom) for freedom in range(1, BINS + 1))])
 
     def _moved(self, kind: int, old: NDArray[np.float64], new: NDArray[np.float64]) -> list[tuple[int, float, float]]:
         """Column, value and reference of what has moved and is to be told; then the block joins the past."""
         unrest, silent = self._arrays["unrest"][kind], self._arrays["silent_until"][kind]
         g, psi, freedom = apart(old, new)
-        limit = self._limits[freedom] * np.maximum(unrest, 1.0)
+        usual = np.exp(unrest[:, 0] + self._far * np.sqrt(unrest[:, 1]))
+        limit = np.maximum(self._limits[freedom], freedom * usual)
         moved = (g > limit) & ((psi >= PSI_MIN) if kind == HISTOGRAMS else True)
-        usual = np.minimum(g / np.maximum(freedom, 1), UNREST_MAX)
-        unrest += np.where(freedom > 0, UNREST_RATE * (usual - unrest), 0.0)
+        moved &= self._seen > WARM_BLOCKS * BLOCK_EVENTS
+        self._learn_unrest(unrest, g, freedom)
         told = []
         for j in np.flatnonzero(moved & (self._seen >= silent)).tolist():
             silent[j] = self._seen + self.cooldown
@@ -156,6 +162,14 @@ class UnlabelledMonitor:
                 told.append((j, float(new[j, 1] / new[j].sum()), float(old[j, 1] / old[j].sum())))
         self._join(kind, moved, old, new)
         return told
+
+    def _learn_unrest(self, unrest: NDArray[np.float64], g: NDArray[np.float64], freedom: NDArray[np.int64]) -> None:
+        """Take a block's G into mean and variance: those of all blocks so far, then decayed."""
+        rate = max(UNREST_RATE, BLOCK_EVENTS / self._seen)
+        gap = np.log(np.clip(g / np.maximum(freedom, 1), 1.0, UNREST_MAX)) - unrest[:, 0]
+        step = np.where(freedom > 0, rate * gap, 0.0)
+        unrest[:, 0] += step
+        unrest[:, 1] = (1.0 - rate * (freedom > 0)) * (unrest[:, 1] + step * gap)
 
     def _join(self, kind: int, moved: NDArray[np.bool_], old: NDArray[np.float64], new: NDArray[np.float64]) -> None:
         """Add a block to the past, or begin a new past with it; a numeric histogram is begun with new bins."""
