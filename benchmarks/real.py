@@ -69,12 +69,16 @@ class Stream:
 
 @dataclass(frozen=True)
 class Model:
-    """A row of the table for each stream: a learner, the control over it, and how many events it is given."""
+    """A row of the table for each stream: a learner, the control over it, and how many events it is given.
+
+    ``parts``: other tables of the configuration.
+    """
 
     name: str
     control: dict[str, Any] = field(default_factory=dict)
     learner: dict[str, Any] = field(default_factory=dict)
     events_max: int | None = None
+    parts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,7 @@ def jit_schema() -> Schema:
 def replay(stream: Stream, model: Model, objective: str, events_max: int | None) -> list[Row]:
     """Replay a stream, decoding included; a second row where the truth is known better than the labels told."""
     control = {"objective": objective, **model.control}
-    config = Config.model_validate({**stream.settings, "control": control, "learner": model.learner})
+    config = Config.model_validate({**stream.settings, **model.parts, "control": control, "learner": model.learner})
     labels = None if stream.labels is None else str(stream.labels)
     pipeline = Pipeline(stream.schema, config)
     feed = Feed(
