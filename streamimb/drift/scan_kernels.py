@@ -222,8 +222,8 @@ def _between(p: float, q: float) -> float:
 
 @leaf
 def _length(n: float, k: float, least: float) -> float:
-    rare = (min(k, n - k) + 1.0) / (n + 2.0)
-    return min(max(RARE_WANTED / rare, least), LENGTH_MAX)
+    # One division: of whole numbers it is exact where the length is whole, so that rounding up adds nothing.
+    return min(max(RARE_WANTED * (n + 2.0) / (min(k, n - k) + 1.0), least), LENGTH_MAX)
 
 
 @leaf

@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 from streamimb.drift.base import DRIFT, WARNING
 from streamimb.drift.recall_scan import RecallScan
 from streamimb.drift.scan import ROWS, ScanBank
-from streamimb.drift.scan_kernels import COUNTS, DOUBT, FULL, LENGTH_MAX, RARE_MIN, REARM, THRESHOLD_MIN, USED, WIDTH
+from streamimb.drift.scan_kernels import (
+    COUNTS,
+    DOUBT,
+    FULL,
+    LENGTH_MAX,
+    RARE_MIN,
+    REARM,
+    THRESHOLD_MIN,
+    USED,
+    WIDTH,
+    _length,
+)
 from streamimb.drift.share_scan import CALM, SENSITIVE, ShareScan
 from streamimb.errors import StateError
 
@@ -43,7 +54,7 @@ class Slow:
         self.judge()
         self.close()
         fired = self.look(now)
-        self.limit = math.ceil(self.length() - 1e-9)
+        self.limit = math.ceil(self.length())
         return fired
 
     def judge(self) -> None:
@@ -135,6 +146,11 @@ def test_is_the_scan_as_described(x, between, length_min, every):
     n, k = slow.window()
     assert bank.width[0] == n + slow.open[0]
     assert bank.estimation[0] * bank.width[0] == pytest.approx(k + slow.open[1])
+
+
+def test_a_whole_length_of_a_bucket_is_not_rounded_up():
+    """Two of 292 values: half a rare one is expected in 49, not in 50."""
+    assert _length(292.0, 2.0, 1.0) == 49.0
 
 
 @settings(max_examples=30, deadline=None)
