@@ -28,7 +28,7 @@ NO_LOSS = np.zeros(0)
 #: Decay, a mature event, of the evidence behind the calibration.
 CALIBRATION_MEMORY = 0.9999
 #: With more than two classes thresholds are tuned at every so many renewals: the search is a hundred times dearer.
-MANY_TUNE_EVERY = 10
+MANY_TUNE_EVERY = 4
 #: With more than two classes a class's threshold is tuned where the window holds so many of its events.
 TUNED_EVENTS_MIN = 5
 #: Thresholds stay this far from 0 and 1.
