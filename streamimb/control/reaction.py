@@ -99,19 +99,21 @@ class Reactor:
         """Look whether actions can be judged; those that were, filled in.
 
         position: of the next event; predicted: the position of the last mature event, so that an action is measured on
-        what was predicted after it; confusion: int64 (K, K), of all mature events.
+        what was predicted after it; confusion: int64 (K, K), of all mature events. Corrections may have taken more
+        of a kind away than came since: that counts as none.
         """
         done = []
         for _ in range(len(self._open)):
             action, start = self._open.popleft()
+            since = confusion if start is None else np.maximum(confusion - start, 0)
             if predicted < action.position:
                 self._open.append((action, start))
             elif start is None:
                 self._open.append((action, confusion.copy()))
-            elif not _enough(confusion - start):
+            elif not _enough(since):
                 self._open.append((action, start))
             else:
-                done.append(self._judge(action, confusion - start, position))
+                done.append(self._judge(action, since, position))
         return done
 
     def _judge(self, action: Action, since: NDArray[np.int64], position: int) -> Action:

@@ -1,0 +1,46 @@
+"""Whether an action helped is measured on what was predicted after it, whatever corrections did meanwhile."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from streamimb.config import ReactionConfig
+from streamimb.control import Reactor
+from streamimb.control.reaction import MEASURED_EVENTS_MAX
+from streamimb.outcome import Signal
+
+CAUSE = Signal(
+    position=100, time=0, signal="recall", detector="scan", class_="b", kind="drift", value=0.1, reference=0.9,
+    action="reset",
+)  # fmt: skip
+
+
+def reactor_after(start: np.ndarray) -> Reactor:
+    """One action at position 100, with the confusion as it was when the first event after it had matured."""
+    reactor = Reactor(ReactionConfig(), has_time=False)
+    reactor.did("reset", CAUSE, 100, 0, np.array([[80, 20], [10, 10]]))
+    assert reactor.measure(200, 150, start) == []
+    return reactor
+
+
+def test_an_action_is_judged_on_what_came_after_it():
+    """Recalls of 0.9 and 0.8 since then, against 0.8 and 0.5 before."""
+    start = np.array([[500, 100], [30, 20]])
+    (judged,) = reactor_after(start).measure(900, 800, start + [[450, 50], [20, 80]])
+    assert math.isclose(judged.after, math.sqrt(0.9 * 0.8))
+    assert judged.helped == "yes"
+
+
+@given(arrays(np.int64, (2, 2), elements=st.integers(-30, 30)))
+def test_corrections_may_take_away_more_than_came(change):
+    """A label put right leaves its cell of the confusion; a cell below what it was counts as none."""
+    start = np.array([[100, 100], [100, 100]])
+    since = change + [[MEASURED_EVENTS_MAX, 0], [0, 0]]
+    for judged in reactor_after(start).measure(900, 800, start + since):
+        assert math.isnan(judged.after) or 0 <= judged.after <= 1
+        assert judged.helped in ("yes", "no", "unclear")
