@@ -31,7 +31,7 @@ def reactor_after(start: np.ndarray) -> Reactor:
 def test_an_action_is_judged_on_what_came_after_it():
     """Recalls of 0.9 and 0.8 since then, against 0.8 and 0.5 before."""
     start = np.array([[500, 100], [30, 20]])
-    (judged,) = reactor_after(start).measure(900, 800, start + [[450, 50], [20, 80]])
+    (judged,) = reactor_after(start).measure(900, 800, start + np.array([[450, 50], [20, 80]]))
     assert math.isclose(judged.after, math.sqrt(0.9 * 0.8))
     assert judged.helped == "yes"
 
@@ -40,7 +40,7 @@ def test_an_action_is_judged_on_what_came_after_it():
 def test_corrections_may_take_away_more_than_came(change):
     """A label put right leaves its cell of the confusion; a cell below what it was counts as none."""
     start = np.array([[100, 100], [100, 100]])
-    since = change + [[MEASURED_EVENTS_MAX, 0], [0, 0]]
+    since = change + np.array([[MEASURED_EVENTS_MAX, 0], [0, 0]])
     for judged in reactor_after(start).measure(900, 800, start + since):
         assert math.isnan(judged.after) or 0 <= judged.after <= 1
         assert judged.helped in ("yes", "no", "unclear")
