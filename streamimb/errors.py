@@ -6,7 +6,11 @@
     ├── InputError                 66   a file is missing, unreadable, or not what its name says
     ├── RefusedError               65   every event of a stream was refused
     ├── OutputError                74   a file cannot be written: no such folder, no permission, no space
-    ├── StateError                 70   a saved state does not fit this pipeline
+    ├── StorageError               74   checkpoints cannot be written or read: a full disk, a store that is away
+    ├── StateError                 70   a saved state does not fit this pipeline, or no checkpoint can be used
+    │   └── GapError               70   events between the checkpoint and what the log retains are gone
+    ├── BrokersAwayError           75   no broker answered for longer than the budget
+    ├── FencedError                76   another process owns what this one wrote
     └── LearnerError               78   a model cannot do what the configuration asks of it
 
 A bad *event* is not an exception: it becomes a :class:`streamimb.batch.Rejected`.
@@ -61,3 +65,25 @@ class StateError(StreamimbError):
     """A saved state does not fit the pipeline that would restore it."""
 
     exit_code = 70
+
+
+class GapError(StateError):
+    """What a checkpoint needs next is no longer retained, or is of another topic."""
+
+
+class StorageError(StreamimbError):
+    """Where checkpoints live cannot be written or read."""
+
+    exit_code = 74
+
+
+class BrokersAwayError(StreamimbError):
+    """No broker answered."""
+
+    exit_code = 75
+
+
+class FencedError(StreamimbError):
+    """Another process has taken this one's place."""
+
+    exit_code = 76
