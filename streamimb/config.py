@@ -8,6 +8,15 @@ from pydantic import Field, model_validator
 
 from streamimb.durations import is_longer
 from streamimb.schema import Schema, Strict
+from streamimb.service_config import (
+    BudgetConfig,
+    ClientSettings,
+    HttpConfig,
+    LogConfig,
+    OutputConfig,
+    SourceConfig,
+    StateConfig,
+)
 
 #: No count of anything is larger: it fits 64 bits with room for sums.
 COUNT_MAX: Final = 10**15
@@ -280,7 +289,10 @@ class EvaluationConfig(Strict):
 
 
 class Config(Strict):
-    """The whole configuration of a pipeline."""
+    """The whole configuration: of a pipeline, and of the service around it, which a replay does not read.
+
+    ``kafka`` holds the client's own settings under their usual names, as ``bootstrap.servers``.
+    """
 
     schema_: Annotated[Schema | None, Field(alias="schema")] = None
     limits: LimitsConfig = LimitsConfig()
@@ -293,3 +305,10 @@ class Config(Strict):
     reaction: ReactionConfig = ReactionConfig()
     learner: LearnerConfig = LearnerConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    kafka: ClientSettings = Field(default_factory=dict)
+    source: SourceConfig = SourceConfig()
+    state: StateConfig = StateConfig()
+    output: OutputConfig = OutputConfig()
+    http: HttpConfig = HttpConfig()
+    budget: BudgetConfig = BudgetConfig()
+    log: LogConfig = LogConfig()

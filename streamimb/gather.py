@@ -82,6 +82,8 @@ class Gathered:
             scores=self.scores[:n],
             decision=self.decision[:n],
             threshold=self.threshold[:n],
+            partition=batch.partition[rows],
+            offset=batch.offset[rows],
         )
         return Outcome(
             predictions=predictions,

@@ -19,7 +19,7 @@ class Predictions:
 
     position, time: int64 (n,); ids or None (the position is the id); scores: float32 (n, K), probabilities under the
     stream's own class shares; decision: int16 (n,); threshold: float32 (n,), of the positive class where there are
-    two classes, else of the decided one.
+    two classes, else of the decided one; partition: int32 (n,) and offset: int64 (n,), where the event stood.
     """
 
     position: NDArray[np.int64]
@@ -28,6 +28,8 @@ class Predictions:
     scores: NDArray[np.float32]
     decision: NDArray[np.int16]
     threshold: NDArray[np.float32]
+    partition: NDArray[np.int32]
+    offset: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.position)

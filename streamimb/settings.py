@@ -16,10 +16,13 @@ from pydantic import BaseModel, ValidationError
 from streamimb.config import Config
 from streamimb.durations import is_count, parse_duration
 from streamimb.errors import ConfigError, InputError
+from streamimb.service_config import flatten, is_secret
 
 PREFIX: Final = "STREAMIMB_"
 #: Sets a key apart from its table in an environment variable: ``STREAMIMB_CONTROL__EVERY``.
 NESTED: Final = "__"
+#: What is shown in place of a secret.
+SECRET: Final = "(secret)"
 #: A wrong value is shown up to this many characters.
 SHOWN_CHARS_MAX: Final = 80
 
@@ -46,7 +49,10 @@ class Settings:
     def items(self) -> Iterator[tuple[str, Any, Origin]]:
         """Every key but those of the schema, with its value and origin, in the order of ``Config``."""
         for table, section in self.config:
-            if table != "schema_":
+            if isinstance(section, dict):
+                for name, value in section.items():
+                    yield next(self._leaves(f"{table}.{name}", SECRET if is_secret(name) else value))
+            elif table != "schema_":
                 yield from self._leaves(table, section)
 
     def _leaves(self, path: str, value: Any) -> Iterator[tuple[str, Any, Origin]]:
@@ -74,15 +80,18 @@ def load_settings(
     tree: dict[str, Any] = {}
     origins: dict[str, Origin] = {}
     if path is not None:
-        tree = read_toml(path)
+        tree = _with_client_settings(read_toml(path))
         origins.update((key, Origin("file", str(path))) for key in _dotted(tree))
     for name, text in sorted((environ or {}).items()):
         if text and name.startswith(PREFIX) and NESTED in name[len(PREFIX) :]:
             parts = name[len(PREFIX) :].lower().split(NESTED)
+            parts = [parts[0], ".".join(parts[1:]).replace("_", ".")] if parts[0] == "kafka" else parts
             _put(tree, parts, _from_text(parts, text), origins, Origin("environment", name))
     for key, (option, value) in (options or {}).items():
         if value is not None:
-            _put(tree, key.split("."), value, origins, Origin("option", option))
+            table, _, name = key.partition(".")
+            parts = [table, name] if table == "kafka" else key.split(".")
+            _put(tree, parts, value, origins, Origin("option", option))
     return Settings(_validated(tree, origins), origins)
 
 
@@ -97,6 +106,10 @@ def read_toml(path: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         what, _, where = str(error).partition(" (at ")
         raise ConfigError(f"{path}: {where.rstrip(')') or 'somewhere'}: {what}") from None
+
+
+def _with_client_settings(tree: dict[str, Any]) -> dict[str, Any]:
+    return tree | ({"kafka": flatten(tree["kafka"])} if "kafka" in tree else {})
 
 
 def _dotted(tree: Mapping[str, Any], path: str = "") -> Iterator[str]:

@@ -164,5 +164,19 @@ def test_long_values_are_shortened(write):
 def test_items_name_every_key_once():
     """What is shown is every key that can be given."""
     names = [name for name, _, _ in load_settings().items()]
-    assert sorted(names) == sorted(known_keys())
+    assert sorted(names) == sorted(set(known_keys()) - {"kafka"})  # which names what its client knows
     assert len(names) == len(set(names)) > 40
+
+
+def test_the_clients_settings_keep_their_dotted_names(tmp_path):
+    """[kafka] takes the client's own names, from the file, the environment and options; a secret is never shown."""
+    path = tmp_path / "s.toml"
+    path.write_text('[kafka]\nbootstrap.servers = "a:1"\nsasl.password = "hush"\n"linger.ms" = 5\n')
+    options = {"kafka.bootstrap.servers": ("--bootstrap-servers", "b:2")}
+    settings = load_settings(path, {"STREAMIMB_KAFKA__SECURITY_PROTOCOL": "SSL"}, options)
+    assert settings.config.kafka == {
+        "bootstrap.servers": "b:2", "sasl.password": "hush", "linger.ms": 5, "security.protocol": "SSL"
+    }  # fmt: skip
+    shown = {key: (value, origin.kind) for key, value, origin in settings.items() if key.startswith("kafka.")}
+    assert shown["kafka.sasl.password"] == ("(secret)", "file")
+    assert shown["kafka.security.protocol"] == ("SSL", "environment")

@@ -150,7 +150,8 @@ def nothing(n_classes: int) -> Outcome:
     """An outcome that tells nothing."""
     none, few = np.zeros(0, np.int64), np.zeros(0, np.int16)
     scores, threshold = np.zeros((0, n_classes), np.float32), np.zeros(0, np.float32)
-    return Outcome(Predictions(none, none, None, scores, few, threshold), Matured(none, few, none))
+    told = Predictions(none, none, None, scores, few, threshold, np.zeros(0, np.int32), none)
+    return Outcome(told, Matured(none, few, none))
 
 
 def undefined_as_null(value: Any) -> Any:

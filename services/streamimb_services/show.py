@@ -22,7 +22,7 @@ def settings_as_toml(settings: Settings) -> str:
     lines: list[str] = []
     table = ""
     for key, value, origin in settings.items():
-        section, name = key.rsplit(".", 1)
+        section, name = key.split(".", 1) if key.startswith("kafka.") else key.rsplit(".", 1)
         if section != table:
             lines += ["", f"[{section}]"]
             table = section

@@ -177,4 +177,7 @@ class PredictionsSink:
 def _cut(p: Predictions, start: int, stop: int) -> Predictions:
     rows = slice(start, stop)
     ids = None if p.ids is None else p.ids.slice(start, stop)
-    return Predictions(p.position[rows], p.time[rows], ids, p.scores[rows], p.decision[rows], p.threshold[rows])
+    return Predictions(
+        p.position[rows], p.time[rows], ids, p.scores[rows], p.decision[rows], p.threshold[rows], p.partition[rows],
+        p.offset[rows],
+    )  # fmt: skip

@@ -48,6 +48,8 @@ def outcome(start, stop):
             scores=np.stack([1 - score, score], axis=1),
             decision=(score > 0.5).astype(np.int16),
             threshold=np.full(len(position), 0.5, np.float32),
+            partition=np.zeros(len(position), np.int32),
+            offset=position,
         ),
         Matured(ripe, np.where(ripe % 7 == 0, -1, ripe % 2).astype(np.int16), ripe * 1_000_000 + 5),
         metrics=[

@@ -33,6 +33,7 @@ def told(positions, matured=(), *, ids=True, n_classes=2):
         Predictions(
             position, position * 10, Text.of([f"é{i}" for i in positions]) if ids else None, scores,
             (position % n_classes).astype(np.int16), np.full(len(position), 0.25, np.float32),
+            np.zeros(len(position), np.int32), position,
         ),
         Matured(ripe[:, 0], ripe[:, 1].astype(np.int16), ripe[:, 2]),
     )  # fmt: skip

@@ -9,7 +9,7 @@ from streamimb.sinks.tables import ROWS_HELD_MAX, MetricsSink, SignalsSink
 
 NONE = Predictions(
     np.zeros(0, np.int64), np.zeros(0, np.int64), None, np.zeros((0, 2), np.float32), np.zeros(0, np.int16),
-    np.zeros(0, np.float32),
+    np.zeros(0, np.float32), np.zeros(0, np.int32), np.zeros(0, np.int64),
 )  # fmt: skip
 NOTHING = Matured(np.zeros(0, np.int64), np.zeros(0, np.int16), np.zeros(0, np.int64))
 
