@@ -1,0 +1,150 @@
+"""Logs of a service: structlog, for people on a terminal and JSON otherwise; one line a checkpoint, never a payload."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import structlog
+
+from streamimb.batch import Rejected
+from streamimb.delivery import Observer
+from streamimb.outcome import Outcome
+from streamimb.pipeline import Pipeline
+from streamimb.service_config import LogConfig
+from streamimb.sources.log import Partition
+
+#: Refused events are told singly up to so many between two checkpoints; then only counted.
+REFUSED_TOLD_MAX: Final = 10
+
+
+def configure(config: LogConfig) -> Any:
+    """The logger of this process, on standard error."""
+    pretty = config.format == "pretty" or (config.format == "auto" and sys.stderr.isatty())
+    level = getattr(logging, config.level.upper())
+    render: Any = structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+    logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(name)s: %(message)s")
+    return structlog.get_logger()
+
+
+class LogObserver(Observer):
+    """Logs what a person wants to read afterwards."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+        self._told = 0
+        self._troubled: dict[str, bool] = {}
+
+    def refused(self, rejected: Sequence[Rejected]) -> None:
+        for each in rejected:
+            self._told += 1
+            if self._told <= REFUSED_TOLD_MAX:
+                self._log.warning(
+                    "event refused", reason=each.reason.value, field=each.field, topic=each.source,
+                    partition=each.partition, offset=each.offset,
+                )  # fmt: skip
+
+    def processed(self, unit: str, pipeline: Pipeline, outcome: Outcome) -> None:
+        for signal in outcome.signals:
+            self._log.warning(
+                signal.kind, unit=unit, signal=signal.signal, detector=signal.detector, cls=signal.class_,
+                position=signal.position, value=signal.value, reference=signal.reference, action=signal.action,
+            )  # fmt: skip
+        for action in outcome.actions:
+            self._log.info(
+                "action", unit=unit, number=action.number, action=action.action, signal=action.signal,
+                position=action.position, before=action.before, after=action.after, helped=action.helped,
+            )  # fmt: skip
+
+    def saved(self, unit: str, name: str, size: int, seconds: float, position: int) -> None:
+        left = max(self._told - REFUSED_TOLD_MAX, 0)
+        self._log.info(
+            "checkpoint", unit=unit, name=name, bytes=size, seconds=round(seconds, 3), position=position,
+            **({"refused_untold": left} if left else {}),
+        )  # fmt: skip
+        self._told = 0
+
+    def restored(self, unit: str, name: str | None, rotten: Sequence[tuple[str, str]], position: int) -> None:
+        for bad, why in rotten:
+            self._log.error("checkpoint rotten", unit=unit, name=bad, error=why)
+        self._log.info("unit begins", unit=unit, checkpoint=name, position=position)
+
+    def role(self, role: str) -> None:
+        self._log.info("role", role=role)
+
+    def trouble(self, what: str, error: Exception | None) -> None:
+        before, self._troubled[what] = self._troubled.get(what, False), error is not None
+        if error is not None and not before:
+            self._log.warning(f"{what} away", error=str(error))
+        elif error is None and before:
+            self._log.info(f"{what} back")
+
+    def told(self, event: str, **facts: Any) -> None:
+        self._log.info(event, **facts)
+
+
+class Everyone(Observer):
+    """Passes on to several observers."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
+
+    def consumed(self, records: Any) -> None:
+        for each in self._observers:
+            each.consumed(records)
+
+    def redelivered(self, partition: Partition, records: int) -> None:
+        for each in self._observers:
+            each.redelivered(partition, records)
+
+    def refused(self, rejected: Sequence[Rejected]) -> None:
+        for each in self._observers:
+            each.refused(rejected)
+
+    def processed(self, unit: str, pipeline: Pipeline, outcome: Outcome) -> None:
+        for each in self._observers:
+            each.processed(unit, pipeline, outcome)
+
+    def phase(self, name: str, seconds: float) -> None:
+        for each in self._observers:
+            each.phase(name, seconds)
+
+    def saved(self, unit: str, name: str, size: int, seconds: float, position: int) -> None:
+        for each in self._observers:
+            each.saved(unit, name, size, seconds, position)
+
+    def save_failed(self, unit: str, error: Exception) -> None:
+        for each in self._observers:
+            each.save_failed(unit, error)
+
+    def restored(self, unit: str, name: str | None, rotten: Sequence[tuple[str, str]], position: int) -> None:
+        for each in self._observers:
+            each.restored(unit, name, rotten, position)
+
+    def role(self, role: str) -> None:
+        for each in self._observers:
+            each.role(role)
+
+    def lag(self, lag: Mapping[Partition, int]) -> None:
+        for each in self._observers:
+            each.lag(lag)
+
+    def trouble(self, what: str, error: Exception | None) -> None:
+        for each in self._observers:
+            each.trouble(what, error)
+
+    def told(self, event: str, **facts: Any) -> None:
+        for each in self._observers:
+            each.told(event, **facts)

@@ -1,0 +1,97 @@
+"""What a service sends: predictions, signals and dead letters, each under its idempotency key."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from streamimb.config import Config
+from streamimb.delivery.unit import Taken
+from streamimb.durations import show_time
+from streamimb.outcome import told_row
+from streamimb.schema import Schema
+from streamimb.sinks.dead_letters import dead_letter
+from streamimb.sinks.log import Message
+from streamimb.sources.log import Partition
+
+
+class Outputs:
+    """Turns what became of records into messages.
+
+    A prediction's key is ``topic-partition-offset`` of its event, so that a compacted topic, or a reader that keeps
+    keys, holds each once. Nothing is sent of offsets below ``settled`` of a partition: that was sent before.
+    """
+
+    def __init__(self, schema: Schema, config: Config) -> None:
+        self._schema, self._topics, self._every = schema, config.output, config.control.every
+        shaping = f"{schema.model_dump_json()}{config.learner.model_dump_json()}"
+        self.model = f"{config.learner.model}-{hashlib.sha256(shaping.encode()).hexdigest()[:8]}"
+        self._encode = msgspec.json.Encoder().encode
+        self.settled: dict[Partition, int] = {}
+
+    def messages(self, unit: str, taken: Taken) -> list[Message]:
+        """All that is to be sent about records that lie on one side of what is settled, in order."""
+        partition = taken.records.partition
+        if int(taken.records.offsets[-1]) < self.settled.get(partition, 0):
+            return []
+        self.settled.pop(partition, None)
+        out = self._predictions(taken) if self._topics.predictions else []
+        out += self._signals(unit, taken) if self._topics.signals else []
+        return out + (self._dead_letters(taken) if self._topics.dead_letters and taken.refused else [])
+
+    def _predictions(self, taken: Taken) -> list[Message]:
+        """Their model is named with the number of the Plan in force: thresholds and weights change with it."""
+        p, schema, encode = taken.outcome.predictions, self._schema, self._encode
+        topic, number = taken.records.partition
+        names, into = schema.class_names, self._topics.predictions
+        assert into is not None
+        ids = p.position.tolist() if p.ids is None else p.ids.tolist()
+        times = [show_time(t, has_time=True) for t in p.time.tolist()] if schema.has_time else p.time.tolist()
+        plans = (p.position // self._every).tolist()
+        rows = zip(
+            ids, times, np.round(p.scores.astype(np.float64), 6).tolist(), p.decision.tolist(), p.threshold.tolist(),
+            p.offset.tolist(), plans, strict=True,
+        )  # fmt: skip
+        return [
+            Message(
+                into,
+                encode({
+                    "id": id_, "time": time, "scores": dict(zip(names, scores, strict=True)),
+                    "decision": names[decision], "threshold": round(threshold, 6), "model": f"{self.model}.{plan}",
+                    "topic": topic, "partition": number, "offset": offset,
+                }),
+                f"{topic}-{number}-{offset}".encode(),
+            )
+            for id_, time, scores, decision, threshold, offset, plan in rows
+        ]  # fmt: skip
+
+    def _signals(self, unit: str, taken: Taken) -> list[Message]:
+        into, has_time = self._topics.signals, self._schema.has_time
+        assert into is not None
+        told = [("signal", row, f"{row.position}-{row.signal}-{row.class_}-{row.kind}") for row in taken.outcome.signals]
+        done = [("action", row, f"{row.number}-{row.helped}") for row in taken.outcome.actions]
+        return [
+            Message(
+                into,
+                self._encode(_finite({"event": kind, "unit": unit, "model": self.model} | told_row(row, has_time=has_time))),
+                f"{unit}-{kind}-{key}".encode(),
+            )
+            for kind, row, key in [*told, *done]
+        ]
+
+    def _dead_letters(self, taken: Taken) -> list[Message]:
+        into = self._topics.dead_letters
+        assert into is not None
+        rows = {int(offset): i for i, offset in enumerate(taken.records.offsets.tolist())}
+        return [
+            dead_letter(into, rejected, taken.records, rows[rejected.offset])
+            for rejected in taken.refused
+            if rejected.offset is not None
+        ]
+
+
+def _finite(row: dict[str, Any]) -> dict[str, Any]:
+    return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()}

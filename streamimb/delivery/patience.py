@@ -1,0 +1,94 @@
+"""How long trouble is borne, and how many refusals: budgets that end a process before it does harm."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from streamimb.errors import RefusedError, StreamimbError
+from streamimb.service_config import BudgetConfig
+
+#: Seconds between two tries, at first; twice as many after each, up to the most.
+PAUSE_FIRST_S: Final = 0.1
+PAUSE_MOST_S: Final = 5.0
+
+
+class Patience:
+    """One kind of trouble: since when it lasts, and when to try again.
+
+    clock: seconds that only go forward.
+
+    >>> now = [0.0]
+    >>> patience = Patience(10.0, lambda: now[0])
+    >>> patience.bear(StreamimbError("away")), patience.bear(StreamimbError("away"))
+    (0.1, 0.2)
+    >>> now[0] = 11.0
+    >>> patience.bear(StreamimbError("away"))
+    Traceback (most recent call last):
+    streamimb.errors.StreamimbError: away (for 11 s; the budget is 10 s)
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._since: float | None = None
+        self._pause = PAUSE_FIRST_S
+
+    @property
+    def lasts(self) -> float:
+        """Seconds since the trouble began, 0 without any."""
+        return 0.0 if self._since is None else self._clock() - self._since
+
+    def bear(self, error: StreamimbError) -> float:
+        """Seconds to wait before the next try. Raises the error's own kind once the budget is spent."""
+        now = self._clock()
+        self._since = now if self._since is None else self._since
+        if now - self._since > self.seconds:
+            raise type(error)(f"{error} (for {now - self._since:.0f} s; the budget is {self.seconds:.0f} s)") from error
+        pause, self._pause = self._pause, min(2 * self._pause, PAUSE_MOST_S)
+        return pause
+
+    def over(self) -> None:
+        """The trouble has passed."""
+        self._since, self._pause = None, PAUSE_FIRST_S
+
+
+class Breaker:
+    """Stops before a bad release of a producer drains a topic into the dead letters.
+
+    >>> breaker = Breaker(BudgetConfig(rejects_in_a_row=3))
+    >>> breaker.count(100, 2, last_in_row=2)
+    >>> breaker.count(1, 1, last_in_row=1)
+    Traceback (most recent call last):
+    streamimb.errors.RefusedError: 3 records in a row were refused; budget.rejects_in_a_row is 3
+    """
+
+    def __init__(self, budget: BudgetConfig) -> None:
+        self._budget = budget
+        self._row = self._records = self._refused = 0
+        self._window: deque[tuple[int, int]] = deque()
+
+    def count(self, records: int, refused: int, *, last_in_row: int) -> None:
+        """So many records came, so many of them were refused, so many of these at their end without one between.
+
+        Raises RefusedError where a bound is reached.
+        """
+        self._row = self._row + refused if refused == records else last_in_row
+        self._window.append((records, refused))
+        self._records += records
+        self._refused += refused
+        while self._records - self._window[0][0] >= self._budget.rejects_window:
+            past = self._window.popleft()
+            self._records, self._refused = self._records - past[0], self._refused - past[1]
+        if self._row >= self._budget.rejects_in_a_row:
+            raise RefusedError(
+                f"{self._row:,} records in a row were refused; budget.rejects_in_a_row is "
+                f"{self._budget.rejects_in_a_row:,}"
+            )
+        full = self._records >= self._budget.rejects_window
+        if full and self._refused > self._budget.rejects_share * self._records:
+            raise RefusedError(
+                f"{self._refused:,} of the last {self._records:,} records were refused; budget.rejects_share is "
+                f"{self._budget.rejects_share:g}"
+            )

@@ -1,0 +1,106 @@
+"""Checkpoints behind the loop's back: pictures are taken between two events, written by another thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+
+from streamimb.checkpoint import Claim, Written
+from streamimb.delivery.patience import Patience
+from streamimb.delivery.points import Probe
+from streamimb.delivery.unit import Picture, Unit
+from streamimb.errors import StorageError
+from streamimb.service_config import StateConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A picture that a checkpoint holds now."""
+
+    unit: Unit
+    picture: Picture
+    written: Written
+    seconds: float
+
+
+class Saver:
+    """When a unit's checkpoint is due, and what becomes of it.
+
+    One picture of a unit is under way at a time. Where it cannot be written, what it alone held rides along with the
+    next, which is tried after a pause that grows; past ``budget.storage_seconds`` the error is raised. ``failed`` is
+    the last failure that none of the kind has followed by a success.
+    """
+
+    def __init__(
+        self,
+        config: StateConfig,
+        storage_seconds: float,
+        *,
+        clock: Callable[[], float],
+        executor: Executor,
+        probe: Probe,
+    ) -> None:
+        self._config, self._clock, self._executor, self._probe = config, clock, executor, probe
+        self.failed: StorageError | None = None
+        self._under_way: dict[str, tuple[Unit, Picture, Future[tuple[Written, float]]]] = {}
+        self._last: dict[str, float] = {}
+        self.patience = Patience(storage_seconds, clock)
+        self._not_before = 0.0
+
+    def started(self, unit: Unit) -> None:
+        """Count the time to the next checkpoint from now."""
+        self._last[unit.name] = self._clock()
+
+    def is_due(self, unit: Unit) -> bool:
+        """Whether a picture should be taken now."""
+        now = self._clock()
+        if unit.name in self._under_way or now < self._not_before or unit.events == 0:
+            return False
+        waited = now - self._last.get(unit.name, now)
+        return unit.events >= self._config.every_events or waited >= self._config.every_seconds
+
+    def take(self, unit: Unit) -> None:
+        """Take a picture and let it be written."""
+        self.started(unit)
+        picture = unit.picture()
+        self._probe("snapshot")
+        assert unit.claim is not None, "a unit is claimed before it learns"
+        future = self._executor.submit(self._write, unit.claim, picture)
+        self._under_way[unit.name] = unit, picture, future
+
+    def _write(self, claim: Claim, picture: Picture) -> tuple[Written, float]:
+        begun = self._clock()
+        written = claim.write(picture.state, picture.segments, picture.drop, picture.offsets, picture.meta)
+        return written, self._clock() - begun
+
+    def done(self, *, wait: Unit | None = None) -> list[Saved]:
+        """What has been written since; waits for what is under way of a unit, if one is given.
+
+        Raises FencedError where another has claimed the unit, StorageError once that has lasted too long.
+        """
+        saved = []
+        for name, (unit, picture, future) in list(self._under_way.items()):
+            if not future.done() and unit is not wait:
+                continue
+            del self._under_way[name]
+            try:
+                written, seconds = future.result()
+            except StorageError as error:
+                self._failed(unit, error)
+                continue
+            unit.written(picture, written.name)
+            self.patience.over()
+            self.failed, self._not_before = None, 0.0
+            saved.append(Saved(unit, picture, written, seconds))
+        return saved
+
+    def _failed(self, unit: Unit, error: StorageError) -> None:
+        unit.events = max(unit.events, 1)  # due again, even if nothing comes
+        self._not_before = self._clock() + self.patience.bear(error)
+        self.failed = error
+
+    def forget(self, unit: Unit) -> None:
+        """A unit is no longer ours; what is under way of it counts for nothing."""
+        self._under_way.pop(unit.name, None)
+        self._last.pop(unit.name, None)

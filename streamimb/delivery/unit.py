@@ -1,0 +1,165 @@
+"""A unit of state: one learner, the partitions that it learns from, and where each goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from streamimb.batch import WITH_EVENT, Batch, Kind, Rejected
+from streamimb.checkpoint import Checkpoint, Claim
+from streamimb.config import Config
+from streamimb.decode import JsonDecoder
+from streamimb.delivery.points import Probe, no_probe
+from streamimb.learners.base import State
+from streamimb.outcome import Outcome
+from streamimb.pipeline import Pipeline, Snapshot
+from streamimb.schema import Schema
+from streamimb.sources.log import Partition, Records
+
+#: Raised when what a checkpoint notes beside the state changes.
+META_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of some records: those that were new, what the pipeline told, and what was refused of them."""
+
+    records: Records
+    outcome: Outcome
+    refused: list[Rejected]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A unit at one moment, to be written as a checkpoint: what goes on afterwards does not alter it."""
+
+    state: State
+    segments: list[State]
+    drop: int
+    offsets: dict[Partition, int]
+    meta: dict[str, Any]
+    position: int
+
+
+class Unit:
+    """One pipeline with the next offsets of its partitions.
+
+    ``after``: event times at which the events of a partition begin that no replay has learned already, microseconds.
+    ``ids``: what tells each topic from another of that name. ``events``: events learned since the last picture.
+    """
+
+    def __init__(self, name: str, schema: Schema, config: Config) -> None:
+        self.name = name
+        self.schema = schema
+        self.pipeline = Pipeline(schema, config)
+        self.claim: Claim | None = None
+        self.probe: Probe = no_probe
+        self.next: dict[Partition, int] = {}
+        self.after: dict[Partition, int] = {}
+        self.ids: dict[str, str] = {}
+        self.learned_until: int | None = None
+        self.saved_name: str | None = None
+        self.events = 0
+        self._decoder = JsonDecoder(schema, config.limits)
+        self._unwritten: list[State] = []
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint. Raises StateError."""
+        self.pipeline.restore(checkpoint.state, checkpoint.segments)
+        self.next = dict(checkpoint.offsets)
+        meta = checkpoint.meta
+        self.ids = dict(meta.get("topic_ids", {}))
+        self.after = {_parsed(key): int(time) for key, time in meta.get("after", {}).items()}
+        self.learned_until = meta.get("learned_until")
+        self.saved_name = checkpoint.name
+
+    @property
+    def position(self) -> int:
+        """How many events it has accepted."""
+        return self.pipeline.store.next_position
+
+    def begin(self, partition: Partition, offset: int) -> None:
+        """Learn a partition from here on that was not learned before."""
+        self.next[partition] = offset
+        if self.learned_until is not None:
+            self.after[partition] = self.learned_until
+
+    def fresh(self, records: Records) -> Records | None:
+        """Those of the records that were not learned before, or None."""
+        done = int(np.searchsorted(records.offsets, self.next[records.partition]))
+        return cut(records, done, len(records)) if done < len(records) else None
+
+    def take(self, records: Records) -> Taken:
+        """Learn fresh records, all of them or, if this raises, none that counts: the offsets move at the end."""
+        topic, number = records.partition
+        batch, refused = self._decoder.decode(
+            records.values, source=topic, offsets=records.offsets, partition=number
+        )
+        self.probe("decoded")
+        if records.partition in self.after:
+            batch = self._unlearned(batch, records.partition)
+        outcome = self.pipeline.process(batch)
+        refused = refused + [replace(r, source=topic) for r in outcome.rejected]
+        refused.sort(key=lambda r: r.offset or 0)
+        self.next[records.partition] = int(records.offsets[-1]) + 1
+        self.events += len(outcome.predictions)
+        self.probe("processed")
+        return Taken(records, outcome, refused)
+
+    def _unlearned(self, batch: Batch, partition: Partition) -> Batch:
+        """The batch from the first event on that lies after those that a replay learned."""
+        told = np.where(batch.kind == Kind.LABEL, batch.label_time, batch.time)
+        told = np.where(told == WITH_EVENT, batch.time, told)
+        later = np.flatnonzero(told > self.after[partition])
+        if not len(later):
+            return batch.slice(0, 0)
+        del self.after[partition]
+        return batch.slice(int(later[0]), len(batch))
+
+    def picture(self) -> Picture:
+        """Everything that a checkpoint holds, as of now; what no checkpoint holds yet rides along until ``written``."""
+        snapshot: Snapshot = self.pipeline.snapshot()
+        self._unwritten.append(snapshot.segment)
+        self.events = 0
+        meta = {
+            "version": META_VERSION,
+            "topic_ids": dict(self.ids),
+            "after": {f"{p.topic}:{p.number}": time for p, time in self.after.items()},
+            "learned_until": self.learned_until,
+            "position": self.position,
+        }
+        segments = list(self._unwritten)
+        return Picture(snapshot.state, segments, snapshot.drop, dict(self.next), meta, self.position)
+
+    def written(self, picture: Picture, name: str) -> None:
+        """A checkpoint holds the picture."""
+        del self._unwritten[: len(picture.segments)]
+        self.saved_name = name
+
+
+def cut(records: Records, start: int, stop: int) -> Records:
+    """Records start to stop, sharing memory."""
+    if start == 0 and stop >= len(records):
+        return records
+    rows = slice(start, stop)
+    return Records(
+        records.partition, records.offsets[rows], records.timestamps[rows], records.keys[rows], records.values[rows],
+        records.headers[rows],
+    )  # fmt: skip
+
+
+def offsets_told(offsets: Mapping[Partition, int]) -> str:
+    """Offsets as a line of a log.
+
+    >>> offsets_told({Partition("events", 0): 7})
+    'events:0=7'
+    """
+    return " ".join(f"{p.topic}:{p.number}={offset}" for p, offset in sorted(offsets.items()))
+
+
+def _parsed(text: str) -> Partition:
+    topic, _, number = text.rpartition(":")
+    return Partition(topic, int(number))
