@@ -8,6 +8,7 @@ that makes no difference, so batching is invisible; nothing reads a clock, so a 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -26,7 +27,7 @@ from streamimb.errors import StateError
 from streamimb.evaluation import FalsePositives, Prequential, QueueEvaluation
 from streamimb.evaluation.queue import QUEUE_K
 from streamimb.gather import Gathered
-from streamimb.labels import LabelStore, Segment
+from streamimb.labels import LabelStore, Segment, Snapshot
 from streamimb.labels import layout as at
 from streamimb.learners.base import Learner, State
 from streamimb.learners.registry import make_learner
@@ -282,9 +283,22 @@ class Pipeline:
 
     def state(self) -> State:
         """Everything that the next event's treatment depends on: arrays, scalars, text, dicts of these."""
+        return self._state_with(self.store.state())
+
+    def snapshot(self) -> Snapshot:
+        """The state, with what of the waiting events is new or changed since the last snapshot apart from it.
+
+        Its cost does not grow with how many wait. The first snapshot, and the first after a restore without segments,
+        holds all of them; each later one needs the segments before it, as far as they were not dropped.
+        """
+        waiting = self.store.snapshot()
+        return Snapshot(self._state_with(waiting.state), waiting.segment, waiting.drop)
+
+    def _state_with(self, store: State) -> State:
         return {
             "version": STATE_VERSION,
-            **{name: getattr(self, name).state() for name in PARTS},
+            **{name: getattr(self, name).state() for name in PARTS if name != "store"},
+            "store": store,
             "unlabelled": {} if self.unlabelled is None else self.unlabelled.state(),
             "reference": self.reference.copy(),
             "recall_from": self._recall_from,
@@ -294,12 +308,17 @@ class Pipeline:
             "rejected": dict(self._rejected),
         }
 
-    def restore(self, state: State) -> None:
-        """Go on from a state of a pipeline with the same schema and configuration. Raises StateError."""
+    def restore(self, state: State, segments: Sequence[State] = ()) -> None:
+        """Go on from a state of a pipeline with the same schema and configuration. Raises StateError.
+
+        ``segments``: those that belong to a snapshot's state, oldest first; a state of ``state()`` has none.
+        """
         if state.get("version") != STATE_VERSION:
             raise StateError(f"the saved state has version {state.get('version')}, this one reads {STATE_VERSION}")
+        self.store.restore(state["store"], segments)
         for name in PARTS:
-            getattr(self, name).restore(state[name])
+            if name != "store":
+                getattr(self, name).restore(state[name])
         self.reference = state["reference"].copy()
         if self.unlabelled is not None:
             self.unlabelled.restore(state["unlabelled"])

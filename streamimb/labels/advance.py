@@ -11,7 +11,7 @@ from streamimb.batch import WITH_EVENT, Kind
 from streamimb.kernel import Array, leaf
 from streamimb.labels import layout as at
 from streamimb.labels.clock import ACCEPTED, falls_back, far_ahead, judge_time
-from streamimb.labels.endings import STEP, add_due, apply_label, forget, lesson, release, settle
+from streamimb.labels.endings import STEP, add_due, apply_label, forget, lesson, release, settle, touch
 from streamimb.labels.queues import hash_add, hash_find, heap_push
 
 LABEL_ROW = int(Kind.LABEL)
@@ -73,7 +73,9 @@ def accept(
 
 
 @leaf
-def twin(facts: Array, notes: Array, y: Array, dues: Array, c: Array, event: int, label: int, due: int) -> int:
+def twin(
+    facts: Array, notes: Array, blocks: Array, y: Array, dues: Array, c: Array, event: int, label: int, due: int
+) -> int:  # fmt: skip
     """What is made of an event's second copy: REFUSED, or it stands for a label, LABEL_NOW or PARKED until it is due.
 
     It is news only where the first copy brought no label, or another one.
@@ -89,6 +91,7 @@ def twin(facts: Array, notes: Array, y: Array, dues: Array, c: Array, event: int
         return REFUSED
     facts[slot, at.DUE], notes[slot, at.PENDING] = due, label
     notes[slot, at.MARKS] |= at.AHEAD_DUE
+    touch(notes, blocks, slot)
     add_due(dues, c, due, event)
     return PARKED
 
@@ -112,7 +115,7 @@ def join(table: Array, facts: Array, c: Array, key: int) -> int:
 @leaf
 def advance(
     kinds: Array, labels: Array, keys: Array, times: Array, label_times: Array, rows: Array, start: int,
-    X: Array, y: Array, facts: Array, notes: Array, table: Array, ripe: Array, dues: Array, c: Array,
+    X: Array, y: Array, facts: Array, notes: Array, blocks: Array, table: Array, ripe: Array, dues: Array, c: Array,
     ops: Array, matured: Array, rejected: Array, fixes: Array, outs: Array,
 ) -> int:  # fmt: skip
     """Walk a batch from row ``start`` until it is used up or something must happen first; say why it stopped.
@@ -125,7 +128,7 @@ def advance(
         outs[j] = 0
     c[at.SEGMENT] += 1
     i = start
-    stop = at.DONE if settle(facts, notes, y, ripe, c, matured, outs) else at.CUT
+    stop = at.DONE if settle(facts, notes, blocks, y, ripe, c, matured, outs) else at.CUT
     while stop == at.DONE and i < len(kinds):
         if outs[at.OUT_OPS] + STEP > len(ops) or outs[at.OUT_REJECTED] + STEP > len(rejected):
             stop = at.CUT
@@ -140,10 +143,10 @@ def advance(
                 reject(rejected, outs, i, refused)
                 i += 1
                 continue
-            stop = release(facts, notes, y, ripe, dues, c, ops, matured, fixes, outs, c[at.ROW_TIME])
+            stop = release(facts, notes, blocks, y, ripe, dues, c, ops, matured, fixes, outs, c[at.ROW_TIME])
             if stop != at.DONE:
                 break
-            if not forget(facts, notes, y, table, ripe, c, matured, outs):
+            if not forget(facts, notes, blocks, y, table, ripe, c, matured, outs):
                 stop = at.CUT
                 break
         if kinds[i] == LABEL_ROW or c[at.HAS_ID]:
@@ -152,13 +155,13 @@ def advance(
             known, fate = c[at.WATERMARK], LABEL_NOW
             if kinds[i] != LABEL_ROW:
                 known = due_of(c, label_times[i])
-                fate = twin(facts, notes, y, dues, c, event, labels[i], known)
+                fate = twin(facts, notes, blocks, y, dues, c, event, labels[i], known)
             elif label_times[i] != WITH_EVENT and not (c[at.HAS_TIME] and far_ahead(c, label_times[i])):
                 known = label_times[i]
             if event < 0 or labels[i] < 0:
                 c[at.N_UNKNOWN] += kinds[i] == LABEL_ROW
             elif fate == LABEL_NOW:
-                stop = apply_label(facts, notes, y, c, ops, fixes, outs, event, labels[i], known)
+                stop = apply_label(facts, notes, blocks, y, c, ops, fixes, outs, event, labels[i], known)
                 if stop == at.CUT:
                     break
             if fate == REFUSED:
@@ -177,7 +180,7 @@ def advance(
         i += 1
         if stop == at.CORRECTED:
             break
-        if not settle(facts, notes, y, ripe, c, matured, outs):
+        if not settle(facts, notes, blocks, y, ripe, c, matured, outs):
             stop = at.CUT
             break
     outs[at.OUT_ROW] = i

@@ -55,14 +55,16 @@ def fall_back(facts: Array, notes: Array, ripe: Array, dues: Array, c: Array, ti
     """Set the watermark back to a time, and events that lie far ahead of it too: they were a slip."""
     c[at.WATERMARK] = time
     c[at.DUE_MAX] = at.WATERMARK_NONE
+    c[at.RIPE_HEAP] = 0  # entries keep to their events' times
     for event in range(c[at.OLDEST], c[at.NEXT]):
         slot = event & (len(facts) - 1)
         slipped = facts[slot, at.TIME] - c[at.AHEAD_MAX] > time
         if slipped:
             facts[slot, at.TIME] = time
-            if not notes[slot, at.MARKS] & (at.EMITTED | at.BEHIND):
+            if not notes[slot, at.MARKS] & at.EMITTED:
                 notes[slot, at.MARKS] |= at.BEHIND
-                c[at.RIPE_HEAP] = heap_push(ripe, c[at.RIPE_HEAP], time, event)
+        if notes[slot, at.MARKS] & at.BEHIND and not notes[slot, at.MARKS] & at.EMITTED:
+            c[at.RIPE_HEAP] = heap_push(ripe, c[at.RIPE_HEAP], facts[slot, at.TIME], event)
         if notes[slot, at.PENDING] >= 0 and not notes[slot, at.MARKS] & at.AHEAD_DUE:
             if slipped and c[at.DELAY] >= 0:
                 facts[slot, at.DUE] = time + c[at.DELAY]

@@ -30,6 +30,13 @@ def lesson(facts: Array, c: Array, ops: Array, outs: Array, slot: int, kind: int
 
 
 @leaf
+def touch(notes: Array, blocks: Array, slot: int) -> None:
+    """Say that a remembered event changes: the next snapshot holds it anew."""
+    notes[slot, at.MARKS] |= at.CHANGED
+    blocks[slot >> at.BLOCK_SHIFT] = 1
+
+
+@leaf
 def head(facts: Array, notes: Array, heap: Array, c: Array) -> int:
     """The oldest event, by time, that has not matured; -1 for none."""
     mask = len(facts) - 1
@@ -49,8 +56,9 @@ def head(facts: Array, notes: Array, heap: Array, c: Array) -> int:
 
 @leaf
 def mature(
-    facts: Array, notes: Array, y: Array, heap: Array, c: Array, matured: Array, outs: Array, event: int
-) -> None:
+    facts: Array, notes: Array, blocks: Array, y: Array, heap: Array, c: Array, matured: Array, outs: Array,
+    event: int,
+) -> None:  # fmt: skip
     """Pass the head on as mature."""
     slot = event & (len(facts) - 1)
     n = outs[at.OUT_MATURED]
@@ -63,10 +71,13 @@ def mature(
     if notes[slot, at.MARKS] & at.BEHIND:
         c[at.RIPE_HEAP] = heap_pop(heap, c[at.RIPE_HEAP])
     notes[slot, at.MARKS] |= at.EMITTED
+    touch(notes, blocks, slot)
 
 
 @leaf
-def settle(facts: Array, notes: Array, y: Array, heap: Array, c: Array, matured: Array, outs: Array) -> bool:
+def settle(
+    facts: Array, notes: Array, blocks: Array, y: Array, heap: Array, c: Array, matured: Array, outs: Array
+) -> bool:  # fmt: skip
     """Pass on all events that are mature; False where the output is full."""
     while True:
         event = head(facts, notes, heap, c)
@@ -74,13 +85,16 @@ def settle(facts: Array, notes: Array, y: Array, heap: Array, c: Array, matured:
             return True
         if outs[at.OUT_MATURED] + STEP > len(matured):
             return False
-        mature(facts, notes, y, heap, c, matured, outs, event)
+        mature(facts, notes, blocks, y, heap, c, matured, outs, event)
 
 
 @leaf
-def expire(facts: Array, notes: Array, y: Array, c: Array, ops: Array, outs: Array, slot: int, when: int) -> None:
+def expire(
+    facts: Array, notes: Array, blocks: Array, y: Array, c: Array, ops: Array, outs: Array, slot: int, when: int
+) -> None:  # fmt: skip
     """End an event's wait: it takes the class that stands for silence, or drops out."""
     c[at.N_WAITING] -= 1
+    touch(notes, blocks, slot)
     facts[slot, at.KNOWN] = when
     if c[at.EXPIRES_AS] < 0:
         notes[slot, at.STATUS] = at.DROPPED
@@ -94,7 +108,7 @@ def expire(facts: Array, notes: Array, y: Array, c: Array, ops: Array, outs: Arr
 
 @leaf
 def apply_label(
-    facts: Array, notes: Array, y: Array, c: Array, ops: Array, fixes: Array, outs: Array,
+    facts: Array, notes: Array, blocks: Array, y: Array, c: Array, ops: Array, fixes: Array, outs: Array,
     event: int, label: int, known: int,
 ) -> int:  # fmt: skip
     """Give a label to a remembered event; DONE, or CUT (the label is not given yet), or CORRECTED (done, stop here).
@@ -105,9 +119,10 @@ def apply_label(
     status = notes[slot, at.STATUS]
     end = facts[slot, at.TIME] + c[at.WAIT]
     if status == at.WAITING and known > end:
-        expire(facts, notes, y, c, ops, outs, slot, end)
+        expire(facts, notes, blocks, y, c, ops, outs, slot, end)
         return at.CUT
     if status == at.WAITING:
+        touch(notes, blocks, slot)
         y[slot], facts[slot, at.KNOWN] = label, known
         notes[slot, at.STATUS] = at.LABELLED
         c[at.N_WAITING] -= 1
@@ -122,6 +137,7 @@ def apply_label(
         return at.DONE
     if facts[slot, at.LESSON] == c[at.SEGMENT]:
         return at.CUT
+    touch(notes, blocks, slot)
     old = y[slot]
     y[slot], facts[slot, at.KNOWN] = label, known
     notes[slot, at.STATUS] = at.LABELLED
@@ -135,17 +151,22 @@ def apply_label(
 
 
 @leaf
+def purge_dues(dues: Array, c: Array) -> None:
+    """Take forgotten events out of the queue of labels that are due."""
+    kept = 0
+    for i in range(c[at.DUE_HEAP]):
+        time, other = dues[i, 0], dues[i, 1]
+        if other >= c[at.OLDEST]:
+            kept = heap_push(dues, kept, time, other)
+    c[at.DUE_HEAP] = kept
+
+
+@leaf
 def add_due(dues: Array, c: Array, due: int, event: int) -> None:
     """Put a label among those that are due out of order; forgotten events leave once they outnumber the others."""
-    n = c[at.DUE_HEAP]
-    if n >= 2 * (c[at.NEXT] - c[at.OLDEST]) + DUES_MIN:
-        kept = 0
-        for i in range(n):
-            time, other = dues[i, 0], dues[i, 1]
-            if other >= c[at.OLDEST]:
-                kept = heap_push(dues, kept, time, other)
-        n = kept
-    c[at.DUE_HEAP] = heap_push(dues, n, due, event)
+    if c[at.DUE_HEAP] >= 2 * (c[at.NEXT] - c[at.OLDEST]) + DUES_MIN:
+        purge_dues(dues, c)
+    c[at.DUE_HEAP] = heap_push(dues, c[at.DUE_HEAP], due, event)
 
 
 @leaf
@@ -172,13 +193,13 @@ def next_due(facts: Array, notes: Array, heap: Array, c: Array) -> int:
 
 @leaf
 def release(
-    facts: Array, notes: Array, y: Array, ripe: Array, dues: Array, c: Array,
+    facts: Array, notes: Array, blocks: Array, y: Array, ripe: Array, dues: Array, c: Array,
     ops: Array, matured: Array, fixes: Array, outs: Array, now: int,
 ) -> int:  # fmt: skip
     """Let happen what is due before ``now``: labels that become known, and expiry. At one time labels win."""
     mask = len(facts) - 1
     while True:
-        if not settle(facts, notes, y, ripe, c, matured, outs) or outs[at.OUT_OPS] + STEP > len(ops):
+        if not settle(facts, notes, blocks, y, ripe, c, matured, outs) or outs[at.OUT_OPS] + STEP > len(ops):
             return at.CUT
         due = next_due(facts, notes, dues, c)
         event = head(facts, notes, ripe, c)  # still waits, or it would have settled
@@ -190,21 +211,23 @@ def release(
             return at.DONE
         if due_time <= end:
             slot = due & mask
-            outcome = apply_label(facts, notes, y, c, ops, fixes, outs, due, notes[slot, at.PENDING], due_time)
+            outcome = apply_label(facts, notes, blocks, y, c, ops, fixes, outs, due, notes[slot, at.PENDING], due_time)
             if outcome == at.CUT:
                 return at.CUT
             notes[slot, at.PENDING] = -1
+            touch(notes, blocks, slot)
             if notes[slot, at.MARKS] & at.AHEAD_DUE:
                 c[at.DUE_HEAP] = heap_pop(dues, c[at.DUE_HEAP])
             if outcome == at.CORRECTED:
                 return at.CORRECTED
         else:
-            expire(facts, notes, y, c, ops, outs, event & mask, end)
+            expire(facts, notes, blocks, y, c, ops, outs, event & mask, end)
 
 
 @leaf
 def forget(
-    facts: Array, notes: Array, y: Array, table: Array, ripe: Array, c: Array, matured: Array, outs: Array
+    facts: Array, notes: Array, blocks: Array, y: Array, table: Array, ripe: Array, c: Array, matured: Array,
+    outs: Array,
 ) -> bool:  # fmt: skip
     """Forget the oldest events that nothing can happen to any more, or that the bound leaves no room for.
 
@@ -230,7 +253,7 @@ def forget(
                 facts[event & mask, at.KNOWN] = c[at.WATERMARK]
                 c[at.N_WAITING] -= 1
                 c[at.N_EVICTED] += 1
-            mature(facts, notes, y, ripe, c, matured, outs, event)
+            mature(facts, notes, blocks, y, ripe, c, matured, outs, event)
         if c[at.HAS_ID]:
             hash_remove(table, facts, facts[slot, at.KEY])
         c[at.OLDEST] += 1

@@ -26,6 +26,9 @@ NOTES: Final = 5
 BEHIND: Final = 1  # its time lay before an earlier event's: it matures through the heap
 AHEAD_DUE: Final = 2  # its label becomes known before an earlier event's: through the heap
 EMITTED: Final = 4  # it has matured
+CHANGED: Final = 8  # it is no more what the last snapshot holds of it; no part of the state
+#: Events whose slots share one flag that says whether any of them is CHANGED: 64, as a shift.
+BLOCK_SHIFT: Final = 6
 
 # Statuses.
 WAITING: Final = 0

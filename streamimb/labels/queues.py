@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from streamimb.kernel import Array, leaf, mix64
-from streamimb.labels.layout import KEY
+from streamimb.labels.layout import BLOCK_SHIFT, CHANGED, KEY, MARKS
 
 EMPTY = -1
 
@@ -88,3 +88,14 @@ def hash_remove(table: Array, facts: Array, key: int) -> None:
             table[hole] = table[i]
             hole = i
     table[hole] = EMPTY
+
+
+@leaf
+def hash_fill(table: Array, facts: Array, notes: Array, blocks: Array, oldest: int, stop: int) -> None:
+    """Remember a range of positions in an empty table (none: of no places), and flag the blocks of changed ones."""
+    for position in range(oldest, stop):
+        slot = position & (len(facts) - 1)
+        if len(table) > 0:
+            hash_add(table, facts[slot, KEY], position)
+        if notes[slot, MARKS] & CHANGED:
+            blocks[slot >> BLOCK_SHIFT] = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,18 +12,17 @@ from streamimb.batch import Batch
 from streamimb.config import WAIT_DEFAULT, WAIT_DEFAULT_EVENTS, LabelConfig, TimeConfig
 from streamimb.durations import parse_duration
 from streamimb.errors import ConfigError, StateError
-from streamimb.kernel import Array
 from streamimb.labels import layout as at
 from streamimb.labels.advance import advance
-from streamimb.labels.endings import head, next_due
-from streamimb.labels.queues import hash_add
+from streamimb.labels.endings import head, next_due, purge_dues
+from streamimb.labels.ledger import REWRITTEN_ROWS_MAX, Ledger
+from streamimb.labels.ring import SLOTS_MIN, Ring
+from streamimb.labels.segments import Snapshot, needed, pack, take_changed, unpack, without
 from streamimb.learners.base import State
 from streamimb.schema import Schema
 
 #: Rows that one segment may write to each of its outputs before it is cut.
 SEGMENT_ROWS = 16_384
-#: Slots that a store starts with.
-SLOTS_MIN = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +42,20 @@ class Segment:
     fixes: NDArray[np.int64]
 
 
-class LabelStore:
+class LabelStore(Ring):
     """Joins labels to the predictions that were made when the features came, and says when an event is mature.
 
-    An event's slot is its position modulo the number of slots, a power of two that grows as needed. Per slot: ``X``
-    float32 (slots, d), ``y`` int16, ``raw`` and ``scores`` float32 (slots, K) as predicted, ``facts`` int64 and
-    ``notes`` int16 with the columns of ``labels.layout``.
+    Its arrays are those of a ``Ring``.
     """
 
     def __init__(self, schema: Schema, label: LabelConfig, time: TimeConfig, *, every: int, every_other: int) -> None:
-        self._d, self._k = len(schema.features), schema.n_classes
+        super().__init__(len(schema.features), schema.n_classes, named=schema.id is not None)
         self._every = every
         self._label_time = schema.label.time is not None
         self.c = np.zeros(at.SCALARS, np.int64)
         self.c[at.WATERMARK] = self.c[at.DUE_MAX] = at.WATERMARK_NONE
         self._settings(schema, label, time, every_other)
-        self._allocate(SLOTS_MIN)
+        self._begin_segments()
         self._heaps = [np.zeros((SLOTS_MIN, 2), np.int64), np.zeros((SLOTS_MIN, 2), np.int64)]
         self._ops = np.zeros((SEGMENT_ROWS, 4), np.int64)
         self._matured = np.zeros((SEGMENT_ROWS, 5), np.int64)
@@ -91,44 +89,18 @@ class LabelStore:
         c[at.AHEAD_CONFIRM], c[at.AHEAD_REFUSE] = time.ahead_confirm, time.ahead == "refuse"
         c[at.EVERY], c[at.EVERY_OTHER] = self._every, every_other
 
-    def _allocate(self, slots: int) -> None:
-        self.X = np.zeros((slots, self._d), np.float32)
-        self.y = np.full(slots, -1, np.int16)
-        self.raw = np.zeros((slots, self._k), np.float32)
-        self.scores = np.zeros((slots, self._k), np.float32)
-        self.facts = np.zeros((slots, at.FACTS), np.int64)
-        self.notes = np.zeros((slots, at.NOTES), np.int16)
-        self._table = np.full(2 * slots if self.c[at.HAS_ID] else 1, -1, np.int64)
-
-    def _columns(self) -> dict[str, Array]:
-        return {name: getattr(self, name) for name in ("X", "y", "raw", "scores", "facts", "notes")}
-
     def _make_room(self, rows: int) -> None:
         """Slots and heap entries for what a segment of so many rows can add."""
         rows = min(rows, self._every) + 1
         live = int(self.c[at.NEXT] - self.c[at.OLDEST])
-        needed = live + rows
-        if needed > len(self.y):
-            slots = self._live()
-            old = {name: column[slots] for name, column in self._columns().items()}
-            self._allocate(1 << (2 * needed - 1).bit_length() if needed < 1 << 22 else 1 << (needed - 1).bit_length())
-            self._put(old)
+        room = live + rows
+        if room > len(self):
+            self.grow(room, int(self.c[at.OLDEST]), int(self.c[at.NEXT]))
         if self.c[at.HAS_TIME] and not self.c[at.CONFIRMED]:  # all that wait may have to be put in order anew
             rows += live
         for i, size in enumerate((self.c[at.RIPE_HEAP], self.c[at.DUE_HEAP])):
             if size + rows > len(self._heaps[i]):
                 self._heaps[i] = np.concatenate([self._heaps[i], np.zeros((int(size) + rows, 2), np.int64)])
-
-    def _live(self) -> NDArray[np.int64]:
-        return np.arange(self.c[at.OLDEST], self.c[at.NEXT]) & (len(self.y) - 1)
-
-    def _put(self, columns: dict[str, Array]) -> None:
-        live = self._live()
-        for name, column in columns.items():
-            getattr(self, name)[live] = column
-        if self.c[at.HAS_ID]:
-            for position in range(int(self.c[at.OLDEST]), int(self.c[at.NEXT])):
-                hash_add(self._table, self.facts[position & (len(self.y) - 1), at.KEY], position)
 
     def advance(self, batch: Batch, row: int) -> Segment:
         """Walk the batch from a row to the end of the segment; the slots it names stay valid until the next call."""
@@ -136,7 +108,7 @@ class LabelStore:
         heaps = self._heaps
         stop = advance(
             batch.kind, batch.y, batch.key.view(np.int64), batch.time, batch.label_time, batch.X, row,
-            self.X, self.y, self.facts, self.notes, self._table, heaps[0], heaps[1], self.c,
+            self.X, self.y, self.facts, self.notes, self.blocks, self.table, heaps[0], heaps[1], self.c,
             self._ops, self._matured, self._rejected, self._fixes, self._outs,
         )  # fmt: skip
         outs = self._outs
@@ -181,34 +153,95 @@ class LabelStore:
             "waiting": int(c[at.N_WAITING]),
         }
 
+    def _scalars(self) -> NDArray[np.int64]:
+        """The scalars that are state; pointers that lag are brought up, so that equal states are equal."""
+        head(self.facts, self.notes, self._heaps[0], self.c)
+        next_due(self.facts, self.notes, self._heaps[1], self.c)
+        scalars = self.c[: at.SETTINGS_FROM].copy()
+        scalars[at.SEGMENT] = 0
+        return scalars
+
     def state(self) -> State:
         """Remembered events in order of arrival, the queues, the counters."""
         ripe, due = self._heaps
-        head(self.facts, self.notes, ripe, self.c)  # pointers that lag are brought up, so that equal states are equal
-        next_due(self.facts, self.notes, due, self.c)
-        scalars = self.c[: at.SETTINGS_FROM].copy()
-        scalars[at.SEGMENT] = 0
-        events = {name: column[self._live()] for name, column in self._columns().items()}
-        events["facts"][:, at.LESSON] = -1
+        purge_dues(due, self.c)
         return {
-            "scalars": scalars,
+            "scalars": self._scalars(),
             "ripe": _sorted(ripe[: self.c[at.RIPE_HEAP]]),
             "due": _sorted(due[: self.c[at.DUE_HEAP]]),
-            **events,
+            **self.rows(int(self.c[at.OLDEST]), int(self.c[at.NEXT])),
         }
 
-    def restore(self, state: State) -> None:
-        """Go on from a saved state. Raises StateError where it is another schema's."""
-        if state["X"].shape[1:] != (self._d,) or state["raw"].shape[1:] != (self._k,):
+    def _begin_segments(self) -> None:
+        self._ledger, self._saved, self._confirmed = Ledger(), 0, False
+
+    def snapshot(self) -> Snapshot:
+        """The state, with what is new or changed since the snapshot before as a segment; costs no more than that.
+
+        Where segments or their records pile up, some of the oldest rows are written anew (``labels.ledger``); so are
+        all where the stream's first time turned out a slip, which puts waiting events' times right.
+        """
+        c, ledger = self.c, self._ledger
+        scalars = self._scalars()
+        scalars[[at.RIPE_HEAP, at.DUE_HEAP]] = 0  # the queues are made of the facts again
+        oldest, stop = int(c[at.OLDEST]), int(c[at.NEXT])
+        fresh = max(self._saved, oldest)
+        changed = take_changed(self, oldest, fresh)
+        rows = 0
+        if c[at.CONFIRMED] and not self._confirmed:
+            rows = stop - oldest
+        elif ledger.is_crowded(stop - oldest):
+            rows = max(REWRITTEN_ROWS_MAX, stop - fresh + len(changed))
+        anew = ledger.take(rows, oldest)
+        ranges = [*anew, (fresh, stop)] if fresh < stop else anew
+        changed = without(changed, anew)
+        drop = ledger.drop(oldest)
+        segment = pack(self, ledger.add(ranges, len(changed)), ranges, changed)
+        self._saved, self._confirmed = stop, bool(c[at.CONFIRMED])
+        return Snapshot({"scalars": scalars, "ledger": ledger.state()}, segment, drop)
+
+    def restore(self, state: State, segments: Sequence[State] = ()) -> None:
+        """Go on from a saved state, a snapshot's with its segments, oldest first.
+
+        Raises StateError where it is another schema's, or a segment is missing.
+        """
+        self._begin_segments()
+        parts = [state]
+        if "ledger" in state:
+            self._ledger.restore(state["ledger"])
+            parts = needed(self._ledger, segments)
+        for columns in (part.get("rows", part) for part in parts):
+            self._check(columns)
+        self.c[: at.SETTINGS_FROM] = state["scalars"]
+        oldest, stop = int(self.c[at.OLDEST]), int(self.c[at.NEXT])
+        self.allocate(max(SLOTS_MIN, 1 << (stop - oldest + self._every + 1).bit_length()))
+        if "ledger" in state:
+            self._saved, self._confirmed = stop, bool(self.c[at.CONFIRMED])
+            for part in parts:
+                unpack(self, part, oldest)
+        else:
+            self.put(oldest, state)
+        self.index(oldest, stop)
+        self._queue(oldest, stop)
+
+    def _check(self, columns: State) -> None:
+        if columns["X"].shape[1:] != (self._d,) or columns["raw"].shape[1:] != (self._k,):
             raise StateError(
-                f"the saved events have {state['X'].shape[1]} features and {state['raw'].shape[1]} classes, "
+                f"the saved events have {columns['X'].shape[1]} features and {columns['raw'].shape[1]} classes, "
                 f"the schema has {self._d} and {self._k}"
             )
-        self.c[: at.SETTINGS_FROM] = state["scalars"]
-        live = int(self.c[at.NEXT] - self.c[at.OLDEST])
-        self._allocate(max(SLOTS_MIN, 1 << (live + self._every + 1).bit_length()))
-        self._put({name: state[name] for name in self._columns()})
-        self._heaps = [np.concatenate([state[n], np.zeros((SLOTS_MIN, 2), np.int64)]) for n in ("ripe", "due")]
+
+    def _queue(self, oldest: int, stop: int) -> None:
+        """Put remembered events into the queues of those that come out of order."""
+        positions = np.arange(oldest, stop)
+        slots = self.slots_of(positions)
+        marks, pending = self.notes[slots, at.MARKS], self.notes[slots, at.PENDING]
+        ripe = positions[(marks & (at.BEHIND | at.EMITTED)) == at.BEHIND]
+        due = positions[(marks & at.AHEAD_DUE > 0) & (pending >= 0)]
+        for i, (which, when, size) in enumerate(((ripe, at.TIME, at.RIPE_HEAP), (due, at.DUE, at.DUE_HEAP))):
+            entries = np.stack([self.facts[self.slots_of(which), when], which], axis=1)
+            self._heaps[i] = np.concatenate([_sorted(entries), np.zeros((SLOTS_MIN, 2), np.int64)])
+            self.c[size] = len(which)
 
 
 def _sorted(heap: NDArray[np.int64]) -> NDArray[np.int64]:
