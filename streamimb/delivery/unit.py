@@ -15,7 +15,8 @@ from streamimb.decode import JsonDecoder
 from streamimb.delivery.points import Probe, no_probe
 from streamimb.learners.base import State
 from streamimb.outcome import Outcome
-from streamimb.pipeline import Pipeline, Snapshot
+from streamimb.labels import Snapshot
+from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
 from streamimb.sources.log import Partition, Records
 
@@ -65,6 +66,7 @@ class Unit:
         self.events = 0
         self._decoder = JsonDecoder(schema, config.limits)
         self._unwritten: list[State] = []
+        self._drop = 0
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint. Raises StateError."""
@@ -132,7 +134,8 @@ class Unit:
             "position": self.position,
         }
         segments = list(self._unwritten)
-        return Picture(snapshot.state, segments, snapshot.drop, dict(self.next), meta, self.position)
+        self._drop += snapshot.drop
+        return Picture(snapshot.state, segments, self._drop, dict(self.next), meta, self.position)
 
     def written(self, picture: Picture, name: str) -> None:
         """A checkpoint holds the picture."""

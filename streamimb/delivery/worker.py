@@ -25,7 +25,7 @@ from streamimb.delivery.standby import Standby
 from streamimb.delivery.unit import Taken, Unit, cut
 from streamimb.errors import BrokersAwayError, ConfigError, FencedError, StateError, StorageError
 from streamimb.schema import Schema
-from streamimb.sinks.log import LogSink
+from streamimb.sinks.log import LogSink, Message
 from streamimb.sources.log import Committed, LogSource, Partition, Records
 
 #: Records learned between two looks at what else is due.
@@ -172,14 +172,15 @@ class Worker:
         self.observer.processed(unit.name, unit.pipeline, taken.outcome)
         self._breaker.count(len(records), len(taken.refused), last_in_row=_last_in_row(taken))
 
-    def _send(self, messages: list) -> None:  # type: ignore[type-arg]
+    def _send(self, messages: list[Message]) -> None:
         assert self._sink is not None
         sink = self._sink
         if sink.transactional and not self._in_transaction:
             self._patiently(sink.begin)
             self._in_transaction = True
         self._unsent = True
-        self._patiently(lambda: sink.send(messages))
+        handed = iter([messages])
+        self._patiently(lambda: sink.send(next(handed, [])))
 
     def _look(self) -> None:
         """What is due between two pieces."""

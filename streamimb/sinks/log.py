@@ -32,7 +32,10 @@ class LogSink(Protocol):
         ...
 
     def send(self, messages: Sequence[Message]) -> None:
-        """Hand over messages, in order; waits where more is under way than ``buffer.memory`` holds."""
+        """Hand over messages, in order; waits where more is under way than ``buffer.memory`` holds.
+
+        Whatever it raises, all of them were handed over: to go on after BrokersAwayError, call it with none.
+        """
         ...
 
     def flush(self) -> None:
