@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from streamimb.durations import is_longer
-from streamimb.schema import Schema, Strict
+from streamimb.schema import LIVE, Schema, Strict
 from streamimb.service_config import (
     BudgetConfig,
     ClientSettings,
@@ -18,6 +18,8 @@ from streamimb.service_config import (
     StateConfig,
 )
 
+#: Tables that only a service reads: they shape no state, and what is secret of them is written nowhere.
+SERVICE_TABLES: Final = ("kafka", "source", "state", "output", "http", "budget", "log")
 #: No count of anything is larger: it fits 64 bits with room for sums.
 COUNT_MAX: Final = 10**15
 #: Events that a sliding window holds at most: some tens of bytes each, two classes' scores among them.
@@ -39,9 +41,9 @@ Rule = Literal["inverse_frequency", "effective_number", "cost", "oob", "uob", "h
 class LimitsConfig(Strict):
     """What an event may be at most; beyond it, the event is refused."""
 
-    event_bytes_max: Positive = 1_048_576
-    fields_max: Positive = 1_000
-    number_abs_max: Annotated[float, Field(gt=0, le=3.4e38)] = 3.4e38
+    event_bytes_max: Annotated[Positive, LIVE] = 1_048_576
+    fields_max: Annotated[Positive, LIVE] = 1_000
+    number_abs_max: Annotated[float, Field(gt=0, le=3.4e38), LIVE] = 3.4e38
 
 
 class TimeConfig(Strict):
@@ -52,9 +54,9 @@ class TimeConfig(Strict):
     by: it is put right when as many agree that the stream lies far behind it. Only for streams with event times.
     """
 
-    ahead_max: str = "30d"
-    ahead: Literal["clamp", "refuse"] = "clamp"
-    ahead_confirm: Positive = 10
+    ahead_max: Annotated[str, LIVE] = "30d"
+    ahead: Annotated[Literal["clamp", "refuse"], LIVE] = "clamp"
+    ahead_confirm: Annotated[Positive, LIVE] = 10
 
 
 class LabelConfig(Strict):
@@ -74,9 +76,9 @@ class LabelConfig(Strict):
     expires_as: str | None = None
     remember: Duration | None = None
     remember_events: NotNegative = 10_000
-    corrections: Literal["replace", "ignore"] = "replace"
-    waiting_events_max: Positive = 1_000_000
-    waiting_bytes_max: Positive = 1 << 30
+    corrections: Annotated[Literal["replace", "ignore"], LIVE] = "replace"
+    waiting_events_max: Annotated[Positive, LIVE] = 1_000_000
+    waiting_bytes_max: Annotated[Positive, LIVE] = 1 << 30
 
     @model_validator(mode="after")
     def _something_waits(self) -> Self:
@@ -120,17 +122,17 @@ class ControlConfig(Strict):
     """
 
     every: Positive = 250
-    weights: Rule = "inverse_frequency"
-    class_rules: dict[str, Rule] = Field(default_factory=dict)
-    weight_max: Annotated[float, Field(ge=1, le=1e6)] = 10.0
-    smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    effective_beta: Share = 0.99
+    weights: Annotated[Rule, LIVE] = "inverse_frequency"
+    class_rules: Annotated[dict[str, Rule], LIVE] = Field(default_factory=dict)
+    weight_max: Annotated[float, Field(ge=1, le=1e6), LIVE] = 10.0
+    smoothing: Annotated[float, Field(ge=0, lt=1), LIVE] = 0.5
+    effective_beta: Annotated[Share, LIVE] = 0.99
     size_decay: Share = 0.999
-    hybrid_target: Annotated[float, Field(gt=0, le=1)] = 0.5
-    costs: dict[str, Annotated[float, Field(ge=0, le=COST_MAX)]] = Field(default_factory=dict)
-    objective: str | None = None
-    threshold: Literal["tuned"] | Share = "tuned"
-    tune_rarest: Positive = 20
+    hybrid_target: Annotated[float, Field(gt=0, le=1), LIVE] = 0.5
+    costs: Annotated[dict[str, Annotated[float, Field(ge=0, le=COST_MAX)]], LIVE] = Field(default_factory=dict)
+    objective: Annotated[str | None, LIVE] = None
+    threshold: Annotated[Literal["tuned"] | Share, LIVE] = "tuned"
+    tune_rarest: Annotated[Positive, LIVE] = 20
     prior_correction: bool = True
     calibration: bool = True
 
@@ -152,8 +154,8 @@ class DetectorConfig(Strict):
     setting: Literal["sensitive", "calm"] = "sensitive"
     pages_a_week: Annotated[float, Field(gt=0)] | None = None
     delta: Share = 0.002
-    action: Literal["tell", "adjust", "replace", "reset"] = "adjust"
-    cooldown: NotNegative = 5_000
+    action: Annotated[Literal["tell", "adjust", "replace", "reset"], LIVE] = "adjust"
+    cooldown: Annotated[NotNegative, LIVE] = 5_000
 
 
 class UnlabelledConfig(Strict):
@@ -166,7 +168,7 @@ class UnlabelledConfig(Strict):
     detector: Literal["blocks", "none"] = "blocks"
     setting: Literal["sensitive", "calm"] = "sensitive"
     pages_a_week: Annotated[float, Field(gt=0)] | None = None
-    cooldown: Annotated[int, Field(ge=0)] = 20_000
+    cooldown: Annotated[int, Field(ge=0), LIVE] = 20_000
 
 
 class DriftConfig(Strict):
@@ -184,8 +186,8 @@ class ReactionConfig(Strict):
     what is beyond is only adjusted. ``trial_lessons_max``: a background learner that was not better by then is dropped.
     """
 
-    resets_per_hour_max: Annotated[int, Field(ge=0, le=1_000)] = 4
-    trial_lessons_max: Positive = 20_000
+    resets_per_hour_max: Annotated[int, Field(ge=0, le=1_000), LIVE] = 4
+    trial_lessons_max: Annotated[Positive, LIVE] = 20_000
 
 
 class UndersampleConfig(Strict):
@@ -278,14 +280,14 @@ class EvaluationConfig(Strict):
     ``queue_days`` days. ``cost``: what wrong decisions are told to cost (``FN=amount,FP=1``; default: the objective's).
     """
 
-    every: Positive = 5_000
-    confidence: Share = 0.95
-    bootstrap_replicates: Annotated[int, Field(ge=20, le=10_000)] = 200
+    every: Annotated[Positive, LIVE] = 5_000
+    confidence: Annotated[Share, LIVE] = 0.95
+    bootstrap_replicates: Annotated[int, Field(ge=20, le=10_000), LIVE] = 200
     calibration_bins: Annotated[int, Field(ge=2, le=1_000)] = 10
-    beta: Annotated[float, Field(gt=0, le=100)] = 2.0
-    queue_k: Annotated[int, Field(gt=0, le=100_000)] | None = None
-    queue_days: Annotated[int, Field(gt=0, le=1_000)] = 30
-    cost: str | None = None
+    beta: Annotated[float, Field(gt=0, le=100), LIVE] = 2.0
+    queue_k: Annotated[Annotated[int, Field(gt=0, le=100_000)] | None, LIVE] = None
+    queue_days: Annotated[int, Field(gt=0, le=1_000), LIVE] = 30
+    cost: Annotated[str | None, LIVE] = None
 
 
 class Config(Strict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,6 +14,20 @@ CATEGORY_CODE_MAX = 1 << 24
 NUMBER_ABS_MAX = 3.4e38
 
 ClassName = str | int | bool
+
+
+class Live:
+    """Marks a key that may differ between two starts from one checkpoint.
+
+    No saved value was made to its measure: what goes on from a checkpoint under another value is what would have gone
+    on, had it changed between two events. The other keys shape the state.
+    """
+
+    def __repr__(self) -> str:
+        return "LIVE"
+
+
+LIVE: Final = Live()
 
 
 class Strict(BaseModel):
@@ -33,10 +47,10 @@ class Feature(Strict):
 
     name: Annotated[str, Field(min_length=1)]
     type: Literal["numeric", "categorical", "boolean"] = "numeric"
-    path: str | None = None
+    path: Annotated[str | None, LIVE] = None
     categories: tuple[str, ...] | None = None
-    missing: Literal["nan", "default", "refuse"] = "nan"
-    default: float | str | bool | None = None
+    missing: Annotated[Literal["nan", "default", "refuse"], LIVE] = "nan"
+    default: Annotated[float | str | bool | None, LIVE] = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -64,12 +78,12 @@ class Label(Strict):
     that is not listed: the event is refused, or is treated as one without a label.
     """
 
-    name: str = "label"
-    path: str | None = None
+    name: Annotated[str, LIVE] = "label"
+    path: Annotated[str | None, LIVE] = None
     classes: Annotated[tuple[ClassName, ...], Field(min_length=2, max_length=CLASSES_MAX)]
-    positive: ClassName | None = None
-    time: str | None = None
-    unknown: Literal["refuse", "none"] = "refuse"
+    positive: Annotated[ClassName | None, LIVE] = None  # shapes the state as the class that it stands for
+    time: Annotated[str | None, LIVE] = None
+    unknown: Annotated[Literal["refuse", "none"], LIVE] = "refuse"
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -83,16 +97,16 @@ class Label(Strict):
 class Time(Strict):
     """Where the event time is and what it counts."""
 
-    name: str = "time"
-    path: str | None = None
-    unit: Literal["s", "ms", "us", "iso"] = "iso"
+    name: Annotated[str, LIVE] = "time"
+    path: Annotated[str | None, LIVE] = None
+    unit: Annotated[Literal["s", "ms", "us", "iso"], LIVE] = "iso"
 
 
 class Identity(Strict):
     """Where the event's id is: text or a whole number."""
 
-    name: str = "id"
-    path: str | None = None
+    name: Annotated[str, LIVE] = "id"
+    path: Annotated[str | None, LIVE] = None
 
 
 class Schema(Strict):
@@ -107,7 +121,7 @@ class Schema(Strict):
     label: Label
     time: Time | None = None
     id: Identity | None = None
-    unknown_fields: Literal["ignore", "refuse"] = "ignore"
+    unknown_fields: Annotated[Literal["ignore", "refuse"], LIVE] = "ignore"
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

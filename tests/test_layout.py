@@ -12,7 +12,7 @@ LINES_MAX = 400
 
 #: Modules of the library that any part may import: the small types that parts exchange.
 SMALL_TYPES = {"batch", "config", "durations", "errors", "kernel", "outcome", "schema", "service_config", "text"}
-SMALL_TYPES_INSIDE = {"labels.layout", "learners.base"}
+SMALL_TYPES_INSIDE = {"labels.layout", "learners.base", "sources.log"}
 
 #: A part, the modules or folders it is made of, and the other parts that it may import.
 PARTS = {
@@ -28,6 +28,7 @@ PARTS = {
     "learners": ("learners", ""),
     "rebalance": ("rebalance", ""),
     "control": ("control", "rebalance"),
+    "checkpoint": ("checkpoint", ""),
     "streams": ("streams", ""),
     "tell": ("tell", ""),
     "gather": ("gather", "labels"),
@@ -43,6 +44,8 @@ OWNERS = {
     "pandas": "streamimb/river/*.py tests/*",
     "pickle": "streamimb/learners/pickles.py tests/*",
     "numba": "streamimb/kernel.py tests/* benchmarks/*",
+    "fsspec": "streamimb/checkpoint/object_files.py tests/*",
+    "safetensors": "streamimb/checkpoint/format.py tests/*",
     "typer": "services/* tests/services/*",
     "rich": "services/* tests/services/*",
     "sklearn": "tests/* benchmarks/*",

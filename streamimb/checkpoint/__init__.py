@@ -1,0 +1,20 @@
+"""What a stopped service goes on from: one file a checkpoint, written whole, verified, by one owner."""
+
+from streamimb.checkpoint.epochs import NO_GROUP, Holder
+from streamimb.checkpoint.format import RottenError, digest
+from streamimb.checkpoint.setup import Difference, Setup
+from streamimb.checkpoint.store import Checkpoint, CheckpointStore, Claim, Segment, Written
+
+__all__ = [
+    "NO_GROUP",
+    "Checkpoint",
+    "CheckpointStore",
+    "Claim",
+    "Difference",
+    "Holder",
+    "RottenError",
+    "Segment",
+    "Setup",
+    "Written",
+    "digest",
+]

@@ -1,0 +1,134 @@
+"""One writer: the highest epoch owns, whoever comes after; another group is refused."""
+
+from __future__ import annotations
+
+import os
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from streamimb.checkpoint import NO_GROUP, CheckpointStore, epochs
+from streamimb.errors import ConfigError, FencedError, StorageError
+from tests.checkpoint.trees import P0, tree
+
+
+def claim(folder, *, owner="one", group="fraud", **options):
+    return CheckpointStore(folder, **options).claim("payments", owner=owner, group=group)
+
+
+def test_each_claim_is_one_epoch_higher_and_names_its_holder(tmp_path):
+    """Owner, group, host, process."""
+    assert [claim(tmp_path, owner=f"member-{i}").epoch for i in range(3)] == [1, 2, 3]
+    holder = CheckpointStore(tmp_path).holder("payments")
+    assert (holder.owner, holder.group, holder.epoch) == ("member-2", "fraud", 3)
+    assert (holder.host, holder.pid) == (socket.gethostname(), os.getpid())
+    assert CheckpointStore(tmp_path).holder("other") is None
+
+
+def test_the_older_owner_can_write_no_more(tmp_path):
+    """Before it writes anything: nothing of its state is seen, and the message names who came after."""
+    first = claim(tmp_path)
+    first.write(tree(1), [], 0, {P0: 1}, {})
+    second = claim(tmp_path, owner="two")
+    with pytest.raises(FencedError, match=r"payments belongs to group 'fraud', owner 'two'.*epoch 2 now; this was"):
+        first.write(tree(2), [], 0, {P0: 2}, {})
+    with pytest.raises(FencedError):
+        first.check()
+    second.check()
+    assert second.restore().state["number"] == 1
+    second.write(tree(3), [], 0, {P0: 3}, {})
+    assert CheckpointStore(tmp_path).restore("payments").state["number"] == 3
+
+
+@pytest.mark.parametrize("step", ["before write", "mid-write", "after fsync", "after rename"])
+def test_an_owner_that_loses_its_place_in_mid_write_is_told(tmp_path, step):
+    """It may have put its file in place, but the next owner's is newer, whatever the order in time."""
+    later = []
+
+    def takeover(reached):
+        if reached == step and not later:
+            later.append(claim(tmp_path, owner="two"))
+            later[0].restore()
+            later[0].write(tree(5), [tree(50)], 0, {P0: 5}, {})
+
+    first = claim(tmp_path, probe=takeover)
+    with pytest.raises(FencedError):
+        first.write(tree(2), [tree(20)], 0, {P0: 2}, {})
+    found = CheckpointStore(tmp_path).restore("payments")
+    assert (found.state["number"], found.epoch) == (5, 2) and found.rotten == ()
+    later[0].write(tree(6), [], 0, {P0: 6}, {})
+
+
+def test_racing_claimers_get_different_epochs(tmp_path):
+    """Thirty-two at once, each from a store of its own."""
+    with ThreadPoolExecutor(32) as pool:
+        got = list(pool.map(lambda i: claim(tmp_path, owner=f"member-{i}").epoch, range(32)))
+    assert sorted(got) == list(range(1, 33))
+
+
+def test_another_group_is_refused_and_told_who_holds_it(tmp_path):
+    """Its claim leaves nothing behind; the holder goes on."""
+    first = claim(tmp_path, group="fraud")
+    with pytest.raises(ConfigError, match=r"belongs to group 'fraud', owner 'one', process \d+ on .*not to group 'b'"):
+        claim(tmp_path, group="b")
+    first.write(tree(1), [], 0, {}, {})
+    assert CheckpointStore(tmp_path).holder("payments").epoch == 1
+
+
+def test_any_group_goes_on_from_a_replay_but_no_replay_from_a_group(tmp_path):
+    """What a replay saved belongs to nobody."""
+    claim(tmp_path, group=NO_GROUP).write(tree(1), [], 0, {}, {})
+    claim(tmp_path, group=NO_GROUP)
+    assert claim(tmp_path, group="fraud").restore().state["number"] == 1
+    with pytest.raises(ConfigError, match="belongs to group 'fraud'"):
+        claim(tmp_path, group=NO_GROUP)
+
+
+def test_a_claim_that_cannot_be_read_still_counts(tmp_path):
+    """Its epoch is taken; who may follow is read off the one before."""
+    claim(tmp_path, group="fraud")
+    claim(tmp_path, group="fraud")
+    (tmp_path / "payments" / "epochs" / "00000002.json").write_text('{"own')
+    assert "unknown" in str(CheckpointStore(tmp_path).holder("payments"))
+    with pytest.raises(ConfigError, match="epoch 1"):
+        claim(tmp_path, group="b")
+    assert claim(tmp_path, group="fraud").epoch == 3
+
+
+def test_only_the_latest_claims_are_kept(tmp_path):
+    """A service that restarts for years does not fill the folder."""
+    for _ in range(3 * epochs.EPOCHS_KEPT):
+        claim(tmp_path)
+    assert len(list((tmp_path / "payments" / "epochs").iterdir())) <= epochs.EPOCHS_KEPT + 1
+    assert CheckpointStore(tmp_path).holder("payments").epoch == 3 * epochs.EPOCHS_KEPT
+
+
+def test_a_higher_epoch_restores_before_a_higher_number(tmp_path):
+    """What a zombie saved last does not come back once its successor has saved."""
+    first = claim(tmp_path)
+    for number in range(4):
+        first.write(tree(number), [], 0, {}, {})
+    second = claim(tmp_path)
+    second.restore()
+    second.write(tree(10), [], 0, {}, {})
+    late = CheckpointStore(tmp_path)
+    folder = tmp_path / "payments" / "checkpoints"
+    next(folder.glob("00000001-*")).rename(folder / "00000001-000000000099.ckpt")
+    assert late.restore("payments").state["number"] == 10
+
+
+def test_a_storage_that_refuses_no_second_creation_cannot_be_used(tmp_path):
+    """Two owners could not be told apart there."""
+    store = CheckpointStore(tmp_path)
+    store.files.create = lambda path, data: store.files.write(path, [memoryview(data)], lambda step: None) > 0
+    with pytest.raises(ConfigError, match="conditional writes"):
+        store.claim("payments", owner="one", group="g")
+
+
+def test_a_race_that_never_ends_is_given_up(tmp_path):
+    """After so many lost creations."""
+    store = CheckpointStore(tmp_path)
+    store.files.create = lambda path, data: False
+    with pytest.raises(StorageError, match="100 claims"):
+        store.claim("payments", owner="one", group="g")
