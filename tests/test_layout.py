@@ -12,7 +12,7 @@ LINES_MAX = 400
 
 #: Modules of the library that any part may import: the small types that parts exchange.
 SMALL_TYPES = {"batch", "config", "durations", "errors", "kernel", "outcome", "schema", "service_config", "text"}
-SMALL_TYPES_INSIDE = {"labels.layout", "learners.base"}
+SMALL_TYPES_INSIDE = {"labels.layout", "learners.base", "sources.log", "sources.memory_broker"}
 
 #: A part, the modules or folders it is made of, and the other parts that it may import.
 PARTS = {
