@@ -12,7 +12,7 @@ LINES_MAX = 400
 
 #: Modules of the library that any part may import: the small types that parts exchange.
 SMALL_TYPES = {"batch", "config", "durations", "errors", "kernel", "outcome", "schema", "service_config", "text"}
-SMALL_TYPES_INSIDE = {"labels.layout", "learners.base", "sources.log"}
+SMALL_TYPES_INSIDE = {"labels.layout", "learners.base", "sources.log", "sources.memory_broker"}
 
 #: A part, the modules or folders it is made of, and the other parts that it may import.
 PARTS = {
@@ -33,6 +33,7 @@ PARTS = {
     "tell": ("tell", ""),
     "gather": ("gather", "labels"),
     "pipeline": ("pipeline", "control drift evaluation gather labels learners rebalance tell windows"),
+    "delivery": ("delivery", "checkpoint decode labels pipeline sinks sources"),
     "river": ("river", "control drift labels learners rebalance windows"),
     "testing": ("testing", ""),
     "small types": (" ".join(sorted(SMALL_TYPES)), ""),

@@ -56,7 +56,7 @@ class LogObserver(Observer):
                     partition=each.partition, offset=each.offset,
                 )  # fmt: skip
 
-    def processed(self, unit: str, pipeline: Pipeline, outcome: Outcome) -> None:
+    def processed(self, unit: str, pipeline: Pipeline, outcome: Outcome) -> None:  # noqa: ARG002  an observer's
         for signal in outcome.signals:
             self._log.warning(
                 signal.kind, unit=unit, signal=signal.signal, detector=signal.detector, cls=signal.class_,

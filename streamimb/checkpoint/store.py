@@ -145,15 +145,16 @@ class CheckpointStore:
             offsets, state["meta"], files=files, setup=header["setup"],
         )  # fmt: skip
 
-    def restore(self, unit: str, name: str | None = None) -> Checkpoint | None:
-        """The newest that verifies, or the named one; None where nothing was ever saved of the unit.
+    def restore(self, unit: str, name: str | None = None, *, before: str | None = None) -> Checkpoint | None:
+        """The newest that verifies (of those older than ``before``), or the named one; None where there is none.
 
         ``rotten`` of it tells of newer ones that did not verify. Raises StateError where there are checkpoints but none
         verifies, where the named one does not, and where one was saved by another version or under another
         state-shaping configuration; StorageError.
         """
         rotten: list[tuple[str, str]] = []
-        names = [e.name for e in reversed(self.entries(unit))] if name is None else [name]
+        names = [e.name for e in reversed(self.entries(unit)) if before is None or e.name < before]
+        names = names if name is None else [name]
         for each in names:
             try:
                 found = self.read(unit, each)
@@ -190,7 +191,10 @@ class CheckpointStore:
 
 
 class Claim:
-    """The right to write a unit's checkpoints, until somebody claims it after."""
+    """The right to write a unit's checkpoints, until somebody claims it after.
+
+    ``held``: the name of a checkpoint that is kept whatever its age, as one that a commit names.
+    """
 
     def __init__(self, store: CheckpointStore, unit: str, holder: epochs.Holder) -> None:
         self.unit, self.holder = unit, holder
@@ -199,6 +203,7 @@ class Claim:
         self._refs: dict[str, tuple[Segment, ...]] = {}  # what each checkpoint refers to, as far as it was looked up
         self._live: tuple[Segment, ...] = ()
         self._dropped = 0
+        self.held: str | None = None
 
     @property
     def epoch(self) -> int:
@@ -281,6 +286,7 @@ class Claim:
         """
         try:
             old = [e.name for e in self._store.entries(self.unit)][: -self._store.keep]
+            old = [name for name in old if name != self.held]
             for name in old:
                 self._files.remove(_path(self.unit, name))
                 self._refs.pop(name, None)

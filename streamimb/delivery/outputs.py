@@ -11,18 +11,17 @@ import numpy as np
 from streamimb.config import Config
 from streamimb.delivery.unit import Taken
 from streamimb.durations import show_time
-from streamimb.outcome import told_row
+from streamimb.outcome import Action, Signal, told_row
 from streamimb.schema import Schema
 from streamimb.sinks.dead_letters import dead_letter
 from streamimb.sinks.log import Message
-from streamimb.sources.log import Partition
 
 
 class Outputs:
     """Turns what became of records into messages.
 
     A prediction's key is ``topic-partition-offset`` of its event, so that a compacted topic, or a reader that keeps
-    keys, holds each once. Nothing is sent of offsets below ``settled`` of a partition: that was sent before.
+    keys, holds each once.
     """
 
     def __init__(self, schema: Schema, config: Config) -> None:
@@ -30,14 +29,9 @@ class Outputs:
         shaping = f"{schema.model_dump_json()}{config.learner.model_dump_json()}"
         self.model = f"{config.learner.model}-{hashlib.sha256(shaping.encode()).hexdigest()[:8]}"
         self._encode = msgspec.json.Encoder().encode
-        self.settled: dict[Partition, int] = {}
 
     def messages(self, unit: str, taken: Taken) -> list[Message]:
-        """All that is to be sent about records that lie on one side of what is settled, in order."""
-        partition = taken.records.partition
-        if int(taken.records.offsets[-1]) < self.settled.get(partition, 0):
-            return []
-        self.settled.pop(partition, None)
+        """All that is to be sent about some records, in order."""
         out = self._predictions(taken) if self._topics.predictions else []
         out += self._signals(unit, taken) if self._topics.signals else []
         return out + (self._dead_letters(taken) if self._topics.dead_letters and taken.refused else [])
@@ -71,15 +65,19 @@ class Outputs:
     def _signals(self, unit: str, taken: Taken) -> list[Message]:
         into, has_time = self._topics.signals, self._schema.has_time
         assert into is not None
-        told = [("signal", row, f"{row.position}-{row.signal}-{row.class_}-{row.kind}") for row in taken.outcome.signals]
-        done = [("action", row, f"{row.number}-{row.helped}") for row in taken.outcome.actions]
+        rows: list[tuple[str, Signal | Action, str]] = [
+            ("signal", s, f"{s.position}-{s.signal}-{s.class_}-{s.kind}") for s in taken.outcome.signals
+        ]
+        rows += [("action", a, f"{a.number}-{a.helped}") for a in taken.outcome.actions]
         return [
             Message(
                 into,
-                self._encode(_finite({"event": kind, "unit": unit, "model": self.model} | told_row(row, has_time=has_time))),
+                self._encode(
+                    {"event": kind, "unit": unit, "model": self.model} | _finite(told_row(row, has_time=has_time))
+                ),
                 f"{unit}-{kind}-{key}".encode(),
             )
-            for kind, row, key in [*told, *done]
+            for kind, row, key in rows
         ]
 
     def _dead_letters(self, taken: Taken) -> list[Message]:

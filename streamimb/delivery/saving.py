@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from streamimb.checkpoint import Claim, Written
 from streamimb.delivery.patience import Patience
 from streamimb.delivery.points import Probe
 from streamimb.delivery.unit import Picture, Unit
-from streamimb.errors import StorageError
+from streamimb.errors import FencedError, StorageError
 from streamimb.service_config import StateConfig
 
 
@@ -35,7 +36,7 @@ class Saver:
     def __init__(
         self,
         config: StateConfig,
-        storage_seconds: float,
+        patience: Patience,
         *,
         clock: Callable[[], float],
         executor: Executor,
@@ -43,9 +44,10 @@ class Saver:
     ) -> None:
         self._config, self._clock, self._executor, self._probe = config, clock, executor, probe
         self.failed: StorageError | None = None
+        self.fenced: tuple[Unit, FencedError] | None = None
         self._under_way: dict[str, tuple[Unit, Picture, Future[tuple[Written, float]]]] = {}
         self._last: dict[str, float] = {}
-        self.patience = Patience(storage_seconds, clock)
+        self.patience = patience
         self._not_before = 0.0
 
     def started(self, unit: Unit) -> None:
@@ -55,7 +57,7 @@ class Saver:
     def is_due(self, unit: Unit) -> bool:
         """Whether a picture should be taken now."""
         now = self._clock()
-        if unit.name in self._under_way or now < self._not_before or unit.events == 0:
+        if unit.name in self._under_way or now < self._not_before or not unit.unsaved:
             return False
         waited = now - self._last.get(unit.name, now)
         return unit.events >= self._config.every_events or waited >= self._config.every_seconds
@@ -77,17 +79,20 @@ class Saver:
     def done(self, *, wait: Unit | None = None) -> list[Saved]:
         """What has been written since; waits for what is under way of a unit, if one is given.
 
-        Raises FencedError where another has claimed the unit, StorageError once that has lasted too long.
+        Raises StorageError once that has lasted too long. ``fenced`` tells of a unit that another has claimed.
         """
         saved = []
         for name, (unit, picture, future) in list(self._under_way.items()):
             if not future.done() and unit is not wait:
                 continue
-            del self._under_way[name]
+            del self._under_way[name]  # whatever comes of it
             try:
                 written, seconds = future.result()
             except StorageError as error:
                 self._failed(unit, error)
+                continue
+            except FencedError as error:
+                self.fenced = unit, error
                 continue
             unit.written(picture, written.name)
             self.patience.over()
@@ -96,7 +101,7 @@ class Saver:
         return saved
 
     def _failed(self, unit: Unit, error: StorageError) -> None:
-        unit.events = max(unit.events, 1)  # due again, even if nothing comes
+        self._last[unit.name] = -math.inf  # due again, even if nothing comes
         self._not_before = self._clock() + self.patience.bear(error)
         self.failed = error
 

@@ -13,9 +13,9 @@ from streamimb.checkpoint import Checkpoint, Claim
 from streamimb.config import Config
 from streamimb.decode import JsonDecoder
 from streamimb.delivery.points import Probe, no_probe
+from streamimb.labels import Snapshot
 from streamimb.learners.base import State
 from streamimb.outcome import Outcome
-from streamimb.labels import Snapshot
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
 from streamimb.sources.log import Partition, Records
@@ -49,7 +49,8 @@ class Unit:
     """One pipeline with the next offsets of its partitions.
 
     ``after``: event times at which the events of a partition begin that no replay has learned already, microseconds.
-    ``ids``: what tells each topic from another of that name. ``events``: events learned since the last picture.
+    ``ids``: what tells each topic from another of that name. ``committed``: whether the group ever committed offsets.
+    ``events``: events learned since the last picture.
     """
 
     def __init__(self, name: str, schema: Schema, config: Config) -> None:
@@ -63,10 +64,12 @@ class Unit:
         self.ids: dict[str, str] = {}
         self.learned_until: int | None = None
         self.saved_name: str | None = None
+        self.committed = False
         self.events = 0
         self._decoder = JsonDecoder(schema, config.limits)
         self._unwritten: list[State] = []
         self._drop = 0
+        self._next_saved: dict[Partition, int] = {}
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint. Raises StateError."""
@@ -76,12 +79,25 @@ class Unit:
         self.ids = dict(meta.get("topic_ids", {}))
         self.after = {_parsed(key): int(time) for key, time in meta.get("after", {}).items()}
         self.learned_until = meta.get("learned_until")
+        self.committed = bool(meta.get("committed"))
         self.saved_name = checkpoint.name
+        self._next_saved = dict(self.next)
 
     @property
     def position(self) -> int:
         """How many events it has accepted."""
         return self.pipeline.store.next_position
+
+    def commits(self, name: str) -> None:
+        """The group has committed this checkpoint's offsets with its name."""
+        self.committed = True
+        assert self.claim is not None, "a unit is claimed before it learns"
+        self.claim.held = name
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether it holds what no checkpoint holds."""
+        return self.events > 0 or self.next != self._next_saved
 
     def begin(self, partition: Partition, offset: int) -> None:
         """Learn a partition from here on that was not learned before."""
@@ -97,9 +113,7 @@ class Unit:
     def take(self, records: Records) -> Taken:
         """Learn fresh records, all of them or, if this raises, none that counts: the offsets move at the end."""
         topic, number = records.partition
-        batch, refused = self._decoder.decode(
-            records.values, source=topic, offsets=records.offsets, partition=number
-        )
+        batch, refused = self._decoder.decode(records.values, source=topic, offsets=records.offsets, partition=number)
         self.probe("decoded")
         if records.partition in self.after:
             batch = self._unlearned(batch, records.partition)
@@ -131,6 +145,7 @@ class Unit:
             "topic_ids": dict(self.ids),
             "after": {f"{p.topic}:{p.number}": time for p, time in self.after.items()},
             "learned_until": self.learned_until,
+            "committed": self.committed,
             "position": self.position,
         }
         segments = list(self._unwritten)
@@ -140,6 +155,7 @@ class Unit:
     def written(self, picture: Picture, name: str) -> None:
         """A checkpoint holds the picture."""
         del self._unwritten[: len(picture.segments)]
+        self._next_saved = dict(picture.offsets)
         self.saved_name = name
 
 

@@ -8,25 +8,26 @@ checkpoint that is restored is the one that the commit names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from typing import Final, TypeVar
+from typing import Final
 
-from streamimb.checkpoint import Checkpoint, CheckpointStore
+from streamimb.checkpoint import CheckpointStore
 from streamimb.config import Config
 from streamimb.delivery.aligner import Aligner
 from streamimb.delivery.observer import Observer
+from streamimb.delivery.outgoing import Outgoing
 from streamimb.delivery.outputs import Outputs
-from streamimb.delivery.patience import Breaker, Patience
+from streamimb.delivery.ownership import Ownership
+from streamimb.delivery.patience import Breaker
 from streamimb.delivery.points import Probe, no_probe
-from streamimb.delivery.restoring import begin
 from streamimb.delivery.saving import Saved, Saver
-from streamimb.delivery.standby import Standby
+from streamimb.delivery.trouble import Trouble
 from streamimb.delivery.unit import Taken, Unit, cut
-from streamimb.errors import BrokersAwayError, ConfigError, FencedError, StateError, StorageError
+from streamimb.errors import BrokersAwayError, ConfigError, FencedError, StorageError, StreamimbError
 from streamimb.schema import Schema
-from streamimb.sinks.log import LogSink, Message
-from streamimb.sources.log import Committed, LogSource, Partition, Records
+from streamimb.sinks.log import LogSink
+from streamimb.sources.log import Committed, LogSource, Records
 
 #: Records learned between two looks at what else is due.
 PIECE_RECORDS: Final = 512
@@ -34,17 +35,17 @@ PIECE_RECORDS: Final = 512
 POLL_S: Final = 0.2
 #: A batch that takes longer than this is interrupted to keep the membership alive, seconds.
 ALIVE_S: Final = 1.0
-#: Name of the unit where one learner sees every partition.
-WHOLE: Final = "topic"
-
-T = TypeVar("T")
+#: Seconds between two readings of the lag.
+LAG_S: Final = 1.0
 
 
 class Worker:
-    """Learns what it owns, one unit of state a topic or a partition; a :class:`streamimb.sources.log.Membership`.
+    """Learns what it owns, one unit of state a topic or a partition.
 
-    clock: seconds that only go forward; sleep: waits so many; executor: where checkpoints are written; between: called
-    between two pieces, with the pipelines that are in force, for whoever else wants to ask or tell them something.
+    owner: who claims; executor: where checkpoints are written; clock: seconds that only go forward; sleep: waits so
+    many; between: called between two pieces, for whoever else wants to ask or tell the pipelines something.
+
+    Raises ConfigError where no topic is named.
     """
 
     def __init__(
@@ -63,30 +64,22 @@ class Worker:
         between: Callable[[Worker], None] = lambda _: None,
         probe: Probe = no_probe,
     ) -> None:
-        self.schema, self.config, self.store = schema, config, store
-        self.units: dict[str, Unit] = {}
-        self.role = "standby"
-        self._source, self._sink, self._owner = source, sink, owner
-        self._clock, self._sleep, self._probe, self._between = clock, sleep, probe, between
-        self.observer = observer or Observer()
-        self.topics = [t for t in (config.source.topic, config.source.labels_topic) if t is not None]
-        if not self.topics:
+        if config.source.topic is None:
             raise ConfigError("source.topic is missing: name the topic that events come in")
-        self.owned: set[Partition] = set()
-        self.outputs = Outputs(schema, config)
-        self.standby = Standby(schema, config, store, WHOLE)
-        self.saver = Saver(
-            config.state, config.budget.storage_seconds, clock=clock, executor=executor, probe=probe
-        )
+        self.config, self.observer = config, observer or Observer()
+        self._source, self._clock, self._sleep, self._probe, self._between = source, clock, sleep, probe, between
+        self._trouble = Trouble(config.budget, clock=clock, sleep=sleep, observer=self.observer)
+        self._outgoing = Outgoing(source, sink, self._trouble, probe)
+        self._outputs = Outputs(schema, config)
+        self._saver = Saver(config.state, self._trouble.storage, clock=clock, executor=executor, probe=probe)
+        self.owned = Ownership(
+            schema, config, source, store, owner=owner, transactional=self._outgoing.transactional,
+            trouble=self._trouble, observer=self.observer, probe=probe, release=self._release, forget=self._forget,
+            began=self._saver.started,
+        )  # fmt: skip
         self._aligner = Aligner(source, config.source.buffer_records_max)
         self._breaker = Breaker(config.budget)
-        self._brokers = Patience(config.budget.brokers_seconds, clock)
-        self._stopping: Callable[[], bool] = lambda: False
         self._looked = self._alive = clock()
-        self._unsent = False
-        self._in_transaction = False
-
-    # The loop
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Learn until asked to stop; then everything is sent, saved and committed, and the group is left.
@@ -94,43 +87,42 @@ class Worker:
         Raises StateError, GapError, StorageError, BrokersAwayError, RefusedError, FencedError or ConfigError where it
         cannot go on; what was learned and can be saved is saved before.
         """
-        self._stopping = stop
+        self._trouble.stopping = stop
         leave = True
         try:
-            self._patiently(lambda: self._source.subscribe(self.topics, self))
+            self._trouble.ask(lambda: self._source.subscribe(self.owned.topics, self.owned))
             while not stop():
                 self.step()
-            self._release(list(self.units.values()))
-        except FencedError:
+            self._release(list(self.owned.units.values()))
+        except (FencedError, StorageError):
             leave = False
             raise
         except BrokersAwayError:
             leave = False
             self._last_words()
             raise
-        except StorageError:
-            raise
-        except Exception:
+        except StreamimbError:
             self._release_if_possible()
             raise
         finally:
-            self._close(leave=leave)
+            for told in self._outgoing.close(leave=leave):
+                self.observer.told("closing", error=told)
 
     def step(self) -> None:
         """One round: what is polled is learned, what is due is done."""
-        polled = self._timed("poll", lambda: self._patiently(self._poll))
+        trouble = self._trouble
+        polled = trouble.timed("poll", lambda: trouble.ask(self._poll))
         self._alive = self._clock()
         if polled:
             self._probe("polled")
-        if not self.units:
-            self._follow()
+        self.owned.follow(self._clock())
         for records in self._in_order(polled):
             for piece in self._pieces(records):
-                if piece.partition not in self.owned:
+                if piece.partition not in self.owned.partitions:
                     break
                 self._learn(piece)
                 self._look()
-                if self._stopping():
+                if trouble.stopping():
                     return
         self._look()
 
@@ -138,21 +130,21 @@ class Worker:
         return self._source.poll(records_max=self.config.source.poll_records_max, timeout_s=POLL_S)
 
     def _in_order(self, polled: list[Records]) -> Iterator[Records]:
-        if len(self.topics) == 1:
+        if len(self.owned.topics) == 1:
             yield from polled
-        else:
-            self._aligner.put(polled)
-            yield from self._aligner.ready()
+            return
+        self._aligner.owned(self.owned.partitions)
+        self._aligner.put(polled)
+        yield from self._aligner.ready()
 
     def _pieces(self, records: Records) -> Iterator[Records]:
         """Records that are new, cut so that none straddles what was settled by another."""
-        unit = self.units.get(self._unit_of(records.partition))
+        unit = self.owned.units.get(self.owned.unit_of(records.partition))
         fresh = None if unit is None else unit.fresh(records)
         passed = len(records) - (0 if fresh is None else len(fresh))
         if passed:
             self.observer.redelivered(records.partition, passed)
-        settled = self.outputs.settled.get(records.partition, 0)
-        start = 0
+        settled, start = self.owned.settled.get(records.partition, 0), 0
         while fresh is not None and start < len(fresh):
             stop = min(start + PIECE_RECORDS, len(fresh))
             before = int((fresh.offsets[start:stop] < settled).sum())
@@ -161,279 +153,110 @@ class Worker:
             start = stop
 
     def _learn(self, records: Records) -> None:
-        unit = self.units[self._unit_of(records.partition)]
+        unit = self.owned.units[self.owned.unit_of(records.partition)]
         self.observer.consumed(records)
-        taken = self._timed("process", lambda: unit.take(records))
-        messages = self.outputs.messages(unit.name, taken) if self._sink is not None else []
-        if messages:
-            self._timed("send", lambda: self._send(messages))
+        taken = self._trouble.timed("process", lambda: unit.take(records))
+        if int(records.offsets[-1]) >= self.owned.settled.get(records.partition, 0):
+            self.owned.settled.pop(records.partition, None)
+            self._outgoing.send(self._outputs.messages(unit.name, taken))
         self._probe("sent")
         self.observer.refused(taken.refused)
         self.observer.processed(unit.name, unit.pipeline, taken.outcome)
         self._breaker.count(len(records), len(taken.refused), last_in_row=_last_in_row(taken))
 
-    def _send(self, messages: list[Message]) -> None:
-        assert self._sink is not None
-        sink = self._sink
-        if sink.transactional and not self._in_transaction:
-            self._patiently(sink.begin)
-            self._in_transaction = True
-        self._unsent = True
-        handed = iter([messages])
-        self._patiently(lambda: sink.send(next(handed, [])))
-
     def _look(self) -> None:
         """What is due between two pieces."""
         self._between(self)
-        for saved in self.saver.done():
-            self._commit(saved)
-        if self.saver.failed is not None:
-            self.observer.trouble("storage", self.saver.failed)
-        for unit in list(self.units.values()):
-            if self.saver.is_due(unit):
-                self._save(unit, wait=self._is_transactional)
-        if self._clock() - self._alive > ALIVE_S:
-            self._patiently(self._source.keep_alive)
+        self._committed()
+        for unit in list(self.owned.units.values()):
+            if self._saver.is_due(unit):
+                self._save(unit, wait=self._outgoing.transactional)
+        now = self._clock()
+        if now - self._alive > ALIVE_S:
+            self._trouble.ask(self._source.keep_alive)
             self._alive = self._clock()
-        if self._clock() - self._looked >= 1.0:
-            self._looked = self._clock()
+        if now - self._looked >= LAG_S:
+            self._looked = now
             self.observer.lag(self._source.lag())
-
-    # Saving
-
-    @property
-    def _is_transactional(self) -> bool:
-        return self._sink is not None and self._sink.transactional
-
-    def _flush(self) -> None:
-        if self._sink is not None and self._unsent:
-            self._timed("flush", lambda: self._patiently(self._sink.flush))  # type: ignore[union-attr]
-            self._unsent = False
-        self._probe("flushed")
 
     def _save(self, unit: Unit, *, wait: bool) -> None:
         """Take a picture once all outputs so far are acknowledged; wait until it is written and committed, or not."""
-        self._flush()
-        self._timed("snapshot", lambda: self.saver.take(unit))
+        self._outgoing.flush()
+        self._trouble.timed("snapshot", lambda: self._saver.take(unit))
         if wait:
-            for saved in self._timed("save", lambda: self.saver.done(wait=unit)):
-                self._commit(saved)
+            self._trouble.timed("save", lambda: self._committed(wait=unit))
+
+    def _committed(self, wait: Unit | None = None) -> None:
+        """Commit what has been written since the last look."""
+        before = self._saver.failed
+        for saved in self._saver.done(wait=wait):
+            self._commit(saved)
+        if self._saver.fenced is not None:
+            self._fenced(*self._saver.fenced)
+        if self._saver.failed is not before:
+            self.observer.trouble("storage", self._saver.failed)
 
     def _commit(self, saved: Saved) -> None:
         self._probe("written")
-        unit, written = saved.unit, saved.written
-        offsets = {p: Committed(o, written.name) for p, o in saved.picture.offsets.items() if p in self.owned}
-        if self.units.get(unit.name) is unit and offsets:
-            if self._is_transactional and self._in_transaction:
-                self._commit_transaction(offsets)
-            else:
-                self._commit_offsets(unit, offsets)
+        unit, name = saved.unit, saved.written.name
+        mine = self.owned.units.get(unit.name) is unit
+        offsets = {p: Committed(o, name) for p, o in saved.picture.offsets.items() if p in self.owned.partitions}
+        if mine and offsets:
+            try:
+                self._outgoing.commit(offsets)
+                unit.commits(name)
+            except FencedError as error:
+                if self._outgoing.transactional:
+                    raise
+                # The group went on without us. What was written stays: whoever owns the unit now restores it.
+                self.observer.told("membership lost", unit=unit.name, error=str(error))
+                self.owned.drop_unit(unit)
         self._probe("committed")
-        self.observer.saved(unit.name, written.name, written.bytes, saved.seconds, saved.picture.position)
+        self.observer.saved(unit.name, name, saved.written.bytes, saved.seconds, saved.picture.position)
 
-    def _commit_transaction(self, offsets: dict[Partition, Committed]) -> None:
-        assert self._sink is not None
-        sink, group = self._sink, self._source.group()
-        told = {(p.topic, p.number): (c.offset, c.metadata) for p, c in offsets.items()}
-        self._patiently(lambda: sink.commit(told, group))
-        self._in_transaction = False
+    def _fenced(self, unit: Unit, error: FencedError) -> None:
+        """Another claimed the unit: where it is the whole topic there is nothing left to do here."""
+        self._saver.fenced = None
+        if self.config.state.scope == "topic":
+            raise error
+        self.observer.told("unit lost", unit=unit.name, error=str(error))
+        self.owned.drop_unit(unit)
 
-    def _commit_offsets(self, unit: Unit, offsets: dict[Partition, Committed]) -> None:
-        try:
-            self._patiently(lambda: self._source.commit(offsets))
-        except FencedError as error:
-            # the group has moved on without us: what was written stays, and whoever owns the unit restores it
-            self.observer.told("membership lost", unit=unit.name, error=str(error))
-            self.lost([p for p in self.owned if self._unit_of(p) == unit.name])
-
-    # Ownership: called from within poll and keep_alive
-
-    def assigned(self, partitions: Sequence[Partition]) -> None:
-        self.owned.update(partitions)
-        by_unit: dict[str, list[Partition]] = {}
-        for partition in partitions:
-            by_unit.setdefault(self._unit_of(partition), []).append(partition)
-        for name, mine in by_unit.items():
-            self._own(name, sorted(mine))
-        self._check_pairs()
-        self._aligner.owned(self.owned)
-        self._tell_role()
-        self._probe("assigned")
-
-    def _own(self, name: str, partitions: list[Partition]) -> None:
-        """Claim a unit, restore it where it is not at hand, and seek its partitions."""
-        unit = self.units.get(name)
-        beginning = False
+    def _forget(self, unit: Unit | None) -> None:
         if unit is None:
-            unit, beginning = self._claimed(name, partitions)
-        skip = self.config.source.missing_offsets == "skip"
-        for note in begin(unit, self._source, partitions, skip=skip, beginning=beginning):
-            self.observer.told("partition begins", unit=name, note=note)
-        self.units[name] = unit
-        self.saver.started(unit)
-
-    def _claimed(self, name: str, partitions: list[Partition]) -> tuple[Unit, bool]:
-        claim = self._storing(lambda: self.store.claim(name, owner=self._owner, group=self.config.source.group))
-        committed = self._source.committed(partitions)
-        wanted = next((c.metadata for c in committed.values() if c.metadata), None) if self._is_transactional else None
-        at_hand = self.standby.take(wanted or self._storing(lambda: self.store.newest(name)))
-        unit, restored = at_hand or (Unit(name, self.schema, self.config), self._storing(lambda: self._read(name, wanted)))
-        unit.claim, unit.probe = claim, self._probe
-        if restored is not None:
-            if at_hand is None:
-                unit.restore(restored)
-            claim.follow(restored)
-            if self._is_transactional:
-                self._settle(unit, committed)
-        self.observer.restored(name, unit.saved_name, restored.rotten if restored else (), unit.position)
-        return unit, restored is None
-
-    def _read(self, name: str, wanted: str | None) -> Checkpoint | None:
-        """The checkpoint that a commit names, or an older one where that is rotten; the newest where none is named."""
-        if wanted is not None:
-            try:
-                return self.store.restore(name, name=wanted)
-            except StateError as error:
-                self.observer.told("checkpoint rotten", unit=name, name=wanted, error=str(error))
-        return self.store.restore(name)
-
-    def _settle(self, unit: Unit, committed: dict[Partition, Committed]) -> None:
-        """Outputs below committed offsets were sent in transactions that readers have seen."""
-        for partition, told in committed.items():
-            if told.offset > unit.next.get(partition, 0):
-                self.outputs.settled[partition] = told.offset
-
-    def revoked(self, partitions: Sequence[Partition]) -> None:
-        self._probe("revoking")
-        units = {self._unit_of(p) for p in partitions}
-        self._release([self.units[name] for name in sorted(units) if name in self.units])
-        self._drop(partitions)
-
-    def lost(self, partitions: Sequence[Partition]) -> None:
-        self._abort_transaction()
-        self._drop(partitions)
-
-    def _drop(self, partitions: Sequence[Partition]) -> None:
-        """Forget what is no longer ours; a unit some of whose partitions are gone is begun anew with those that stay."""
-        self.owned.difference_update(partitions)
-        for name in {self._unit_of(p) for p in partitions}:
-            unit = self.units.pop(name, None)
-            if unit is not None:
-                self.saver.forget(unit)
-            stay = sorted(p for p in self.owned if self._unit_of(p) == name)
-            if stay:
-                self._own(name, stay)
-        self._aligner.owned(self.owned)
-        self._tell_role()
-
-    def _check_pairs(self) -> None:
-        if self.config.state.scope == "topic" or len(self.topics) == 1:
-            return
-        numbers = [{p.number for p in self.owned if p.topic == topic} for topic in self.topics]
-        if numbers[0] != numbers[1]:
-            raise ConfigError(
-                f"state.scope = 'partition' needs the same partitions of {' and '.join(self.topics)} on one member: "
-                "give both topics the same number of partitions and the group partition.assignment.strategy = 'range', "
-                "or take state.scope = 'topic'"
-            )
-
-    def _unit_of(self, partition: Partition) -> str:
-        return WHOLE if self.config.state.scope == "topic" else f"partition-{partition.number}"
-
-    def _tell_role(self) -> None:
-        role = "owner" if self.units else "standby"
-        if role != self.role:
-            self.role = role
-            self.observer.role(role)
-
-    def _follow(self) -> None:
-        """A standby keeps the newest checkpoint at hand, to answer with it and to take over at once."""
-        if self.config.state.scope == "topic" and self.standby.is_due(self._clock()):
-            try:
-                self.standby.follow(self._clock())
-            except StorageError as error:
-                self.observer.trouble("storage", error)
-
-    # Ending
+            told = self._outgoing.abort()
+            if told is not None:
+                self.observer.told("transaction not aborted", error=told)
+        else:
+            self._saver.forget(unit)
 
     def _release(self, units: list[Unit]) -> None:
-        """Everything of these units is sent, saved and committed before this returns, or what stood in the way raised."""
+        """Send, save and commit everything of these units, or raise what stands in the way."""
         for unit in units:
-            for saved in self.saver.done(wait=unit):
-                self._commit(saved)
-            while unit.events or unit.saved_name is None:
+            self._committed(wait=unit)
+            while unit.unsaved and self.owned.units.get(unit.name) is unit:
                 self._save(unit, wait=True)
-                if self.saver.failed is None:
+                if self._saver.failed is None:
                     break
-                self._sleep(self.saver.patience.bear(self.saver.failed))
+                self._sleep(self._trouble.storage.bear(self._saver.failed))
 
     def _release_if_possible(self) -> None:
         try:
-            self._release(list(self.units.values()))
-        except Exception as error:
+            self._release(list(self.owned.units.values()))
+        except StreamimbError as error:
             self.observer.told("the last checkpoint was not written", error=str(error))
 
     def _last_words(self) -> None:
         """A last checkpoint while no broker answers; not one that would hold events whose outputs are unsent."""
-        if self._unsent or self._is_transactional:
+        if self._outgoing.unsent or self._outgoing.transactional:
             return
-        for unit in self.units.values():
+        for unit in self.owned.units.values():
             try:
-                self.saver.done(wait=unit)
-                self.saver.take(unit)
-                self.saver.done(wait=unit)
-            except (StateError, StorageError, FencedError) as error:
+                self._saver.done(wait=unit)
+                self._saver.take(unit)
+                self._saver.done(wait=unit)
+            except StreamimbError as error:
                 self.observer.told("the last checkpoint was not written", unit=unit.name, error=str(error))
-
-    def _close(self, *, leave: bool) -> None:
-        self._abort_transaction()
-        for close in (lambda: self._source.close(leave=leave), self._sink.close if self._sink else lambda: None):
-            try:
-                close()
-            except (BrokersAwayError, FencedError) as error:
-                self.observer.told("closing", error=str(error))
-
-    def _abort_transaction(self) -> None:
-        if self._in_transaction and self._sink is not None:
-            self._in_transaction = False
-            try:
-                self._sink.abort()
-            except (BrokersAwayError, FencedError) as error:
-                self.observer.told("transaction not aborted", error=str(error))
-
-    # Trouble
-
-    def _patiently(self, call: Callable[[], T]) -> T:
-        """Try again while no broker answers, as long as the budget lasts."""
-        while True:
-            try:
-                result = call()
-            except BrokersAwayError as error:
-                self.observer.trouble("brokers", error)
-                pause = self._brokers.bear(error)
-                if self._stopping():
-                    raise
-                self._sleep(pause)
-                continue
-            if self._brokers.lasts:
-                self._brokers.over()
-                self.observer.trouble("brokers", None)
-            return result
-
-    def _storing(self, call: Callable[[], T]) -> T:
-        """Try again while the storage does not answer, as long as the budget lasts."""
-        while True:
-            try:
-                return call()
-            except StorageError as error:
-                self.observer.trouble("storage", error)
-                self._sleep(self.saver.patience.bear(error))
-
-    def _timed(self, name: str, call: Callable[[], T]) -> T:
-        begun = self._clock()
-        result = call()
-        self.observer.phase(name, self._clock() - begun)
-        return result
 
 
 def _last_in_row(taken: Taken) -> int:

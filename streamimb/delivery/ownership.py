@@ -1,0 +1,183 @@
+"""Which units this process owns: claimed and restored as partitions come, saved and released as they go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from streamimb.checkpoint import Checkpoint, CheckpointStore
+from streamimb.config import Config
+from streamimb.delivery.observer import Observer
+from streamimb.delivery.points import Probe
+from streamimb.delivery.restoring import begin
+from streamimb.delivery.standby import Standby
+from streamimb.delivery.trouble import Trouble
+from streamimb.delivery.unit import Unit
+from streamimb.errors import ConfigError, StateError, StorageError
+from streamimb.schema import Schema
+from streamimb.sources.log import Committed, LogSource, Partition
+
+#: Name of the unit where one learner sees every partition.
+WHOLE: Final = "topic"
+
+
+class Ownership:
+    """The units in force by name, and the partitions that are ours: a :class:`streamimb.sources.log.Membership`.
+
+    transactional: the checkpoint to restore is the one that the commit names; release: saves and commits units for
+    good; forget: drops what was under way of a unit, or of everything where partitions were lost.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        config: Config,
+        source: LogSource,
+        store: CheckpointStore,
+        *,
+        owner: str,
+        transactional: bool,
+        trouble: Trouble,
+        observer: Observer,
+        probe: Probe,
+        release: Callable[[list[Unit]], None],
+        forget: Callable[[Unit | None], None],
+        began: Callable[[Unit], None],
+    ) -> None:
+        self._schema, self._config, self._source, self._store = schema, config, source, store
+        self._owner, self._transactional, self._trouble = owner, transactional, trouble
+        self._observer, self._probe = observer, probe
+        self._release, self._forget, self._began = release, forget, began
+        self.topics = [t for t in (config.source.topic, config.source.labels_topic) if t is not None]
+        self.units: dict[str, Unit] = {}
+        self.partitions: set[Partition] = set()
+        self.settled: dict[Partition, int] = {}
+        self.standby = Standby(schema, config, store, WHOLE)
+        self.role = "standby"
+
+    def unit_of(self, partition: Partition) -> str:
+        """The name of the unit that a partition belongs to."""
+        return WHOLE if self._config.state.scope == "topic" else f"partition-{partition.number}"
+
+    def assigned(self, partitions: Sequence[Partition]) -> None:
+        self.partitions.update(partitions)
+        by_unit: dict[str, list[Partition]] = {}
+        for partition in sorted(partitions):
+            by_unit.setdefault(self.unit_of(partition), []).append(partition)
+        for name, mine in by_unit.items():
+            self._own(name, mine)
+        self._check_pairs()
+        self._tell_role()
+        self._probe("assigned")
+
+    def revoked(self, partitions: Sequence[Partition]) -> None:
+        self._probe("revoking")
+        names = {self.unit_of(p) for p in partitions}
+        self._release([self.units[name] for name in sorted(names) if name in self.units])
+        self.drop(partitions)
+
+    def lost(self, partitions: Sequence[Partition]) -> None:
+        self._forget(None)
+        self.drop(partitions)
+
+    def drop(self, partitions: Sequence[Partition]) -> None:
+        """Forget what is no longer ours; a unit of which some partitions stay is begun anew with these."""
+        self.partitions.difference_update(partitions)
+        for name in {self.unit_of(p) for p in partitions}:
+            unit = self.units.pop(name, None)
+            if unit is not None:
+                self._forget(unit)
+            stay = sorted(p for p in self.partitions if self.unit_of(p) == name)
+            if stay:
+                self._own(name, stay)
+        self._tell_role()
+
+    def drop_unit(self, unit: Unit) -> None:
+        """Another owns this unit now."""
+        self.drop([p for p in self.partitions if self.unit_of(p) == unit.name])
+
+    def follow(self, now: float) -> None:
+        """A standby keeps the newest checkpoint at hand, to answer with it and to take over at once."""
+        if not self.units and self._config.state.scope == "topic" and self.standby.is_due(now):
+            try:
+                self.standby.follow(now)
+            except StorageError as error:
+                self._observer.trouble("storage", error)
+
+    def _own(self, name: str, partitions: list[Partition]) -> None:
+        """Claim a unit, restore it where it is not at hand, and seek its partitions."""
+        unit, beginning = self.units.get(name), False
+        if unit is None:
+            unit, beginning = self._claimed(name, partitions)
+        skip = self._config.source.missing_offsets == "skip"
+        notes = self._trouble.ask(lambda: begin(unit, self._source, partitions, skip=skip, beginning=beginning))
+        for note in notes:
+            self._observer.told("partition begins", unit=name, note=note)
+        self.units[name] = unit
+        self._began(unit)
+
+    def _claimed(self, name: str, partitions: list[Partition]) -> tuple[Unit, bool]:
+        ask, store = self._trouble.ask, self._trouble.store
+        claim = store(lambda: self._store.claim(name, owner=self._owner, group=self._config.source.group))
+        committed = ask(lambda: self._source.committed(partitions)) if self._transactional else {}
+        wanted = max((c.metadata for c in committed.values()), default="") or None
+        at_hand = self.standby.take(
+            wanted or (None if self._transactional else store(lambda: self._store.newest(name)))
+        )
+        restored: Checkpoint | None
+        if at_hand is not None:
+            unit, restored = at_hand
+        else:
+            unit, restored = Unit(name, self._schema, self._config), store(lambda: self._read(name, wanted))
+            if restored is not None:
+                unit.restore(restored)
+        unit.claim, unit.probe = claim, self._probe
+        if restored is not None:
+            claim.follow(restored)
+            claim.held = wanted
+            self._settle(unit, committed)
+        self._observer.restored(name, unit.saved_name, restored.rotten if restored else (), unit.position)
+        return unit, restored is None
+
+    def _read(self, name: str, wanted: str | None) -> Checkpoint | None:
+        """The checkpoint that a commit names, or an older one where that is rotten; the newest without transactions."""
+        if wanted is not None:
+            try:
+                return self._store.restore(name, name=wanted)
+            except StateError as error:
+                self._observer.told("checkpoint cannot be used", unit=name, name=wanted, error=str(error))
+                return self._store.restore(name, before=wanted)
+        newest = self._store.restore(name)
+        if newest is None or not self._transactional or not newest.offsets:
+            return newest
+        if newest.meta.get("committed"):
+            raise StateError(
+                f"{self._store.url}: {name} has checkpoints of committed transactions, but the group "
+                f"{self._config.source.group} has no committed offsets (kept for offsets.retention.minutes): which "
+                "checkpoint readers have seen is not known; begin with a new state.url and a new source.group, or set "
+                "output.transactions = false for one start"
+            )
+        return None  # its transaction was never committed: nobody has seen what it holds
+
+    def _settle(self, unit: Unit, committed: dict[Partition, Committed]) -> None:
+        """Outputs below committed offsets were sent in transactions that readers have seen."""
+        for partition, told in committed.items():
+            if told.offset > unit.next.get(partition, 0):
+                self.settled[partition] = told.offset
+
+    def _check_pairs(self) -> None:
+        if self._config.state.scope == "topic" or len(self.topics) == 1:
+            return
+        numbers = [{p.number for p in self.partitions if p.topic == topic} for topic in self.topics]
+        if numbers[0] != numbers[1]:
+            raise ConfigError(
+                f"state.scope = 'partition' needs the same partitions of {' and '.join(self.topics)} on one member, "
+                f"which has {sorted(numbers[0])} and {sorted(numbers[1])}: give both topics as many partitions, "
+                "or take state.scope = 'topic'"
+            )
+
+    def _tell_role(self) -> None:
+        role = "owner" if self.units else "standby"
+        if role != self.role:
+            self.role = role
+            self._observer.role(role)
