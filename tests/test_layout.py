@@ -30,7 +30,7 @@ PARTS = {
     "control": ("control", "rebalance"),
     "streams": ("streams", ""),
     "tell": ("tell", ""),
-    "gather": ("gather", "labels"),
+    "gather": ("gather gather_kernels", "labels"),
     "pipeline": ("pipeline", "control drift evaluation gather labels learners rebalance tell windows"),
     "river": ("river", "control drift labels learners rebalance windows"),
     "testing": ("testing", ""),

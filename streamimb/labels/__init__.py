@@ -1,5 +1,5 @@
 """Events that wait for their label: joined, expired, corrected, read once they are mature."""
 
-from streamimb.labels.store import LabelStore, Segment
+from streamimb.labels.store import SEGMENT_ROWS, LabelStore, Segment
 
-__all__ = ["LabelStore", "Segment"]
+__all__ = ["SEGMENT_ROWS", "LabelStore", "Segment"]
