@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamimb.kernel import Array, leaf
+from streamimb.kernel import Array, leaf, part
 from streamimb.labels import layout as at
 from streamimb.labels.queues import hash_remove, heap_pop, heap_push
 
@@ -14,7 +14,7 @@ DUES_MIN = 64
 STEP = 4
 
 
-@leaf
+@part
 def lesson(facts: Array, c: Array, ops: Array, outs: Array, slot: int, kind: int, again: bool) -> None:
     """Write one lesson on the tape, after a second prediction where the first was made in another row.
 
@@ -29,7 +29,7 @@ def lesson(facts: Array, c: Array, ops: Array, outs: Array, slot: int, kind: int
     facts[slot, at.LESSON] = c[at.SEGMENT]
 
 
-@leaf
+@part
 def head(facts: Array, notes: Array, heap: Array, c: Array) -> int:
     """The oldest event, by time, that has not matured; -1 for none."""
     mask = len(facts) - 1
@@ -47,7 +47,7 @@ def head(facts: Array, notes: Array, heap: Array, c: Array) -> int:
     return int(in_order)
 
 
-@leaf
+@part
 def mature(
     facts: Array, notes: Array, y: Array, heap: Array, c: Array, matured: Array, outs: Array, event: int
 ) -> None:
@@ -65,7 +65,7 @@ def mature(
     notes[slot, at.MARKS] |= at.EMITTED
 
 
-@leaf
+@part
 def settle(facts: Array, notes: Array, y: Array, heap: Array, c: Array, matured: Array, outs: Array) -> bool:
     """Pass on all events that are mature; False where the output is full."""
     while True:
@@ -148,7 +148,7 @@ def add_due(dues: Array, c: Array, due: int, event: int) -> None:
     c[at.DUE_HEAP] = heap_push(dues, n, due, event)
 
 
-@leaf
+@part
 def next_due(facts: Array, notes: Array, heap: Array, c: Array) -> int:
     """The event whose label becomes known next; -1 for none."""
     mask = len(facts) - 1
@@ -170,7 +170,7 @@ def next_due(facts: Array, notes: Array, heap: Array, c: Array) -> int:
     return int(in_order)
 
 
-@leaf
+@part
 def release(
     facts: Array, notes: Array, y: Array, ripe: Array, dues: Array, c: Array,
     ops: Array, matured: Array, fixes: Array, outs: Array, now: int,
@@ -202,7 +202,7 @@ def release(
             expire(facts, notes, y, c, ops, outs, event & mask, end)
 
 
-@leaf
+@part
 def forget(
     facts: Array, notes: Array, y: Array, table: Array, ripe: Array, c: Array, matured: Array, outs: Array
 ) -> bool:  # fmt: skip
