@@ -18,7 +18,7 @@ from streamimb.control.kinds import (
     RECALL_AT_LEAST,
     TOP_PER_DAY,
 )  # fmt: skip
-from streamimb.kernel import Array, leaf
+from streamimb.kernel import Array, leaf, part
 
 #: Log likelihood ratios are counted in bins of 1/32 between -16 and 16.
 BINS = 1_024
@@ -26,13 +26,13 @@ BIN_WIDTH = 1 / 32
 BIN_LOW = -16.0
 
 
-@leaf
+@part
 def bin_of(ratio: float) -> int:
     """The bin of a log likelihood ratio."""
     return int(min(max((ratio - BIN_LOW) / BIN_WIDTH, 0.0), BINS - 1.0))
 
 
-@leaf
+@part
 def kappa_of(tp: float, fp: float, positives: float, negatives: float) -> float:
     """Cohen's kappa from counts; 0 where chance agreement is perfect."""
     n = positives + negatives
@@ -42,7 +42,7 @@ def kappa_of(tp: float, fp: float, positives: float, negatives: float) -> float:
     return (observed - chance) / (1 - chance) if chance < 1 else 0.0
 
 
-@leaf
+@part
 def value_of(kind: int, a: float, b: float, tp: float, fp: float, positives: float, negatives: float) -> float:
     """The value to maximise of deciding ``tp`` and ``fp`` of the positives and negatives for the positive class."""
     recall = tp / positives
@@ -114,3 +114,29 @@ def sweep(histogram: Array, amounts: Array, scale: Array, objectives: Array, bes
                 ends[s, 1] = cut
     for s in range(len(objectives)):
         best[s, 0] = BIN_LOW + BIN_WIDTH * (ends[s, 0] + ends[s, 1]) / 2
+
+
+@leaf
+def cuts_of(
+    histogram: Array, amounts: Array, objectives: Array, share: float, temperature: float, odds: float, bias: float,
+    other_bias: float, cut_min: float, cuts: Array, scale: Array, best: Array, ends: Array,
+) -> bool:  # fmt: skip
+    """Write where each objective cuts the positive class's probability, float64 (S,); false without both classes.
+
+    share: the positive class's present one; odds: the shares' part of the score; bias: the calibration's, of the
+    positive class and the other; cut_min: cuts stay so far from 0 and 1; scale, best and ends as in :func:`sweep`.
+    """
+    negatives = positives = 0
+    for place in range(BINS):
+        negatives += histogram[0, place]
+        positives += histogram[1, place]
+    if negatives == 0 or positives == 0:
+        return False
+    held = negatives + positives
+    scale[0], scale[1] = (1 - share) * held / negatives, share * held / positives
+    ends[:, :] = 0
+    sweep(histogram, amounts, scale, objectives, best, ends)
+    for s in range(len(cuts)):
+        u = temperature * (best[s, 0] + odds) + bias
+        cuts[s] = min(max(1 / (1 + math.exp(-(u - other_bias))), cut_min), 1 - cut_min)
+    return True

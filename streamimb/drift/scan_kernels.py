@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import numpy as np
-
-from streamimb.kernel import Array, kernel, leaf
+from streamimb.kernel import Array, leaf, part
 
 #: A row of buckets that is so long merges its two oldest.
 FULL: Final = 5
@@ -37,19 +35,18 @@ WARNING: Final = 1
 DRIFT: Final = 2
 
 
-@kernel
+@leaf
 def update(
-    which: Array, value: Array, at: Array, buckets: Array, reals: Array, wholes: Array
-) -> tuple[Array, Array, int]:
-    """Give values to detectors; of each firing (before, after, kept, level); -1 or the first value that is refused.
+    which: Array, value: Array, at: Array, buckets: Array, reals: Array, wholes: Array, fired: Array, report: Array
+) -> tuple[int, int]:
+    """Give values to detectors; return how many fired, and -1 or the first value that is refused.
 
-    at: events of the stream so far at each value; empty where each detector's values are the stream.
+    at: events of the stream so far at each value; empty where each detector's values are the stream. fired: int64
+    (m,) gets which values did, report: float64 (m, 4) of each (before, after, kept, level).
     """
-    fired = np.empty(len(which), np.int64)
-    report = np.empty((len(which), 4))
     for i in range(len(which)):
         if which[i] < 0 or which[i] >= len(reals) or not (0.0 <= value[i] <= 1.0):
-            return fired[:0], report[:0], i
+            return 0, i
     f = 0
     for i in range(len(which)):
         d, x = which[i], value[i]
@@ -71,7 +68,7 @@ def update(
         if level == DRIFT:
             _forget(d, now, n1, buckets, reals, wholes)
         _set_limit(d, reals)
-    return fired[:f].copy(), report[:f].copy(), -1
+    return f, -1
 
 
 @leaf
@@ -94,7 +91,7 @@ def _judge(d: int, buckets: Array, reals: Array, wholes: Array) -> None:
     reals[d, PAST_WIDTH] = reals[d, PAST_TOTAL] = reals[d, ODDS] = 0.0
 
 
-@leaf
+@part
 def _close(d: int, buckets: Array, reals: Array, wholes: Array) -> None:
     """Put the open bucket first in its row; merge the two oldest of each row that is full into the next."""
     last = wholes[d, COUNTS]
@@ -118,7 +115,7 @@ def _close(d: int, buckets: Array, reals: Array, wholes: Array) -> None:
         _drop(d, row, 1, buckets, wholes)
 
 
-@leaf
+@part
 def _drop(d: int, row: int, count: int, buckets: Array, wholes: Array) -> None:
     left = wholes[d, COUNTS + row] - count
     at = 2 * row * FULL
@@ -226,6 +223,6 @@ def _length(n: float, k: float, least: float) -> float:
     return min(max(RARE_WANTED * (n + 2.0) / (min(k, n - k) + 1.0), least), LENGTH_MAX)
 
 
-@leaf
+@part
 def _set_limit(d: int, reals: Array) -> None:
     reals[d, LIMIT] = math.ceil(_length(reals[d, WIDTH], reals[d, TOTAL], reals[d, LENGTH_MIN]))

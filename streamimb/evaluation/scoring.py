@@ -9,7 +9,6 @@ import numpy as np
 from streamimb.evaluation.calibration import add_calibration
 from streamimb.evaluation.layout import (
     BRIER_SUM,
-    CALIBRATION_BINS,
     CLASSES,
     DECAYED_BITS,
     GROWTH,
@@ -20,10 +19,10 @@ from streamimb.evaluation.layout import (
     POSITIVE,
 )
 from streamimb.evaluation.ranking import LOG_LOSS_CLIP, areas_of_keys
-from streamimb.kernel import Array, kernel, leaf
+from streamimb.kernel import Array, kernel, leaf, part
 
 
-@leaf
+@part
 def score_bin(score: Any, mantissa_bits: Any) -> Any:
     """Bin of a score in [0, 1], rising with it: 2^mantissa_bits bins an octave of the nearer of p and 1 - p.
 
@@ -37,7 +36,7 @@ def score_bin(score: Any, mantissa_bits: Any) -> Any:
     return place if score < 0.5 else 2 * half - 1 - place
 
 
-@leaf
+@part
 def losses(row: Array, c: int, positive: int) -> tuple[float, float]:
     """Brier and log-loss of one event's scores (K,) and class: two classes count the positive's error only."""
     if len(row) == 2:
@@ -50,7 +49,7 @@ def losses(row: Array, c: int, positive: int) -> tuple[float, float]:
     return brier, -np.log(min(max(own, LOG_LOSS_CLIP), 1.0 - LOG_LOSS_CLIP))
 
 
-@leaf
+@part
 def outcome(row: Array, c: int, positive: int) -> tuple[float, bool]:
     """What calibration is about: the positive's score and whether it was one; of many classes, the top score's hit."""
     if len(row) == 2:
@@ -62,7 +61,7 @@ def outcome(row: Array, c: int, positive: int) -> tuple[float, bool]:
     return np.float64(row[top]), c == top
 
 
-@leaf
+@part
 def add_losses(sums: Array, brier: float, loss: float, weight: float) -> None:
     """Add to [Brier sum, sum of squares, log-loss sum, sum of squares]."""
     sums[BRIER_SUM] += weight * brier
@@ -71,7 +70,7 @@ def add_losses(sums: Array, brier: float, loss: float, weight: float) -> None:
     sums[LOSS_SUM + 1] += weight * loss * loss
 
 
-@leaf
+@part
 def add_scores(
     scores: Array, y: Array, decision: Array, decay: float, setup: Array, floats: Array, calibration: Array,
     histogram: Array, fading: Array, confusion: Array, sums: Array, table: Array, coarse: Array,
@@ -153,10 +152,11 @@ def rank(ring_labels: Array, ring_scores: Array, first: int, last: int, setup: A
     return total / ranked
 
 
-@kernel
-def window_sums(ring_labels: Array, ring_scores: Array, first: int, last: int, setup: Array) -> Any:
-    """Of events first to last: [Brier sum, sum of squares, log-loss sum, sum of squares], and the calibration table."""
-    sums, table = np.zeros(4), np.zeros((setup[CALIBRATION_BINS], 4))
+@leaf
+def window_sums(
+    ring_labels: Array, ring_scores: Array, first: int, last: int, setup: Array, sums: Array, table: Array
+) -> None:
+    """Add events first to last to [Brier sum, sum of squares, log-loss sum, sum of squares] and to the table."""
     mask = len(ring_labels) - 1
     for number in range(first, last):
         slot = number & mask
@@ -168,4 +168,3 @@ def window_sums(ring_labels: Array, ring_scores: Array, first: int, last: int, s
         sums[3] += loss * loss
         score, hit = outcome(ring_scores[slot], c, setup[POSITIVE])
         add_calibration(table, score, hit, 1.0)
-    return sums, table

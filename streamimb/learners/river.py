@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
@@ -64,11 +65,13 @@ class RiverClassifier:
             raise ConfigError(explain(error, AdapterParameters, "learner.parameters")) from None
         self._spec = {"model": model, "parameters": {k: v for k, v in parameters.items() if k not in own}}
         self._names = [f.name for f in schema.features]
+        self._named = naming(self._names)
         self._categories = {
             j: f.categories for j, f in enumerate(schema.features) if f.type == "categorical"
         }  # None where codes are hashes
         self.undefined = 0
         self.notes: list[str] = []
+        self._implied = math.nan  # the weight of a lesson that is given none
         self._model = self._build()
         self._native = self._probe()
 
@@ -78,26 +81,28 @@ class RiverClassifier:
     def run(
         self, X: NDArray[np.float32], y: NDArray[np.int16], tape: Tape, weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        dicts, places = self._rows(X, tape)
-        labels = y[tape.rows]
+        rows = self._rows(X, tape)
+        kinds, labels = tape.kinds.tolist(), y[tape.rows].tolist()
         costs = tape.lesson_weights(y, weights)
         answers: list[Any] = []
-        predict, learn = self._predictor(), self._model.learn_one
-        ops = zip(tape.kinds.tolist(), places, labels.tolist(), strict=True)
+        predict, learn, answer = self._predictor(), self._model.learn_one, answers.append
         try:
             if self._native:
-                for (kind, place, label), cost in zip(ops, costs.tolist(), strict=True):
+                implied = self._implied
+                for kind, x, label, cost in zip(kinds, rows, labels, costs.tolist(), strict=True):
                     if kind == PREDICT:
-                        answers.append(predict(dicts[place]))
+                        answer(predict(x))
+                    elif cost == implied:  # to give it costs a tenth of a linear model's lesson
+                        learn(x, label)
                     elif cost > 0.0:
-                        learn(dicts[place], label, w=cost)
+                        learn(x, label, w=cost)
             else:
-                for (kind, place, label), times in zip(ops, self._times(tape, costs), strict=True):
+                for kind, x, label, times in zip(kinds, rows, labels, self._times(tape, costs), strict=True):
                     if kind == PREDICT:
-                        answers.append(predict(dicts[place]))
+                        answer(predict(x))
                     else:
                         for _ in range(times):
-                            learn(dicts[place], label)
+                            learn(x, label)
         except FAILURES as error:
             raise LearnerError(f"{self.path} failed: {type(error).__name__}: {error}") from error
         return self._distributions(answers)
@@ -118,12 +123,16 @@ class RiverClassifier:
         model = river_models.build(self._spec, self.seed, "learner")
         return river_models.scaled(model, categorical=bool(self._categories)) if self.adapter.scaler else model
 
-    def _rows(self, X: NDArray[np.float32], tape: Tape) -> tuple[list[Row], list[int]]:
-        """The rows that a tape reads, and for each operation the place of its row among them."""
-        if len(X) <= len(tape):
-            return self._dicts(X), tape.rows.tolist()
-        rows, places = np.unique(tape.rows, return_inverse=True)
-        return self._dicts(X[rows]), places.tolist()
+    def _rows(self, X: NDArray[np.float32], tape: Tape) -> Iterator[Row]:
+        """The row of each operation of a tape; operations on one row share it."""
+        rows = tape.rows
+        if len(X) <= len(rows):
+            return map(self._dicts(X).__getitem__, rows.tolist())
+        first, last = (int(rows.min()), int(rows.max())) if len(rows) else (0, -1)
+        if last - first < len(rows):
+            return map(self._dicts(X[first : last + 1]).__getitem__, (rows - first).tolist())
+        rows, places = np.unique(rows, return_inverse=True)
+        return map(self._dicts(X[rows]).__getitem__, places.tolist())
 
     def _dicts(self, X: NDArray[np.float32]) -> list[Row]:
         """Rows as river takes them: what is missing or not finite is left out."""
@@ -135,8 +144,10 @@ class RiverClassifier:
                     code = values[j]
                     if code == code:
                         values[j] = str(int(code)) if categories is None else categories[int(code)]
-        dicts = [dict(zip(names, values)) for values in listed]  # noqa: B905  # checking lengths costs a tenth
+        dicts = self._named(listed)
         holes = ~np.isfinite(X)
+        if not holes.any():
+            return dicts
         for i in np.flatnonzero(holes.any(axis=1)).tolist():
             for j in np.flatnonzero(holes[i]).tolist():
                 del dicts[i][names[j]]
@@ -163,12 +174,9 @@ class RiverClassifier:
 
     def _distributions(self, answers: list[dict[Any, float]]) -> NDArray[np.float64]:
         """Dicts of class to probability as rows that sum to one; uniform where they are none."""
-        classes = range(self.schema.n_classes)
-        if len(classes) == 2:
-            listed: list[Any] = [(a.get(0, 0.0), a.get(1, 0.0)) for a in answers]
-        else:
-            listed = [[a.get(k, 0.0) for k in classes] for a in answers]
-        out = np.array(listed, np.float64).reshape(len(answers), len(classes))
+        out = np.empty((len(answers), self.schema.n_classes))
+        for k in range(out.shape[1]):
+            out[:, k] = [a.get(k, 0.0) for a in answers]
         total = out.sum(axis=1)
         bad = ~np.isfinite(total) | (out < 0.0).any(axis=1)
         self.undefined += int(bad.sum())
@@ -190,6 +198,8 @@ class RiverClassifier:
         except LearnerError:
             verdict = "refuses"
         native = verdict == "obeys" and how in ("auto", "native")
+        if native and np.array_equal(plain, self._trial(rows, labels, 1.0)):
+            self._implied = 1.0
         if how == "native" and not native:
             raise LearnerError(f"{self.path} {verdict} weights: use weights = 'repeat' or 'auto'")
         told = {"refuse": "they are left out, as configured", "native": "", "auto": "", "repeat": ""}[how]
@@ -235,6 +245,20 @@ class RiverClassifier:
                 if u < 0.02 and feature.missing != "refuse":
                     X[i, j] = np.nan
         return self._dicts(X), labels
+
+
+def naming(names: Sequence[str]) -> Callable[[list[list[Any]]], list[Row]]:
+    """What makes dicts of rows of values: a display of these keys, compiled as namedtuple compiles its own.
+
+    It takes half the time of ``dict(zip(names, values))``.
+
+    >>> naming(["a", "it's"])([[1.0, 2.0], [3.0, 4.0]])
+    [{'a': 1.0, "it's": 2.0}, {'a': 3.0, "it's": 4.0}]
+    """
+    values = [f"_{i}" for i in range(len(names))]
+    pairs = ", ".join(f"{name!r}: {value}" for name, value in zip(names, values, strict=True))
+    made: Callable[[list[list[Any]]], list[Row]] = eval(f"lambda rows: [{{{pairs}}} for [{', '.join(values)}] in rows]")
+    return made
 
 
 @kernel

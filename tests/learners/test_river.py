@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
 from river import linear_model, preprocessing
 
 from streamimb.errors import ConfigError, LearnerError, StateError
 from streamimb.learners.base import LEARN, PREDICT, Tape
-from streamimb.learners.river import RiverClassifier, repetitions
+from streamimb.learners.river import RiverClassifier, naming, repetitions
 from streamimb.schema import Feature, Label, Schema
 
 NUMBERS = Schema(features=[Feature(name="a"), Feature(name="b")], label=Label(classes=["no", "yes"]))
@@ -65,6 +67,26 @@ def test_what_is_missing_or_not_finite_is_left_out_and_a_category_is_text() -> N
     assert all(type(label) is int for _, label in spy.learned)
 
 
+@drawn(st.lists(st.text(), min_size=1, max_size=300, unique=True))
+def test_any_text_names_a_value(names: list[str]) -> None:
+    """Quotes, braces, line ends: nothing in a feature's name is read as anything but its name."""
+    values = [float(i) for i in range(len(names))]
+    assert naming(names)([values, values]) == [dict(zip(names, values, strict=True))] * 2
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_a_tape_of_some_rows_is_carried_out_on_those(first: int) -> None:
+    """Whether a call is given its rows alone or all rows, and whether they lie side by side or apart."""
+    X, y = stream(60)
+    near = Tape.only(PREDICT, 6)
+    for rows in (np.arange(first, first + 6), np.array([first, 55, 20, first, 7, 8])):
+        a, b = (make("linear_model.LogisticRegression", scaler=True) for _ in range(2))
+        for learner in (a, b):
+            learner.run(X, y, Tape.interleaved(60), np.ones(2))
+        whole = a.run(X, y, Tape(rows, near.kinds, rows), np.ones(2))
+        np.testing.assert_array_equal(whole, b.run(X[rows], y[rows], near, np.ones(2)))
+
+
 @pytest.mark.parametrize(
     ("answer", "expected", "undefined"),
     [
@@ -105,6 +127,31 @@ def test_a_scaler_does_not_hide_that_weights_are_ignored() -> None:
     """A pipeline takes ``w`` for a model that cannot, and drops it."""
     notes = make("naive_bayes.GaussianNB", scaler=True).notes
     assert notes == ["river.naive_bayes.GaussianNB ignores class weights: lessons are repeated instead"]
+
+
+@pytest.mark.parametrize(("implied", "given"), [(1.0, {None, 3.0}), (0.5, {1.0, 3.0})])
+def test_a_weight_of_one_is_left_out_only_where_it_is_the_models_own(
+    monkeypatch: pytest.MonkeyPatch, implied: float, given: set[float | None]
+) -> None:
+    """Whatever a model makes of a lesson without a weight, each lesson weighs what it should."""
+    told: list[float | None] = []
+    learn = linear_model.LogisticRegression.learn_one
+
+    def told_and_learned(self: Any, x: dict[str, Any], y: int, w: float | None = None) -> None:
+        told.append(w)
+        learn(self, x, y, w=implied if w is None else w)
+
+    monkeypatch.setattr(linear_model.LogisticRegression, "learn_one", told_and_learned)
+    learner = make("linear_model.LogisticRegression")
+    told.clear()
+    X, y = stream(40)
+    got = learner.run(X, y, Tape.interleaved(40), np.array([1.0, 3.0]))
+    assert set(told) == given
+    bare = linear_model.LogisticRegression()
+    for x, label, p in zip(X.tolist(), y.tolist(), got, strict=True):
+        row = dict(zip("ab", x, strict=True))
+        assert bare.predict_proba_one(row).get(True, 0.5) == pytest.approx(p[1], abs=1e-15)
+        learn(bare, row, label, w=[1.0, 3.0][label])
 
 
 def test_native_weights_are_demanded_in_vain() -> None:
