@@ -39,36 +39,29 @@ class Snapshot:
 
 
 @leaf
-def scan_changed(facts: Array, notes: Array, blocks: Array, oldest: int, fresh: int, out: Array, clear: bool) -> int:
-    """Count the changed events among the positions from ``oldest`` to before ``fresh``, and name as many as fit in out.
+def scan_changed(facts: Array, notes: Array, flagged: Array, oldest: int, fresh: int, out: Array) -> int:
+    """Write down the changed positions from ``oldest`` to before ``fresh`` in flagged blocks; return how many.
 
-    ``clear``: all count as unchanged from now on, the fresh ones too.
+    No event of these blocks counts as changed any more, the fresh ones neither.
     """
     n = 0
-    for block in range(len(blocks)):
-        if blocks[block] == 0:
-            continue
+    for block in flagged:
         first = block << at.BLOCK_SHIFT
         for slot in range(first, min(first + (1 << at.BLOCK_SHIFT), len(notes))):
-            if not notes[slot, at.MARKS] & at.CHANGED:
-                continue
-            if oldest <= facts[slot, at.POSITION] < fresh:
-                if n < len(out):
-                    out[n] = facts[slot, at.POSITION]
-                n += 1
-            if clear:
+            if notes[slot, at.MARKS] & at.CHANGED:
                 notes[slot, at.MARKS] &= ~at.CHANGED
-        if clear:
-            blocks[block] = 0
+                if oldest <= facts[slot, at.POSITION] < fresh:
+                    out[n] = facts[slot, at.POSITION]
+                    n += 1
     return n
 
 
 def take_changed(ring: Ring, oldest: int, fresh: int) -> NDArray[np.int64]:
     """The changed positions from ``oldest`` to before ``fresh``, ascending; none is changed any more."""
-    found = np.empty(0, np.int64)
-    found = np.empty(scan_changed(ring.facts, ring.notes, ring.blocks, oldest, fresh, found, False), np.int64)
-    scan_changed(ring.facts, ring.notes, ring.blocks, oldest, fresh, found, True)
-    return np.sort(found)
+    flagged = np.flatnonzero(ring.blocks.view(np.bool_))
+    ring.blocks[flagged] = 0
+    found = np.empty(len(flagged) << at.BLOCK_SHIFT, np.int64)
+    return np.sort(found[: scan_changed(ring.facts, ring.notes, flagged, oldest, fresh, found)])
 
 
 def without(positions: NDArray[np.int64], ranges: Sequence[Range]) -> NDArray[np.int64]:
