@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.batch import Batch, Reason, Rejected
-from streamimb.labels import LabelStore, Segment
+from streamimb.gather_kernels import mature_of, told_of
+from streamimb.labels import SEGMENT_ROWS, LabelStore, Segment
 from streamimb.labels import layout as at
 from streamimb.outcome import Action, Course, Matured, Metric, Outcome, Predictions, Signal
 from streamimb.schema import Identity, Schema, Time
@@ -29,29 +30,73 @@ def _place(field: Identity | Time | None) -> str | None:
     return None if field is None else field.path or field.name
 
 
+class Ripe(NamedTuple):
+    """The m events of a segment that matured with a label, in event-time order; valid until the next segment's.
+
+    slots, position, time: int64 (m,); y, decision, shadows, and the decision where it tells of recall, else -1: int16
+    (m,); raw, scores: float32 (m, K), as predicted; score: float32 (m,), the positive class's.
+    """
+
+    slots: NDArray[np.int64]
+    position: NDArray[np.int64]
+    time: NDArray[np.int64]
+    y: NDArray[np.int16]
+    decision: NDArray[np.int16]
+    shadows: NDArray[np.int16]
+    of_recall: NDArray[np.int16]
+    raw: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    score: NDArray[np.float32]
+
+
+class Rows:
+    """Room for what a segment says, used again by the next: as much as a segment may write (``SEGMENT_ROWS``)."""
+
+    def __init__(self, n_classes: int, positive: int, rows_max: int = SEGMENT_ROWS) -> None:
+        self._positive = positive
+        self._whole = np.zeros((3, rows_max), np.int64)
+        self._small = np.zeros((4, rows_max), np.int16)
+        self._reals = np.zeros((2, rows_max, n_classes), np.float32)
+        self._score = np.zeros(rows_max, np.float32)
+        self.early = np.zeros((2, rows_max), np.int16)
+
+    def ripe(self, matured: NDArray[np.int64], store: LabelStore, recall_from: int) -> Ripe:
+        """What the segment's matured events are, int64 (m, 5); ``recall_from``: see :func:`mature_of`."""
+        whole, small, reals = self._whole, self._small, self._reals
+        m = mature_of(
+            matured, store.notes, store.scores, store.raw, self._positive, recall_from, whole, small, reals, self._score
+        )
+        return Ripe(*whole[:, :m], *small[:, :m], *reals[:, :m], self._score[:m])
+
+
 class Gathered:
     """What a call of ``process`` gathers."""
 
     def __init__(self, batch: Batch, schema: Schema) -> None:
         n, n_classes = len(batch), schema.n_classes
-        self._fields = {at.REJECT_DUPLICATE: _place(schema.id), at.REJECT_AHEAD: _place(schema.time)}
-        self._fields[at.REJECT_TIME] = _place(schema.time)
+        self._schema = schema
         self.n = 0
-        self.position = np.zeros(n, np.int64)
-        self.scores = np.zeros((n, n_classes), np.float32)
-        self.decision = np.zeros(n, np.int16)
-        self.threshold = np.zeros(n, np.float32)
+        self.position = np.empty(n, np.int64)
+        self._rows, self.slots, self.times = np.empty((3, n), np.int64)
+        self.scores = np.empty((n, n_classes), np.float32)
+        self.decision = np.empty(n, np.int16)
+        self.threshold = np.empty(n, np.float32)
         self._matured: list[NDArray[np.int64]] = []
-        self._accepted: list[NDArray[np.int64]] = []
         self.metrics: list[Metric] = []
         self.signals: list[Signal] = []
         self.actions: list[Action] = []
         self.courses: list[Course] = []
         self._rejected: list[Rejected] = []
 
-    def accept(self, ops: NDArray[np.int64]) -> None:
-        self._accepted.append(ops[ops[:, 1] == at.PREDICT, 3])
-        self.n += len(self._accepted[-1])
+    def accept(self, ops: NDArray[np.int64], store: LabelStore, early: NDArray[np.int16]) -> int:
+        """Note the segment's predictions, int64 (t, 4); how many labels came, of which ``early`` holds what is known.
+
+        early: int16 (2, rows), class and decision.
+        """
+        self.n, labels = told_of(
+            ops, store.facts, store.y, store.notes, self.n, self._rows, self.slots, self.times, early[0], early[1]
+        )
+        return labels
 
     def mature(self, rows: NDArray[np.int64]) -> None:
         self._matured.append(rows[:, 1:4].copy())
@@ -64,7 +109,7 @@ class Gathered:
                 Rejected(
                     source="",
                     reason=reason,
-                    field=self._fields[code],
+                    field=_place(self._schema.id if code == at.REJECT_DUPLICATE else self._schema.time),
                     detail=_DETAILS[code],
                     partition=int(batch.partition[row]),
                     offset=int(batch.offset[row]),
@@ -73,7 +118,7 @@ class Gathered:
 
     def outcome(self, batch: Batch, store: LabelStore) -> Outcome:
         n = self.n
-        rows = np.concatenate(self._accepted) if self._accepted else np.zeros(0, np.int64)
+        rows = self._rows[:n]
         matured = np.concatenate(self._matured) if self._matured else np.zeros((0, 3), np.int64)
         predictions = Predictions(
             position=self.position[:n],

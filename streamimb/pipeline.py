@@ -22,11 +22,12 @@ from streamimb.control.scoring import score_rows
 from streamimb.drift.bank import RECALL, SHARE
 from streamimb.drift.make import make_unlabelled
 from streamimb.drift.monitor import Monitor
+from streamimb.drift.unlabelled import UnlabelledMonitor
 from streamimb.durations import parse_duration
 from streamimb.errors import StateError
 from streamimb.evaluation import FalsePositives, Prequential, QueueEvaluation
 from streamimb.evaluation.queue import QUEUE_K
-from streamimb.gather import Gathered
+from streamimb.gather import Gathered, Ripe, Rows
 from streamimb.labels import LabelStore, Segment, Snapshot
 from streamimb.labels import layout as at
 from streamimb.learners.base import Learner, State
@@ -58,6 +59,7 @@ class Pipeline:
 
     def __init__(self, schema: Schema, config: Config) -> None:
         self.schema, self.config = schema, config
+        self._positive, self._rows = schema.positive, Rows(schema.n_classes, schema.positive)
         window, seed = config.window, config.learner.seed
         every, measured = config.control.every, config.evaluation.every
         self.store = LabelStore(schema, config.label, config.time, every=every, every_other=measured)
@@ -128,60 +130,49 @@ class Pipeline:
         first = out.n
         score_rows(
             P, ops, control.parameters, control.plan.cuts, store.raw, store.scores, store.notes, control.scratch,
-            self.schema.positive, out.n, out.position, out.scores, out.decision, out.threshold,
+            self._positive, first, out.position, out.scores, out.decision, out.threshold,
         )  # fmt: skip
-        out.accept(ops)
-        self._watch_unlabelled(ops, first, out)
-        early = ops[:, 0][(ops[:, 1] == at.LEARN_LABEL) | (ops[:, 1] == at.LEARN_CORRECTED)]
-        if len(early):
-            self.evaluation.update_early(store.y[early], store.notes[early, at.DECISION])
+        early = self._rows.early
+        labels = out.accept(ops, store, early)
+        if self.unlabelled is not None and out.n > first:
+            self._watch_unlabelled(self.unlabelled, slice(first, out.n), out)
+        if labels:
+            self.evaluation.update_early(early[0, :labels], early[1, :labels])
 
     def _sense(self, segment: Segment, out: Gathered) -> None:
         """Show what has matured to the windows, the evaluation, the detectors and the controller."""
-        store, rows = self.store, segment.matured
-        if len(rows):
-            out.mature(rows)
-            rows = rows[rows[:, 1] >= 0]
-        if len(rows):
-            slots, y, time = rows[:, 0], rows[:, 1].astype(np.int16), np.ascontiguousarray(rows[:, 4])
-            decision, scores = store.notes[slots, at.DECISION], store.scores[slots]
-            loss = self.controller.losses.of(store.X, slots, y)
-            self.windows.update(y, time)
-            self.evaluation.update(y, decision, scores)
-            self.queue.update(time, y, decision, scores[:, self.schema.positive], loss)
-            self.false_positives.update(store.X, slots, y, decision)
-            self.controller.observe(store.raw[slots], y, time, store.notes[slots, at.SHADOWS], loss)
-            self._mature = int(rows[-1, 3])
-            self._watch(np.ascontiguousarray(rows[:, 3]), time, y, decision, out)
-        for slot, number, old, new in segment.fixes.tolist():
-            if self.config.label.corrections == "replace":
-                self._correct(slot, number, old, new)
+        store = self.store
+        if len(segment.matured):
+            out.mature(segment.matured)
+            ripe = self._rows.ripe(segment.matured, store, self._recall_from)
+            if len(ripe.y):
+                self._show(ripe, out)
+        if len(segment.fixes) and self.config.label.corrections == "replace":
+            self._correct(*segment.fixes[0].tolist())
 
-    def _watch(
-        self,
-        position: NDArray[np.int64],
-        time: NDArray[np.int64],
-        y: NDArray[np.int16],
-        decision: NDArray[np.int16],
-        out: Gathered,
-    ) -> None:
-        drift = self.config.drift
-        decision = np.where(position >= self._recall_from, decision, -1).astype(np.int16)
-        wanted = {SHARE: drift.share.action, RECALL: drift.recall.action}
-        found = self.monitor.update(position, time, y, decision)
-        self._tell([self.reactor.note(signal, wanted[signal.signal]) for signal in found], out)
+    def _show(self, ripe: Ripe, out: Gathered) -> None:
+        slots, position, time, y, decision, shadows, of_recall, raw, scores, score = ripe
+        X = self.store.X
+        loss = self.controller.losses.of(X, slots, y)
+        self.windows.update(y, time)
+        self.evaluation.update(y, decision, scores)
+        self.queue.update(time, y, decision, score, loss)
+        self.false_positives.update(X, slots, y, decision)
+        self.controller.observe(raw, y, time, shadows, loss)
+        self._mature = int(position[-1])
+        found = self.monitor.update(position, time, y, of_recall)
+        if found:
+            wanted = {SHARE: self.config.drift.share.action, RECALL: self.config.drift.recall.action}
+            self._tell([self.reactor.note(signal, wanted[signal.signal]) for signal in found], out)
 
-    def _watch_unlabelled(self, ops: NDArray[np.int64], first: int, out: Gathered) -> None:
+    def _watch_unlabelled(self, monitor: UnlabelledMonitor, rows: slice, out: Gathered) -> None:
         """Show what was predicted, labelled or not, to the signals that need no labels."""
-        if self.unlabelled is None or out.n == first:
-            return
-        rows = slice(first, out.n)
-        slots = ops[ops[:, 1] == at.PREDICT, 0]
-        told = self.unlabelled.update(
-            out.position[rows], np.ascontiguousarray(self.store.facts[slots, at.TIME]), self.store.X[slots],
-            out.scores[rows, self.schema.positive], out.decision[rows],
+        found = monitor.update(
+            out.position[rows], out.times[rows], self.store.X, out.scores[rows, self._positive], out.decision[rows],
+            out.slots[rows],
         )  # fmt: skip
-        self._tell([self.reactor.note(found, "tell") for found in told], out)
+        if found:
+            self._tell([self.reactor.note(signal, "tell") for signal in found], out)
 
     def _tell(self, signals: list[Signal], out: Gathered) -> None:
         for signal in signals:

@@ -31,7 +31,7 @@ PARTS = {
     "checkpoint": ("checkpoint", ""),
     "streams": ("streams", ""),
     "tell": ("tell", ""),
-    "gather": ("gather", "labels"),
+    "gather": ("gather gather_kernels", "labels"),
     "pipeline": ("pipeline", "control drift evaluation gather labels learners rebalance tell windows"),
     "delivery": ("delivery", "checkpoint decode labels pipeline sinks sources"),
     "river": ("river", "control drift labels learners rebalance windows"),

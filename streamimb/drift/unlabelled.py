@@ -106,22 +106,29 @@ class UnlabelledMonitor:
         X: NDArray[np.float32],
         scores: NDArray[np.float32],
         decision: NDArray[np.int16],
+        rows: NDArray[np.int64] | None = None,
     ) -> list[Signal]:
         """Take in predicted events in order: X float32 (n, d), the others (n,); tell what moved, at a block's end.
 
-        scores: of the positive class. Raises ValueError, changing nothing, where the shapes do not fit.
+        scores: of the positive class; rows: int64 (n,), where the events stand in X, any number of rows then. Raises
+        ValueError, changing nothing, where the shapes do not fit.
         """
         n = len(position)
-        if X.shape != (n, len(self.names)) or not len(time) == len(scores) == len(decision) == n:
+        if rows is None:
+            rows, fits = np.arange(n), X.shape == (n, len(self.names))
+        else:
+            fits = X.shape[1:] == (len(self.names),) and len(rows) == n
+        if not fits or not len(time) == len(scores) == len(decision) == n:
             raise ValueError(f"{n} events, features {X.shape}, {len(scores)} scores, {len(decision)} decisions")
         found: list[Signal] = []
         a = 0
         while a < n:
             b = min(a + BLOCK_EVENTS - self._seen % BLOCK_EVENTS, n)
             self._pace.begin(int(time[a]))
+            arrays = self._arrays
             count(
-                X[a:b], scores[a:b], decision[a:b], self.positive, self._categorical,
-                *(self._arrays[name] for name in ("sample", "sampled", "edges", "recent", "shares")),
+                X, rows[a:b], scores[a:b], decision[a:b], self.positive, self._categorical, arrays["sample"],
+                arrays["sampled"], arrays["edges"], arrays["recent"], arrays["shares"],
             )  # fmt: skip
             self._seen += b - a
             if self._seen % BLOCK_EVENTS == 0:

@@ -18,71 +18,29 @@ SAMPLE_VALUES: Final = 512
 EXPECTED_MIN: Final = 5.0
 
 
-@kernel
-def count(
-    X: Array,
-    scores: Array,
-    decision: Array,
-    positive: int,
-    categorical: Array,
-    sample: Array,
-    sampled: Array,
-    edges: Array,
-    recent: Array,
-    shares: Array,
-) -> None:
-    """Count events, X float32 (m, d).
-
-    Into ``recent`` each column's values by bin, scores last; into ``shares`` how many are there and missing, last how
-    many are no alerts and alerts.
-
-    While a numeric column has no bins its values go to the sample; when that is full they are made, from its quantiles.
-    """
-    m, d = X.shape
-    for j in range(d):
-        first = 0 if categorical[j] else _sampled(j, X[:, j], sample, sampled, edges)
-        missing = _count(j, X[:, j], categorical[j], edges, recent, first)
-        shares[j, 0] += m - missing
-        shares[j, 1] += missing
-    _count(d, scores, False, edges, recent, _sampled(d, scores, sample, sampled, edges))
-    for i in range(m):
-        shares[d, 1 if decision[i] == positive else 0] += 1
-
-
-@kernel
-def _sampled(j: int, values: Array, sample: Array, sampled: Array, edges: Array) -> int:
-    """Put values into a column's sample until it is full; how many were looked at."""
-    i = 0
-    while i < len(values) and sampled[j] < SAMPLE_VALUES:
-        if np.isfinite(values[i]):
-            sample[j, sampled[j]] = values[i]
-            sampled[j] += 1
-            if sampled[j] == SAMPLE_VALUES:
-                _bin(sample[j], edges[j])
-        i += 1
-    return i
+@leaf
+def _sampled(j: int, x: float, sample: Array, sampled: Array) -> bool:
+    """Put a value into a column's sample; whether that is full now."""
+    if np.isfinite(x):
+        sample[j, sampled[j]] = x
+        sampled[j] += 1
+        return bool(sampled[j] == SAMPLE_VALUES)
+    return False
 
 
 @leaf
-def _count(j: int, values: Array, categorical: bool, edges: Array, recent: Array, first: int) -> int:
-    """Count a column's values by bin, all but the ``first``; how many of all are missing."""
-    missing = 0
-    for i in range(first):
-        missing += 0 if np.isfinite(values[i]) else 1
-    for i in range(first, len(values)):
-        x = values[i]
-        if not np.isfinite(x):
-            missing += 1
-            continue
-        if categorical:
-            recent[j, np.int64(mix64(np.uint64(max(x, np.float32(0.0)))) % np.uint64(BINS))] += 1
-        else:
-            bin_ = 8 * int(x > edges[j, 7])
-            bin_ += 4 * int(x > edges[j, bin_ + 3])
-            bin_ += 2 * int(x > edges[j, bin_ + 1])
-            bin_ += int(x > edges[j, bin_])
-            recent[j, bin_] += 1
-    return missing
+def _count(j: int, x: float, categorical: bool, edges: Array, recent: Array) -> None:
+    """Count a column's value by bin."""
+    if not np.isfinite(x):
+        return
+    if categorical:
+        recent[j, np.int64(mix64(np.uint64(max(x, np.float32(0.0)))) % np.uint64(BINS))] += 1
+        return
+    bin_ = 8 * int(x > edges[j, 7])
+    bin_ += 4 * int(x > edges[j, bin_ + 3])
+    bin_ += 2 * int(x > edges[j, bin_ + 1])
+    bin_ += int(x > edges[j, bin_])
+    recent[j, bin_] += 1
 
 
 @kernel
@@ -97,6 +55,35 @@ def _bin(sample: Array, edges: Array) -> None:
         if value > edges[n - 1]:
             edges[n] = value
             n += 1
+
+
+@kernel
+def count(
+    X: Array, rows: Array, scores: Array, decision: Array, positive: int, categorical: Array, sample: Array,
+    sampled: Array, edges: Array, recent: Array, shares: Array,
+) -> None:  # fmt: skip
+    """Count the events X[rows], X float32 (any, d).
+
+    Into ``recent`` each column's values by bin, scores last; into ``shares`` how many are there and missing, last how
+    many are no alerts and alerts.
+
+    While a numeric column has no bins its values go to the sample; when that is full they are made, from its quantiles.
+    """
+    d = X.shape[1]
+    for j in range(d):
+        for i in range(len(rows)):
+            x = X[rows[i], j]
+            shares[j, 0 if np.isfinite(x) else 1] += 1
+            if categorical[j] or sampled[j] == SAMPLE_VALUES:
+                _count(j, x, categorical[j], edges, recent)
+            elif _sampled(j, x, sample, sampled):
+                _bin(sample[j], edges[j])
+    for i in range(len(rows)):
+        if sampled[d] == SAMPLE_VALUES:
+            _count(d, scores[i], False, edges, recent)
+        elif _sampled(d, scores[i], sample, sampled):
+            _bin(sample[d], edges[d])
+        shares[d, 1 if decision[i] == positive else 0] += 1
 
 
 @kernel
