@@ -22,17 +22,34 @@ NO_TIME = np.iinfo(np.int64).min
 
 
 @leaf
+def drop(
+    ring_raw: Array, ring_y: Array, ring_loss: Array, ends: Array, histogram: Array, amounts: Array, positive: int
+) -> None:
+    """Forget the oldest event."""
+    at = ends[TAIL] % len(ring_y)
+    if ring_raw.shape[1] == 2:
+        is_positive = int(ring_y[at] == positive)
+        place = bin_of(ring_raw[at, positive] - ring_raw[at, 1 - positive])
+        histogram[is_positive, place] -= 1
+        if len(ring_loss):
+            amounts[is_positive, place] -= ring_loss[at]
+    ends[TAIL] += 1
+
+
+@leaf
 def push(
     raw: Array, y: Array, time: Array, shadows: Array, loss: Array, ring_raw: Array, ring_y: Array, ring_time: Array,
-    ring_loss: Array, ends: Array, histogram: Array, amounts: Array, confusion: Array, lost: Array, positive: int,
-    units_max: float,
+    ring_loss: Array, ends: Array, seen: Array, histogram: Array, amounts: Array, confusion: Array, lost: Array,
+    positive: int, units_max: float,
 ) -> None:  # fmt: skip
     """Add mature events; count what each shown objective would have decided into confusion, int64 (S, 2, 2).
 
-    Where there are losses: sum them into amounts as into the histogram, and those of wrong decisions into lost (S,).
+    seen: int64 (2,), the earliest and the latest time so far. Where there are losses: sum them into amounts as into the histogram, and those of wrong decisions into lost (S,).
     """
     capacity = len(ring_y)
     for i in range(len(y)):
+        seen[0] = time[i] if seen[0] == NO_TIME else min(seen[0], time[i])
+        seen[1] = max(seen[1], time[i])
         if ends[HEAD] - ends[TAIL] == capacity:
             drop(ring_raw, ring_y, ring_loss, ends, histogram, amounts, positive)
         at = ends[HEAD] % capacity
@@ -52,21 +69,6 @@ def push(
                 for s in range(len(confusion)):
                     if (shadows[i] >> s) & 1 != is_positive:
                         lost[s] += loss[i]
-
-
-@leaf
-def drop(
-    ring_raw: Array, ring_y: Array, ring_loss: Array, ends: Array, histogram: Array, amounts: Array, positive: int
-) -> None:
-    """Forget the oldest event."""
-    at = ends[TAIL] % len(ring_y)
-    if ring_raw.shape[1] == 2:
-        is_positive = int(ring_y[at] == positive)
-        place = bin_of(ring_raw[at, positive] - ring_raw[at, 1 - positive])
-        histogram[is_positive, place] -= 1
-        if len(ring_loss):
-            amounts[is_positive, place] -= ring_loss[at]
-    ends[TAIL] += 1
 
 
 @leaf
@@ -114,17 +116,13 @@ class ScoreWindow:
         """Add mature events, in event-time order; loss: float64 (m,), read where losses are by amount."""
         if self._by_amount and len(loss) != len(y):
             raise ValueError(f"{len(loss)} losses of {len(y)} events")
-        if len(self) + len(y) > len(self._y) < self._capacity_max:
+        if len(self._y) < self._capacity_max and len(self) + len(y) > len(self._y):
             rows = self._rows()
             old = self._raw[rows], self._y[rows], self._time[rows], self._loss[rows if self._by_amount else []]
             self._allocate(min(2 * (len(self) + len(y)), self._capacity_max))
             self._fill(*old)
-        if len(y):
-            first, last = time.min(), time.max()
-            self._seen[0] = first if self._seen[0] == NO_TIME else min(self._seen[0], first)
-            self._seen[1] = max(self._seen[1], last)
-        push(raw, y, time, shadows, loss, self._raw, self._y, self._time, self._loss, self._ends, self.histogram,
-             self.amounts, self.confusion, self.lost, self._positive, self._units_max)  # fmt: skip
+        push(raw, y, time, shadows, loss, self._raw, self._y, self._time, self._loss, self._ends, self._seen,
+             self.histogram, self.amounts, self.confusion, self.lost, self._positive, self._units_max)  # fmt: skip
 
     def _fill(self, raw: Array, y: Array, time: Array, loss: Array) -> None:
         n = len(y)

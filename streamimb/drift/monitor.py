@@ -15,7 +15,7 @@ from streamimb.drift.base import DRIFT, Firings
 from streamimb.drift.pace import Pace
 from streamimb.drift.scan import ScanBank
 from streamimb.errors import ConfigError, StateError
-from streamimb.kernel import Array, kernel, leaf
+from streamimb.kernel import Array, leaf
 from streamimb.outcome import Signal
 
 #: So many values are laid out for the detectors at a time.
@@ -81,6 +81,8 @@ class Monitor:
         self._told = {signal: np.zeros((3, len(classes))) for signal, classes in self._classes.items()}
         self._seen = 0
         self._find_end()
+        # Room, used again: of each value that a bank takes in the detector and the events so far, and itself.
+        self._whole, self._value = np.zeros((2, 0), np.int64), np.zeros(0)
 
     def update(
         self,
@@ -118,14 +120,18 @@ class Monitor:
         self, position: Array, time: Array, y: Array, decision: Array, found: list[tuple[int, str, Signal]]
     ) -> None:
         self._pace.begin(int(time[0]))
+        if len(self._value) < len(y) * len(self.watched):
+            size = 2 * len(y) * len(self.watched)
+            self._whole, self._value = np.zeros((2, size), np.int64), np.zeros(size)
         for signal, bank in self._banks.items():
+            whole, value = self._whole, self._value
             if signal == SHARE:
-                event, which, value = _shares(y, self.watched[0], len(self.watched))
+                n = _shares(y, self.watched[0], len(self.watched), self._seen, whole, value)
             else:
-                event, which, value = _recalls(y, decision)
-            firings = bank.update(which, value, event + (self._seen + 1))
+                n = _recalls(y, decision, self._seen, whole, value)
+            firings = bank.update(whole[0, :n], value[:n], whole[1, :n])
             if len(firings.index):
-                self._tell(signal, firings, event, which, position, time, found)
+                self._tell(signal, firings, whole[1, :n] - (self._seen + 1), whole[0, :n], position, time, found)
         self._seen += len(y)
 
     def _tell(
@@ -242,26 +248,26 @@ def _first_bad(y: Array, n_classes: int) -> int:
     return -1
 
 
-@kernel
-def _shares(y: Array, first: int, shares: int) -> tuple[Array, Array, Array]:
-    """What the share detectors are to take in, in order: the event, the detector, the value of each."""
-    size = len(y) * shares
-    event, which, value = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size)
+@leaf
+def _shares(y: Array, first: int, shares: int, seen: int, whole: Array, value: Array) -> int:
+    """Lay out what the share detectors are to take in, in order; return how many values.
+
+    whole: int64 (2, any), the detector of each value and the events of the stream with this one, ``seen`` before them.
+    """
     n = 0
     for i in range(len(y)):
         for j in range(shares):
-            event[n], which[n], value[n] = i, j, 1.0 if y[i] == first + j else 0.0
+            whole[0, n], whole[1, n], value[n] = j, seen + 1 + i, 1.0 if y[i] == first + j else 0.0
             n += 1
-    return event, which, value
+    return n
 
 
-@kernel
-def _recalls(y: Array, decision: Array) -> tuple[Array, Array, Array]:
-    """What the recall detectors are to take in, likewise."""
-    event, which, value = np.empty(len(y), np.int64), np.empty(len(y), np.int64), np.empty(len(y))
+@leaf
+def _recalls(y: Array, decision: Array, seen: int, whole: Array, value: Array) -> int:
+    """Lay out what the recall detectors are to take in, likewise."""
     n = 0
     for i in range(len(y)):
         if decision[i] >= 0:
-            event[n], which[n], value[n] = i, y[i], 1.0 if decision[i] == y[i] else 0.0
+            whole[0, n], whole[1, n], value[n] = y[i], seen + 1 + i, 1.0 if decision[i] == y[i] else 0.0
             n += 1
-    return event[:n], which[:n], value[:n]
+    return n

@@ -49,6 +49,8 @@ ROWS: Final = 32
 #: Warnings for each false alarm, where nothing moves.
 WARNINGS: Final = 10.0
 ARRAYS: Final = ("buckets", "reals", "wholes")
+NO_EVENTS: Final = np.zeros(0, np.int64)
+NONE: Final = Firings.of(NO_EVENTS, np.zeros((0, 4)))
 
 
 class ScanBank:
@@ -71,6 +73,7 @@ class ScanBank:
         self.wholes[:, USED] = 1
         self.between = between
         self._made_with = self.between.copy()
+        self._fired, self._report = np.zeros(0, np.int64), np.zeros((0, 4))  # room, used again
 
     def __len__(self) -> int:
         return len(self.reals)
@@ -97,13 +100,16 @@ class ScanBank:
         0 and 1.
         """
         if at is None:
-            at = np.zeros(0, np.int64)
+            at = NO_EVENTS
         if len(which) != len(value) or len(at) not in (0, len(value)):
             raise ValueError(f"{len(which)} detectors and {len(at)} events named for {len(value)} values")
-        fired, report, bad = update(which, value, at, self.buckets, self.reals, self.wholes)
+        if len(self._fired) < len(which):
+            self._fired, self._report = np.zeros(2 * len(which), np.int64), np.zeros((2 * len(which), 4))
+        fired, report = self._fired, self._report
+        f, bad = update(which, value, at, self.buckets, self.reals, self.wholes, fired, report)
         if bad >= 0:
             raise ValueError(f"value {bad}: {value[bad]!r} for detector {which[bad]} of {len(self)}")
-        return Firings.of(fired, report)
+        return Firings.of(fired[:f].copy(), report[:f].copy()) if f else NONE
 
     @property
     def width(self) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from streamimb.kernel import Array, kernel, leaf
+from streamimb.kernel import Array, leaf
 
 #: A row of buckets that is so long merges its two oldest.
 FULL: Final = 5
@@ -37,19 +37,18 @@ WARNING: Final = 1
 DRIFT: Final = 2
 
 
-@kernel
+@leaf
 def update(
-    which: Array, value: Array, at: Array, buckets: Array, reals: Array, wholes: Array
-) -> tuple[Array, Array, int]:
-    """Give values to detectors; of each firing (before, after, kept, level); -1 or the first value that is refused.
+    which: Array, value: Array, at: Array, buckets: Array, reals: Array, wholes: Array, fired: Array, report: Array
+) -> tuple[int, int]:
+    """Give values to detectors; return how many fired, and -1 or the first value that is refused.
 
-    at: events of the stream so far at each value; empty where each detector's values are the stream.
+    at: events of the stream so far at each value; empty where each detector's values are the stream. fired: int64
+    (m,) gets which values did, report: float64 (m, 4) of each (before, after, kept, level).
     """
-    fired = np.empty(len(which), np.int64)
-    report = np.empty((len(which), 4))
     for i in range(len(which)):
         if which[i] < 0 or which[i] >= len(reals) or not (0.0 <= value[i] <= 1.0):
-            return fired[:0], report[:0], i
+            return 0, i
     f = 0
     for i in range(len(which)):
         d, x = which[i], value[i]
@@ -71,7 +70,7 @@ def update(
         if level == DRIFT:
             _forget(d, now, n1, buckets, reals, wholes)
         _set_limit(d, reals)
-    return fired[:f].copy(), report[:f].copy(), -1
+    return f, -1
 
 
 @leaf

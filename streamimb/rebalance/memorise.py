@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from streamimb.errors import StateError
 from streamimb.kernel import Array, leaf
+from streamimb.rebalance import tape
 
 #: A probability of nothing costs no more than this one's logarithm.
 PROBABILITY_MIN: Final = 1e-12
@@ -50,6 +51,16 @@ class MemorisationGauge:
         if len(p) and not 0 <= y.min() <= y.max() < self._losses.shape[1]:
             raise ValueError(f"a class is none of {self._losses.shape[1]}")
         _update(p, np.ascontiguousarray(made, np.bool_), np.ascontiguousarray(y, np.int16), self._losses, self._decay)
+
+    def hear(self, P: NDArray[np.float64], probes: NDArray[np.int64], own: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Take in probes among predictions P, float64 (·, K), as ``tape`` lays them out; return P[own], float64 (o, K).
+
+        Raises ValueError, changing nothing, where a probe's probability is not finite.
+        """
+        out = np.empty((len(own), P.shape[1]))
+        if not _hear(P, probes, own, out, self._losses, self._decay):
+            raise ValueError("a probability is not within 0 and 1")
+        return out
 
     @property
     def fresh(self) -> NDArray[np.float64]:
@@ -95,10 +106,30 @@ class MemorisationGauge:
 
 
 @leaf
+def _add(p: float, kind: int, k: int, losses: Array, decay: float) -> None:
+    """Take in one row's probability of its own class k."""
+    loss = -np.log(max(p, PROBABILITY_MIN))
+    n = losses[kind, k, ROWS] * decay + 1.0
+    losses[kind, k, ROWS] = n
+    losses[kind, k, LOSS] += (loss - losses[kind, k, LOSS]) / n
+
+
+@leaf
 def _update(p: Array, made: Array, y: Array, losses: Array, decay: float) -> None:
     for i in range(len(p)):
-        kind = MADE if made[i] else FRESH
-        loss = -np.log(max(p[i], PROBABILITY_MIN))
-        n = losses[kind, y[i], ROWS] * decay + 1.0
-        losses[kind, y[i], ROWS] = n
-        losses[kind, y[i], LOSS] += (loss - losses[kind, y[i], LOSS]) / n
+        _add(p[i], MADE if made[i] else FRESH, y[i], losses, decay)
+
+
+@leaf
+def _hear(P: Array, probes: Array, own: Array, out: Array, losses: Array, decay: float) -> bool:
+    for i in range(len(probes)):
+        if not np.isfinite(P[probes[i, tape.PLACE], probes[i, tape.CLASS]]):
+            return False
+    for i in range(len(probes)):
+        p = P[probes[i, tape.PLACE], probes[i, tape.CLASS]]
+        kind = MADE if probes[i, tape.MADE] > 0 else FRESH
+        _add(min(max(p, 0.0), 1.0), kind, probes[i, tape.CLASS], losses, decay)
+    for i in range(len(own)):
+        for k in range(P.shape[1]):
+            out[i, k] = P[own[i], k]
+    return True

@@ -13,7 +13,7 @@ from streamimb.learners.base import State, Tape
 from streamimb.rebalance.memorise import MemorisationGauge
 from streamimb.rebalance.rates import TRAINED_DECAY, Rates
 from streamimb.rebalance.registry import make_sampler
-from streamimb.rebalance.tape import CLASS, MADE, PLACE, count_trained, lay_out, splice
+from streamimb.rebalance.tape import count_trained, lay_out, splice
 from streamimb.schema import Schema
 
 
@@ -21,7 +21,7 @@ class Lessons(NamedTuple):
     """What a learner is run on, and how its answers are read.
 
     X: float32 (m, d); y: int16 (m,); tape: over their rows; own: int64, which of its predictions the segment asked
-    for, in order; probes: int64 (p, 3), predictions that tell whether the model learns by heart.
+    for, in order; probes: int64 (p, 3), predictions that tell whether the model learns by heart. Valid until the next.
     """
 
     X: NDArray[np.float32]
@@ -42,6 +42,7 @@ class Rebalancer:
         self.sampler = make_sampler(schema, samples, seed)
         self.gauge = MemorisationGauge(schema.n_classes)
         self.trained = np.zeros(schema.n_classes)
+        self._plain_room = _room(0)
 
     def lessons(
         self,
@@ -60,10 +61,10 @@ class Rebalancer:
     def _plain(
         self, ops: NDArray[np.int64], X: NDArray[np.float32], y: NDArray[np.int16], weights: NDArray[np.float64]
     ) -> Lessons:
-        room = _room(2 * len(ops))
-        n, own, probed = lay_out(ops, y, weights, *room)
-        learned = ops[:, 1] > 0
-        count_trained(y[ops[learned, 0]], weights[learned], self.trained, TRAINED_DECAY)
+        if len(self._plain_room.rows) < 2 * len(ops):
+            self._plain_room = _room(4 * len(ops))
+        room = self._plain_room
+        n, own, probed = lay_out(ops, y, weights, self.trained, TRAINED_DECAY, *room)
         return _cut(room, X, y, n, own, probed)
 
     def _sampled(
@@ -82,12 +83,7 @@ class Rebalancer:
 
     def hear(self, lessons: Lessons, P: NDArray[np.float64]) -> NDArray[np.float64]:
         """Take what the probes tell out of the tape's predictions, float64 (·, K); return the segment's own."""
-        probes = lessons.probes
-        if not len(probes):
-            return P
-        told = P[probes[:, PLACE], probes[:, CLASS]]
-        self.gauge.update(np.clip(told, 0.0, 1.0), probes[:, MADE] > 0, probes[:, CLASS].astype(np.int16))
-        return P[lessons.own]
+        return self.gauge.hear(P, lessons.probes, lessons.own) if len(lessons.probes) else P
 
     def forget(self, before: int) -> None:
         """A drift: nothing is made of events older than stream position ``before`` any more."""

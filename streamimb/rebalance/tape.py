@@ -20,13 +20,14 @@ PLACE, MADE, CLASS = 0, 1, 2
 
 @leaf
 def lay_out(
-    ops: Array, y: Array, weights: Array, rows: Array, kinds: Array, events: Array, costs: Array, asked: Array,
-    probes: Array,
+    ops: Array, y: Array, weights: Array, trained: Array, decay: float, rows: Array, kinds: Array, events: Array,
+    costs: Array, asked: Array, probes: Array,
 ) -> tuple[int, int, int]:  # fmt: skip
     """Write the tape of a segment; return its length and how many predictions are asked for and are probes.
 
     ops: int64 (t, 4) slot, kind, position; weights: float64 (t,); the tape's arrays hold 2 t, asked, int64, says which
-    of its predictions are the segment's own, probes, int64 (2 t, 3).
+    of its predictions are the segment's own, probes, int64 (2 t, 3). Lessons are counted into ``trained`` as by
+    :func:`count_trained`.
     """
     n = predicted = own = probed = 0
     for i in range(len(ops)):
@@ -37,6 +38,9 @@ def lay_out(
             asked[own] = predicted
             own, predicted = own + 1, predicted + 1
             continue
+        for k in range(len(trained)):
+            trained[k] *= decay
+        trained[y[slot]] += weights[i]
         again = weights[i] > 1.0 and (ops[i, 2] & (COPIES_ASKED_EVERY - 1)) == 0
         if again and i > 0 and ops[i - 1, 0] == slot and ops[i - 1, 1] <= 0:
             for made in range(2):
