@@ -114,3 +114,29 @@ def sweep(histogram: Array, amounts: Array, scale: Array, objectives: Array, bes
                 ends[s, 1] = cut
     for s in range(len(objectives)):
         best[s, 0] = BIN_LOW + BIN_WIDTH * (ends[s, 0] + ends[s, 1]) / 2
+
+
+@leaf
+def cuts_of(
+    histogram: Array, amounts: Array, objectives: Array, share: float, temperature: float, odds: float, bias: float,
+    other_bias: float, cuts: Array, scale: Array, best: Array, ends: Array,
+) -> bool:  # fmt: skip
+    """Write where each objective cuts the positive class's probability, float64 (S,); false without both classes.
+
+    share: the positive class's present one; odds: the shares' part of the score; bias: the calibration's, of the
+    positive class and the other; scale, best and ends as :func:`sweep` uses them.
+    """
+    negatives = positives = 0
+    for place in range(BINS):
+        negatives += histogram[0, place]
+        positives += histogram[1, place]
+    if negatives == 0 or positives == 0:
+        return False
+    held = negatives + positives
+    scale[0], scale[1] = (1 - share) * held / negatives, share * held / positives
+    ends[:, :] = 0
+    sweep(histogram, amounts, scale, objectives, best, ends)
+    for s in range(len(cuts)):
+        u = temperature * (best[s, 0] + odds) + bias
+        cuts[s] = 1 / (1 + math.exp(-(u - other_bias)))
+    return True

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.config import ControlConfig
-from streamimb.control.binary import sweep
+from streamimb.control.binary import cuts_of
 from streamimb.control.kinds import ALERTS_AT_MOST, TOP_PER_DAY
 from streamimb.control.losses import Losses, cost_of
 from streamimb.control.many import many_at, tune_many
-from streamimb.control.objectives import MANY, Objective, parse_objective, tuned_objectives, value_at
+from streamimb.control.objectives import MANY, parse_objective, tuned_objectives, value_at
 from streamimb.control.plan import Plan
 from streamimb.control.scoring import calibrate
 from streamimb.control.window import ScoreWindow
@@ -48,6 +46,11 @@ class Controller:
     ) -> None:
         self._config, self._k, self._positive = config, schema.n_classes, schema.positive
         self.objectives = tuned_objectives(parse_objective(objective), self._k, has_time=schema.has_time)
+        self._tuned = config.threshold == "tuned"
+        n = len(self.objectives)
+        self._objectives = np.array([[o.kind, o.a, o.b] for o in self.objectives], np.float64)
+        self._budgets = [i for i, o in enumerate(self.objectives) if o.kind in (ALERTS_AT_MOST, TOP_PER_DAY)]
+        self._room = np.zeros(n), np.zeros(2), np.zeros((n, 2)), np.zeros((n, 2), np.int64)  # used again
         self._rules = rules_of(schema.class_names, config)
         self._costs, self._has_time = _costs(schema, config, self._rules), schema.has_time
         self.losses = Losses(schema, cost_of(self.objectives[0], cost))
@@ -58,7 +61,7 @@ class Controller:
         self._fit = np.zeros((2, max(self._k + 1, 3)))
         self._fit[0, 0] = 1.0
         even = np.full(self._k, 1 / self._k)
-        start = self.objectives[0].start if config.threshold == "tuned" else float(config.threshold)
+        start = self.objectives[0].start if self._tuned else float(config.threshold)
         self.plan = Plan(
             number=0, weights=np.ones(self._k), thresholds=self._thresholds(start), shares=even, trained_shares=even,
             temperature=1.0, bias=np.zeros(self._k), cuts=np.array([o.start for o in self.objectives]),
@@ -103,14 +106,15 @@ class Controller:
         kept = 0.0 if at_once or old.number == 0 else self._config.smoothing
         weights = np.exp(kept * np.log(old.weights) + (1 - kept) * np.log(weights))
         shares = np.maximum((counts + 1 / self._k) / (total + 1), SHARE_MIN)
+        shares /= shares.sum()
         trained = (trained + 1 / self._k) / (trained.sum() + 1)
-        temperature, bias = float(self._fit[0, 0]), self._fit[0, 1 : self._k + 1].copy()
-        draft = Plan(
-            number=old.number + 1, weights=weights, thresholds=old.thresholds, shares=shares / shares.sum(),
-            trained_shares=np.maximum(trained, SHARE_MIN), temperature=temperature, bias=bias, cuts=old.cuts,
+        fit = float(self._fit[0, 0]), self._fit[0, 1 : self._k + 1].copy()
+        thresholds, cuts = self._tune(old, shares, *fit, counts)
+        self.plan = Plan(
+            number=old.number + 1, weights=weights, thresholds=thresholds, shares=shares,
+            trained_shares=np.maximum(trained, SHARE_MIN), temperature=fit[0], bias=fit[1], cuts=cuts,
             corrects_prior=self._config.prior_correction,
         )  # fmt: skip
-        self.plan = self._tune(draft, counts)
         self._parameters = self.plan.parameters()
         return self.plan
 
@@ -124,67 +128,55 @@ class Controller:
         """Whether enough events of two classes are known to tune thresholds on; counts: int64 (K,)."""
         return int(np.count_nonzero(counts >= self._config.tune_rarest)) > 1
 
-    def _tune(self, plan: Plan, counts: NDArray[np.int64]) -> Plan:
+    def _tune(
+        self, old: Plan, shares: Floats, temperature: float, bias: Floats, counts: NDArray[np.int64]
+    ) -> tuple[Floats, Floats]:
+        """Thresholds (K,) and cuts (S,) of the Plan after ``old``, under its shares and calibration."""
         ready = self.is_ready(counts)
         if self._k == 2:
-            return self._tune_binary(plan) if ready else self._guess_binary(plan)
-        if self._config.threshold != "tuned" or plan.number % MANY_TUNE_EVERY:
-            return plan
-        return self._tune_many(plan, ready=ready)
+            cuts = self._cuts(shares, temperature, bias, ready=ready)
+            return self._thresholds(float(cuts[0]) if self._tuned else float(self._config.threshold)), cuts
+        if not self._tuned or (old.number + 1) % MANY_TUNE_EVERY:
+            return old.thresholds, old.cuts
+        return self._tune_many(shares, temperature, bias, ready=ready), old.cuts
 
-    def _guess_binary(self, plan: Plan) -> Plan:
-        """Cuts while too few events of the rarest class are known, between one half and the share of the class."""
-        odds = self._log_odds(plan)
-        cuts = np.array(
-            [1 / (1 + np.exp(-o.prior_power * odds)) if o.prior_power else o.start for o in self.objectives]
-        )
-        return self._cut(plan, cuts)
+    def _cuts(self, shares: Floats, temperature: float, bias: Floats, *, ready: bool) -> Floats:
+        """The best cuts on the scores that are held; while too few events of the rarest class are known, cuts between
+        one half and the share of the class.
+        """
+        cuts, p = self._room[0], self._positive
+        odds = 0.0  # the present shares' part of the score
+        if self._config.prior_correction:
+            odds = float(np.log(shares[p]) - np.log(shares[1 - p]))
+        tuned = ready and cuts_of(
+            self.scores.histogram, self.scores.amounts, self._table(), float(shares[p]), temperature, odds,
+            float(bias[p]), float(bias[1 - p]), *self._room,
+        )  # fmt: skip
+        if not tuned:
+            cuts[:] = [1 / (1 + np.exp(-o.prior_power * odds)) if o.prior_power else o.start for o in self.objectives]
+        held: Floats = np.minimum(np.maximum(cuts, THRESHOLD_MIN), 1 - THRESHOLD_MIN)
+        return held
 
-    def _cut(self, plan: Plan, cuts: Floats) -> Plan:
-        cuts = np.clip(cuts, THRESHOLD_MIN, 1 - THRESHOLD_MIN)
-        chosen = float(cuts[0]) if self._config.threshold == "tuned" else float(self._config.threshold)
-        return _with(plan, cuts=cuts, thresholds=self._thresholds(chosen))
-
-    def _tune_binary(self, plan: Plan) -> Plan:
-        held = self.scores.histogram.sum(axis=1)
-        if held.min() == 0:
-            return self._guess_binary(plan)
-        share = plan.shares[self._positive]
-        scale = np.array([1 - share, share]) * held.sum() / held
-        table = np.array([self._row(o) for o in self.objectives])
-        best = np.zeros((len(table), 2))
-        sweep(self.scores.histogram, self.scores.amounts, scale, table, best, np.zeros((len(table), 2), np.int64))
-        u = plan.temperature * (best[:, 0] + self._log_odds(plan)) + plan.bias[self._positive]
-        u -= plan.bias[1 - self._positive]
-        return self._cut(plan, 1 / (1 + np.exp(-u)))
-
-    def _log_odds(self, plan: Plan) -> float:
-        """The present shares' part of the score."""
-        if not plan.corrects_prior:
-            return 0.0
-        share = plan.shares
-        return float(np.log(share[self._positive]) - np.log(share[1 - self._positive]))
-
-    def _row(self, objective: Objective) -> list[float]:
-        if objective.kind in (ALERTS_AT_MOST, TOP_PER_DAY):  # a day's budget, as a count over the window
+    def _table(self) -> Floats:
+        """Kind and two numbers of each objective, float64 (S, 3); a day's budget is a count over the window."""
+        for i in self._budgets:
             days = self.scores.days()
-            allowed = objective.a * days if np.isfinite(days) else 0.0
-            return [objective.kind, allowed, 0.0]
-        return [objective.kind, objective.a, objective.b]
+            self._objectives[i, 1:] = (self.objectives[i].a * days if np.isfinite(days) else 0.0), 0.0
+        return self._objectives
 
-    def _tune_many(self, plan: Plan, *, ready: bool) -> Plan:
+    def _tune_many(self, shares: Floats, temperature: float, bias: Floats, *, ready: bool) -> Floats:
         chosen = self.objectives[0]
-        logs = chosen.prior_power * np.log(plan.shares)
+        logs = chosen.prior_power * np.log(shares)
         logs -= logs.max()
         if ready:
             raw, y, _ = self.scores.contents()
-            u = plan.temperature * (raw + self._put_in(plan)) + plan.bias
+            u = temperature * (raw + self._put_in(shares)) + bias
             tune_many((u - u.max(axis=1, keepdims=True)).astype(np.float64), y, chosen.kind, TUNED_EVENTS_MIN, logs)
         thresholds = np.exp(logs - logs.max())
-        return _with(plan, thresholds=np.maximum(thresholds / thresholds.sum(), THRESHOLD_MIN))
+        return np.maximum(thresholds / thresholds.sum(), THRESHOLD_MIN)
 
-    def _put_in(self, plan: Plan) -> Floats:
-        return np.log(plan.shares) if plan.corrects_prior else np.zeros(self._k)
+    def _put_in(self, shares: Floats) -> Floats:
+        return np.log(shares) if self._config.prior_correction else np.zeros(self._k)
 
     def shown(self, confusion: NDArray[np.int64]) -> dict[str, dict[str, float]]:
         """What each objective would have decided; confusion: int64 (K, K), what was decided.
@@ -206,7 +198,7 @@ class Controller:
         days = self.scores.days_seen() if self._has_time else 0.0
         told = {chosen.name: many_at(chosen.kind, confusion, positive, float(self.plan.thresholds[positive]), days)}
         raw, y, _ = self.scores.contents()
-        u = (self.plan.temperature * (raw + self._put_in(self.plan)) + self.plan.bias).astype(np.float64)
+        u = (self.plan.temperature * (raw + self._put_in(self.plan.shares)) + self.plan.bias).astype(np.float64)
         half, days = len(y) // 2, self.scores.days() / 2 if self._has_time else 0.0
         for objective in (parse_objective(name) for name in MANY if name != chosen.name):
             logs = objective.prior_power * np.log(self.plan.shares)
@@ -244,10 +236,6 @@ class Controller:
         self._fit[:] = state["fit"]
         self.plan = Plan.from_state(state["plan"])
         self._parameters = self.plan.parameters()
-
-
-def _with(plan: Plan, **changes: Any) -> Plan:
-    return Plan.from_state({**plan.state(), **changes})
 
 
 def _costs(schema: Schema, config: ControlConfig, rules: list[str]) -> Floats | None:

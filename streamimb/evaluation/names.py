@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 #: Of one class, in this order.
 RECALL: Final = "recall"
@@ -50,8 +49,7 @@ EARLY: Final = "early"
 DAYS: Final = "days"
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(NamedTuple):
     """One measured value with its interval (NaN where undefined or not asked for).
 
     ``class_`` is a class's code, None where the metric is of all classes. ``support`` is the number of events behind

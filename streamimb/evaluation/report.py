@@ -32,7 +32,7 @@ from streamimb.evaluation.names import (
     SPECIFICITY,
     Measure,
 )  # fmt: skip
-from streamimb.evaluation.ranking import areas
+from streamimb.evaluation.ranking import areas_of_bins
 
 #: Scores that one window is ranked by at most, all classes together: beyond it, the newest events stand for the window.
 RANKED_CELLS_MAX: Final = 1 << 20
@@ -152,7 +152,7 @@ def _of_confusion(C: NDArray[Any], view: View, *, with_intervals: bool) -> dict[
 def _of_histogram(view: View, window: str) -> dict[str, Triple]:
     """Of the whole run and of ``decayed``, whose events are not kept."""
     histogram = view.histogram if window == ALL else view.decayed.histogram
-    each = [areas(h[1], h[0]) for h in np.ascontiguousarray(histogram[:, :, ::-1])]
+    each = [areas_of_bins(bins) for bins in histogram]
     ranked = [a for a in each if not np.isnan(a[0])]
     mean = np.mean(ranked, axis=0) if ranked else np.full(4, np.nan)
     return _of_scores(view, window, mean, *_scored_in(view, window))
@@ -171,7 +171,8 @@ def _scored_in(view: View, window: str) -> tuple[NDArray[np.float64], NDArray[np
         return view.sums[:4], view.calibration
     if window == DECAYED:
         return view.decayed.sums, view.decayed.calibration
-    sums, table = scoring.window_sums(view.labels, view.scores, *view.spans[window], view.setup)
+    sums, table = np.zeros(4), np.zeros((int(view.setup[layout.CALIBRATION_BINS]), 4))
+    scoring.window_sums(view.labels, view.scores, *view.spans[window], view.setup, sums, table)
     return sums, table
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from streamimb.evaluation.calibration import add_calibration
 from streamimb.evaluation.layout import (
     BRIER_SUM,
-    CALIBRATION_BINS,
     CLASSES,
     DECAYED_BITS,
     GROWTH,
@@ -153,10 +152,11 @@ def rank(ring_labels: Array, ring_scores: Array, first: int, last: int, setup: A
     return total / ranked
 
 
-@kernel
-def window_sums(ring_labels: Array, ring_scores: Array, first: int, last: int, setup: Array) -> Any:
-    """Of events first to last: [Brier sum, sum of squares, log-loss sum, sum of squares], and the calibration table."""
-    sums, table = np.zeros(4), np.zeros((setup[CALIBRATION_BINS], 4))
+@leaf
+def window_sums(
+    ring_labels: Array, ring_scores: Array, first: int, last: int, setup: Array, sums: Array, table: Array
+) -> None:
+    """Add events first to last: to sums, (4,), Brier's, its squares', log-loss's, its squares'; to the calibration table."""
     mask = len(ring_labels) - 1
     for number in range(first, last):
         slot = number & mask
@@ -168,4 +168,3 @@ def window_sums(ring_labels: Array, ring_scores: Array, first: int, last: int, s
         sums[3] += loss * loss
         score, hit = outcome(ring_scores[slot], c, setup[POSITIVE])
         add_calibration(table, score, hit, 1.0)
-    return sums, table

@@ -73,9 +73,11 @@ def class_weights(
     window does not hold counts as half an event, so that its weight is large but finite.
     """
     seen = np.maximum(np.asarray(counts, np.float64), 0.5)
-    by_rule = {rule: _weights(rule, seen, config, costs) for rule in set(rules)}
-    weights = np.array([by_rule[rule][k] for k, rule in enumerate(rules)])
-    return np.asarray(np.clip(weights, 1 / config.weight_max, config.weight_max), np.float64)
+    weights = _weights(rules[0], seen, config, costs)
+    for other in set(rules) - {rules[0]}:
+        theirs = _weights(other, seen, config, costs)
+        weights = np.where([rule == other for rule in rules], theirs, weights)
+    return np.asarray(np.minimum(np.maximum(weights, 1 / config.weight_max), config.weight_max), np.float64)
 
 
 def _weights(rule: str, seen: Floats, config: ControlConfig, costs: Floats | None) -> Floats:
