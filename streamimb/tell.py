@@ -85,11 +85,11 @@ def summarise(pipeline: Pipeline) -> dict[str, Any]:
 def course(pipeline: Pipeline) -> Course:
     """How the positive class stands now."""
     k = pipeline.schema.positive
-    of_class = pipeline.evaluation.confusion("rarest")[k]
-    known = int(of_class.sum())
+    of_class = pipeline.evaluation.confusion("rarest")[k].tolist()
+    known = sum(of_class)
     return Course(
         position=pipeline.store.next_position,
         share=float(pipeline.windows.shares("rarest")[k]),
-        recall=float(of_class[k] / known) if known else NAN,
+        recall=of_class[k] / known if known else NAN,
         threshold=float(pipeline.controller.plan.thresholds[k]),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,7 @@ from streamimb.schema import Schema
 SEGMENT_ROWS = 16_384
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """A stretch of the stream inside which the Plan is constant, and why it ended (``layout.RENEW`` and so on).
 
     ops: int64 (t, 4) slot, kind, position, row of the batch (a lesson's: how many of ``matured`` came before it);
@@ -111,14 +110,9 @@ class LabelStore(Ring):
             self.X, self.y, self.facts, self.notes, self.blocks, self.table, heaps[0], heaps[1], self.c,
             self._ops, self._matured, self._rejected, self._fixes, self._outs,
         )  # fmt: skip
-        outs = self._outs
+        ops, matured, rejected, corrected, row = self._outs.tolist()
         return Segment(
-            stop,
-            int(outs[at.OUT_ROW]),
-            self._ops[: outs[at.OUT_OPS]],
-            self._matured[: outs[at.OUT_MATURED]],
-            self._rejected[: outs[at.OUT_REJECTED]],
-            self._fixes[: outs[at.OUT_CORRECTED]],
+            stop, row, self._ops[:ops], self._matured[:matured], self._rejected[:rejected], self._fixes[:corrected]
         )
 
     @property

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from streamimb.errors import ConfigError, LearnerError, StateError
 from streamimb.learners import linear_kernels as kernels
-from streamimb.learners.base import PREDICT, State, Tape
+from streamimb.learners.base import State, Tape
 from streamimb.learners.parameters import explain
 from streamimb.schema import Schema, Strict
 
@@ -56,7 +56,7 @@ class LinearClassifier:
 
     def __init__(self, schema: Schema, *, seed: int = 1, **parameters: Any) -> None:
         self.schema = schema
-        self.seed = seed
+        self.seed, self._n_classes = seed, schema.n_classes
         self.notes: list[str] = []
         try:
             self.parameters = LinearParameters(**parameters)
@@ -90,7 +90,7 @@ class LinearClassifier:
     def run(
         self, X: NDArray[np.float32], y: NDArray[np.int16], tape: Tape, weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        out = np.empty((int(np.count_nonzero(tape.kinds == PREDICT)), self.schema.n_classes))
+        out = np.empty((len(tape) - int(np.count_nonzero(tape.kinds)), self._n_classes))
         a = self._arrays
         kernels.run_tape(
             _plain(X),
