@@ -18,7 +18,7 @@ from streamimb.control.kinds import (
     RECALL_AT_LEAST,
     TOP_PER_DAY,
 )  # fmt: skip
-from streamimb.kernel import Array, leaf
+from streamimb.kernel import Array, leaf, part
 
 #: Log likelihood ratios are counted in bins of 1/32 between -16 and 16.
 BINS = 1_024
@@ -26,13 +26,13 @@ BIN_WIDTH = 1 / 32
 BIN_LOW = -16.0
 
 
-@leaf
+@part
 def bin_of(ratio: float) -> int:
     """The bin of a log likelihood ratio."""
     return int(min(max((ratio - BIN_LOW) / BIN_WIDTH, 0.0), BINS - 1.0))
 
 
-@leaf
+@part
 def kappa_of(tp: float, fp: float, positives: float, negatives: float) -> float:
     """Cohen's kappa from counts; 0 where chance agreement is perfect."""
     n = positives + negatives
@@ -42,7 +42,7 @@ def kappa_of(tp: float, fp: float, positives: float, negatives: float) -> float:
     return (observed - chance) / (1 - chance) if chance < 1 else 0.0
 
 
-@leaf
+@part
 def value_of(kind: int, a: float, b: float, tp: float, fp: float, positives: float, negatives: float) -> float:
     """The value to maximise of deciding ``tp`` and ``fp`` of the positives and negatives for the positive class."""
     recall = tp / positives

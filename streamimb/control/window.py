@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from streamimb.control.binary import BINS, bin_of
 from streamimb.errors import StateError
-from streamimb.kernel import Array, leaf
+from streamimb.kernel import Array, leaf, part
 from streamimb.learners.base import State
 
 #: With more than two classes thresholds are tuned on at most so many events: the search reads them all.
@@ -21,7 +21,7 @@ HEAD, TAIL = 0, 1
 NO_TIME = np.iinfo(np.int64).min
 
 
-@leaf
+@part
 def drop(
     ring_raw: Array, ring_y: Array, ring_loss: Array, ends: Array, histogram: Array, amounts: Array, positive: int
 ) -> None:

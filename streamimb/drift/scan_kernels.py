@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from streamimb.kernel import Array, leaf
+from streamimb.kernel import Array, leaf, part
 
 #: A row of buckets that is so long merges its two oldest.
 FULL: Final = 5
@@ -93,7 +93,7 @@ def _judge(d: int, buckets: Array, reals: Array, wholes: Array) -> None:
     reals[d, PAST_WIDTH] = reals[d, PAST_TOTAL] = reals[d, ODDS] = 0.0
 
 
-@leaf
+@part
 def _close(d: int, buckets: Array, reals: Array, wholes: Array) -> None:
     """Put the open bucket first in its row; merge the two oldest of each row that is full into the next."""
     last = wholes[d, COUNTS]
@@ -117,7 +117,7 @@ def _close(d: int, buckets: Array, reals: Array, wholes: Array) -> None:
         _drop(d, row, 1, buckets, wholes)
 
 
-@leaf
+@part
 def _drop(d: int, row: int, count: int, buckets: Array, wholes: Array) -> None:
     left = wholes[d, COUNTS + row] - count
     at = 2 * row * FULL
@@ -225,6 +225,6 @@ def _length(n: float, k: float, least: float) -> float:
     return min(max(RARE_WANTED * (n + 2.0) / (min(k, n - k) + 1.0), least), LENGTH_MAX)
 
 
-@leaf
+@part
 def _set_limit(d: int, reals: Array) -> None:
     reals[d, LIMIT] = math.ceil(_length(reals[d, WIDTH], reals[d, TOTAL], reals[d, LENGTH_MIN]))

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from streamimb.kernel import Array, kernel, leaf, mix64
+from streamimb.kernel import Array, kernel, leaf, mix64, part
 
 #: Bins of a histogram: sixteen, found in four comparisons.
 BINS: Final = 16
@@ -18,7 +18,7 @@ SAMPLE_VALUES: Final = 512
 EXPECTED_MIN: Final = 5.0
 
 
-@leaf
+@part
 def _sampled(j: int, x: float, sample: Array, sampled: Array) -> bool:
     """Put a value into a column's sample; whether that is full now."""
     if np.isfinite(x):
@@ -28,7 +28,7 @@ def _sampled(j: int, x: float, sample: Array, sampled: Array) -> bool:
     return False
 
 
-@leaf
+@part
 def _count(j: int, x: float, categorical: bool, edges: Array, recent: Array) -> None:
     """Count a column's value by bin."""
     if not np.isfinite(x):

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from streamimb.kernel import Array, leaf
+from streamimb.kernel import Array, leaf, part
 
 COUNT: Final = 0
 SCORE: Final = 1
@@ -51,7 +51,7 @@ def expected_calibration_error(table: NDArray[np.float64]) -> tuple[float, float
     return float(np.abs(gap).sum() / n), float(np.sqrt(spread) / n)
 
 
-@leaf
+@part
 def add_calibration(table: Array, score: Any, outcome: bool, weight: float) -> None:
     """Count one event, or with weight -1 take it back."""
     b = min(max(int(np.ceil(score * len(table))) - 1, 0), len(table) - 1)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from streamimb.kernel import Array, kernel, leaf, uniform
+from streamimb.kernel import Array, kernel, leaf, part, uniform
 
 DAY_US: Final = 86_400_000_000
 
@@ -87,7 +87,7 @@ def fold(counts: Array, cost: Array, hits: Array, slot: int, sums: Array) -> Non
     sums[SHOWN] += counts[slot, HELD]
 
 
-@leaf
+@part
 def slot_of(day: int, counts: Array, opened: int) -> int:
     """The ring's slot of a day, -1 where it is not held."""
     slots = len(counts)

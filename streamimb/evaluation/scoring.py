@@ -19,10 +19,10 @@ from streamimb.evaluation.layout import (
     POSITIVE,
 )
 from streamimb.evaluation.ranking import LOG_LOSS_CLIP, areas_of_keys
-from streamimb.kernel import Array, kernel, leaf
+from streamimb.kernel import Array, kernel, leaf, part
 
 
-@leaf
+@part
 def score_bin(score: Any, mantissa_bits: Any) -> Any:
     """Bin of a score in [0, 1], rising with it: 2^mantissa_bits bins an octave of the nearer of p and 1 - p.
 
@@ -36,7 +36,7 @@ def score_bin(score: Any, mantissa_bits: Any) -> Any:
     return place if score < 0.5 else 2 * half - 1 - place
 
 
-@leaf
+@part
 def losses(row: Array, c: int, positive: int) -> tuple[float, float]:
     """Brier and log-loss of one event's scores (K,) and class: two classes count the positive's error only."""
     if len(row) == 2:
@@ -49,7 +49,7 @@ def losses(row: Array, c: int, positive: int) -> tuple[float, float]:
     return brier, -np.log(min(max(own, LOG_LOSS_CLIP), 1.0 - LOG_LOSS_CLIP))
 
 
-@leaf
+@part
 def outcome(row: Array, c: int, positive: int) -> tuple[float, bool]:
     """What calibration is about: the positive's score and whether it was one; of many classes, the top score's hit."""
     if len(row) == 2:
@@ -61,7 +61,7 @@ def outcome(row: Array, c: int, positive: int) -> tuple[float, bool]:
     return np.float64(row[top]), c == top
 
 
-@leaf
+@part
 def add_losses(sums: Array, brier: float, loss: float, weight: float) -> None:
     """Add to [Brier sum, sum of squares, log-loss sum, sum of squares]."""
     sums[BRIER_SUM] += weight * brier
@@ -70,7 +70,7 @@ def add_losses(sums: Array, brier: float, loss: float, weight: float) -> None:
     sums[LOSS_SUM + 1] += weight * loss * loss
 
 
-@leaf
+@part
 def add_scores(
     scores: Array, y: Array, decision: Array, decay: float, setup: Array, floats: Array, calibration: Array,
     histogram: Array, fading: Array, confusion: Array, sums: Array, table: Array, coarse: Array,

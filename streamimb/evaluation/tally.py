@@ -28,7 +28,7 @@ from streamimb.evaluation.layout import (
 )
 from streamimb.evaluation.metrics import overall
 from streamimb.evaluation.scoring import add_scores, held, move_scores, rank
-from streamimb.kernel import Array, kernel, leaf
+from streamimb.kernel import Array, kernel, leaf, part
 
 
 @kernel
@@ -89,7 +89,7 @@ def count(
     return True
 
 
-@leaf
+@part
 def acceptable(y: Array, decision: Array, scores: Array, K: int) -> bool:
     """Whether every class is in range and every score finite."""
     for e in range(len(y)):
@@ -101,7 +101,7 @@ def acceptable(y: Array, decision: Array, scores: Array, K: int) -> bool:
     return True
 
 
-@leaf
+@part
 def leave(ring_labels: Array, ints: Array, tables: Array, in_rarest: Array, least: int) -> None:
     """The oldest event leaves the rarest window."""
     old = ring_labels[ints[START] & (len(ring_labels) - 1)]

@@ -8,7 +8,7 @@ no difference to what follows.
 from __future__ import annotations
 
 from streamimb.batch import WITH_EVENT, Kind
-from streamimb.kernel import Array, leaf
+from streamimb.kernel import Array, leaf, part
 from streamimb.labels import layout as at
 from streamimb.labels.clock import ACCEPTED, falls_back, far_ahead, judge_time
 from streamimb.labels.endings import STEP, add_due, apply_label, forget, lesson, release, settle, touch
@@ -18,7 +18,7 @@ LABEL_ROW = int(Kind.LABEL)
 REFUSED, LABEL_NOW, PARKED = 0, 1, 2
 
 
-@leaf
+@part
 def due_of(c: Array, known: int) -> int:
     """When the label that came with the row in hand is known."""
     if c[at.DELAY] >= 0:
@@ -26,7 +26,7 @@ def due_of(c: Array, known: int) -> int:
     return int(c[at.ROW_TIME] if known == WITH_EVENT else known)
 
 
-@leaf
+@part
 def accept(
     facts: Array, notes: Array, y: Array, X: Array, table: Array, ripe: Array, dues: Array, c: Array,
     ops: Array, outs: Array, key: int, label: int, known: int, rows: Array, i: int,

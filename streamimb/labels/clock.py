@@ -8,7 +8,7 @@ agree that the stream lies far behind it.
 from __future__ import annotations
 
 from streamimb.batch import TIME_LIMIT_US
-from streamimb.kernel import Array, leaf
+from streamimb.kernel import Array, leaf, part
 from streamimb.labels import layout as at
 from streamimb.labels.endings import add_due
 from streamimb.labels.queues import heap_push
@@ -72,7 +72,7 @@ def fall_back(facts: Array, notes: Array, ripe: Array, dues: Array, c: Array, ti
             add_due(dues, c, facts[slot, at.DUE], event)
 
 
-@leaf
+@part
 def judge_time(facts: Array, notes: Array, ripe: Array, dues: Array, c: Array, time: int) -> int:
     """Set ROW_TIME for a row that begins; why it is refused where its time is absurd, else ACCEPTED."""
     if not c[at.HAS_TIME]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamimb.kernel import Array, leaf
+from streamimb.kernel import Array, leaf, part
 from streamimb.labels import layout as at
 from streamimb.labels.queues import hash_remove, heap_pop, heap_push
 
@@ -14,7 +14,7 @@ DUES_MIN = 64
 STEP = 4
 
 
-@leaf
+@part
 def lesson(facts: Array, c: Array, ops: Array, outs: Array, slot: int, kind: int, again: bool) -> None:
     """Write one lesson on the tape, after a second prediction where the first was made in another row.
 
@@ -29,14 +29,14 @@ def lesson(facts: Array, c: Array, ops: Array, outs: Array, slot: int, kind: int
     facts[slot, at.LESSON] = c[at.SEGMENT]
 
 
-@leaf
+@part
 def touch(notes: Array, blocks: Array, slot: int) -> None:
     """Say that a remembered event changes: the next snapshot holds it anew."""
     notes[slot, at.MARKS] |= at.CHANGED
     blocks[slot >> at.BLOCK_SHIFT] = 1
 
 
-@leaf
+@part
 def head(facts: Array, notes: Array, heap: Array, c: Array) -> int:
     """The oldest event, by time, that has not matured; -1 for none."""
     mask = len(facts) - 1
@@ -54,7 +54,7 @@ def head(facts: Array, notes: Array, heap: Array, c: Array) -> int:
     return int(in_order)
 
 
-@leaf
+@part
 def mature(
     facts: Array, notes: Array, blocks: Array, y: Array, heap: Array, c: Array, matured: Array, outs: Array,
     event: int,
@@ -74,7 +74,7 @@ def mature(
     touch(notes, blocks, slot)
 
 
-@leaf
+@part
 def settle(
     facts: Array, notes: Array, blocks: Array, y: Array, heap: Array, c: Array, matured: Array, outs: Array
 ) -> bool:  # fmt: skip
@@ -169,7 +169,7 @@ def add_due(dues: Array, c: Array, due: int, event: int) -> None:
     c[at.DUE_HEAP] = heap_push(dues, c[at.DUE_HEAP], due, event)
 
 
-@leaf
+@part
 def next_due(facts: Array, notes: Array, heap: Array, c: Array) -> int:
     """The event whose label becomes known next; -1 for none."""
     mask = len(facts) - 1
@@ -191,7 +191,7 @@ def next_due(facts: Array, notes: Array, heap: Array, c: Array) -> int:
     return int(in_order)
 
 
-@leaf
+@part
 def release(
     facts: Array, notes: Array, blocks: Array, y: Array, ripe: Array, dues: Array, c: Array,
     ops: Array, matured: Array, fixes: Array, outs: Array, now: int,
@@ -224,7 +224,7 @@ def release(
             expire(facts, notes, blocks, y, c, ops, outs, event & mask, end)
 
 
-@leaf
+@part
 def forget(
     facts: Array, notes: Array, blocks: Array, y: Array, table: Array, ripe: Array, c: Array, matured: Array,
     outs: Array,

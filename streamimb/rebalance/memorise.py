@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.errors import StateError
-from streamimb.kernel import Array, leaf
+from streamimb.kernel import Array, leaf, part
 from streamimb.rebalance import tape
 
 #: A probability of nothing costs no more than this one's logarithm.
@@ -105,7 +105,7 @@ class MemorisationGauge:
         return np.where(rows > 0, loss, np.nan)
 
 
-@leaf
+@part
 def _add(p: float, kind: int, k: int, losses: Array, decay: float) -> None:
     """Take in one row's probability of its own class k."""
     loss = -np.log(max(p, PROBABILITY_MIN))

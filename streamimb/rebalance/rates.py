@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from streamimb.config import ControlConfig
 from streamimb.errors import StateError
-from streamimb.kernel import Array, leaf
+from streamimb.kernel import Array, leaf, part
 from streamimb.learners.base import State
 from streamimb.rebalance.weights import rules_of
 
@@ -33,7 +33,7 @@ TRAINED_DECAY: Final = 0.9995
 WEIGHT_MAX: Final = 1e100
 
 
-@leaf
+@part
 def rate_of(rule: int, k: int, sizes: Array, n_classes: int, target: float, rate_max: float) -> float:
     """The rate of a lesson of class k, sizes float64 (K + 1,) holding the K decayed sizes first.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from streamimb.kernel import Array, leaf
+from streamimb.kernel import Array, leaf, part
 
 #: A time window holds at most so many events, the latest.
 TIME_EVENTS_MAX: Final = 1_000_000
@@ -73,7 +73,7 @@ def update(
     return -1
 
 
-@leaf
+@part
 def drop(row: int, ring_y: Array, counts: Array, marks: Array) -> int:
     """Let a window's oldest event go and return its class."""
     k = int(ring_y[marks[STARTS + row] & (len(ring_y) - 1)])
@@ -82,7 +82,7 @@ def drop(row: int, ring_y: Array, counts: Array, marks: Array) -> int:
     return k
 
 
-@leaf
+@part
 def settle(ring_y: Array, counts: Array, marks: Array) -> None:
     """Make the rarest window as long as it must be: back to the reach while some class is short, then no longer."""
     mask = len(ring_y) - 1
@@ -98,7 +98,7 @@ def settle(ring_y: Array, counts: Array, marks: Array) -> None:
         drop(ROW_RAREST, ring_y, counts, marks)
 
 
-@leaf
+@part
 def grow(sizes: Array, k: int, decay: float) -> None:
     """Weigh each event 1/θ times the one before, which decays all older ones without touching them."""
     n_classes = len(sizes) - 2
