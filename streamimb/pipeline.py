@@ -7,6 +7,7 @@ that makes no difference, so batching is invisible; nothing reads a clock, so a 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -204,7 +205,7 @@ class Pipeline:
             if self._recall_from == NEVER and self.controller.is_ready(counts):
                 self._recall_from = position
             self.controller.renew(counts, self.rebalancer.trained, window_events=events, at_once=at_once)
-            if counts.sum() and (at_once or np.isnan(self.reference).any()):
+            if events and (at_once or math.isnan(self.reference[0])):
                 self.reference = self.windows.shares("rarest")
         if position % self.config.evaluation.every == 0:
             out.metrics.extend(self.measure())

@@ -119,12 +119,12 @@ def sweep(histogram: Array, amounts: Array, scale: Array, objectives: Array, bes
 @leaf
 def cuts_of(
     histogram: Array, amounts: Array, objectives: Array, share: float, temperature: float, odds: float, bias: float,
-    other_bias: float, cuts: Array, scale: Array, best: Array, ends: Array,
+    other_bias: float, cut_min: float, cuts: Array, scale: Array, best: Array, ends: Array,
 ) -> bool:  # fmt: skip
     """Write where each objective cuts the positive class's probability, float64 (S,); false without both classes.
 
     share: the positive class's present one; odds: the shares' part of the score; bias: the calibration's, of the
-    positive class and the other; scale, best and ends as :func:`sweep` uses them.
+    positive class and the other; cut_min: cuts stay so far from 0 and 1; scale, best and ends as :func:`sweep` uses them.
     """
     negatives = positives = 0
     for place in range(BINS):
@@ -138,5 +138,5 @@ def cuts_of(
     sweep(histogram, amounts, scale, objectives, best, ends)
     for s in range(len(cuts)):
         u = temperature * (best[s, 0] + odds) + bias
-        cuts[s] = 1 / (1 + math.exp(-(u - other_bias)))
+        cuts[s] = min(max(1 / (1 + math.exp(-(u - other_bias))), cut_min), 1 - cut_min)
     return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,7 @@ from streamimb.control.kinds import ALERTS_AT_MOST, TOP_PER_DAY
 from streamimb.control.losses import Losses, cost_of
 from streamimb.control.many import many_at, tune_many
 from streamimb.control.objectives import MANY, parse_objective, tuned_objectives, value_at
-from streamimb.control.plan import Plan
+from streamimb.control.plan import Plan, smooth
 from streamimb.control.scoring import calibrate
 from streamimb.control.window import ScoreWindow
 from streamimb.errors import ConfigError
@@ -50,7 +52,7 @@ class Controller:
         n = len(self.objectives)
         self._objectives = np.array([[o.kind, o.a, o.b] for o in self.objectives], np.float64)
         self._budgets = [i for i, o in enumerate(self.objectives) if o.kind in (ALERTS_AT_MOST, TOP_PER_DAY)]
-        self._room = np.zeros(n), np.zeros(2), np.zeros((n, 2)), np.zeros((n, 2), np.int64)  # used again
+        self._room = np.zeros(2), np.zeros((n, 2)), np.zeros((n, 2), np.int64)  # used again
         self._rules = rules_of(schema.class_names, config)
         self._costs, self._has_time = _costs(schema, config, self._rules), schema.has_time
         self.losses = Losses(schema, cost_of(self.objectives[0], cost))
@@ -104,16 +106,14 @@ class Controller:
         self.scores.keep(window_events)
         weights = class_weights(counts, self._config, self._costs, self._rules) if total else old.weights
         kept = 0.0 if at_once or old.number == 0 else self._config.smoothing
-        weights = np.exp(kept * np.log(old.weights) + (1 - kept) * np.log(weights))
-        shares = np.maximum((counts + 1 / self._k) / (total + 1), SHARE_MIN)
-        shares /= shares.sum()
-        trained = (trained + 1 / self._k) / (trained.sum() + 1)
-        fit = float(self._fit[0, 0]), self._fit[0, 1 : self._k + 1].copy()
-        thresholds, cuts = self._tune(old, shares, *fit, counts)
+        made = np.empty((4, self._k))
+        smooth(old.weights, weights, kept, counts, trained, self._fit, SHARE_MIN, made)
+        weights, shares, trained_shares, bias = made
+        temperature = float(self._fit[0, 0])
+        thresholds, cuts = self._tune(old, shares, temperature, bias, counts)
         self.plan = Plan(
-            number=old.number + 1, weights=weights, thresholds=thresholds, shares=shares,
-            trained_shares=np.maximum(trained, SHARE_MIN), temperature=fit[0], bias=fit[1], cuts=cuts,
-            corrects_prior=self._config.prior_correction,
+            number=old.number + 1, weights=weights, thresholds=thresholds, shares=shares, trained_shares=trained_shares,
+            temperature=temperature, bias=bias, cuts=cuts, corrects_prior=self._config.prior_correction,
         )  # fmt: skip
         self._parameters = self.plan.parameters()
         return self.plan
@@ -144,18 +144,18 @@ class Controller:
         """The best cuts on the scores that are held; while too few events of the rarest class are known, cuts between
         one half and the share of the class.
         """
-        cuts, p = self._room[0], self._positive
+        cuts, p = np.empty(len(self.objectives)), self._positive
         odds = 0.0  # the present shares' part of the score
         if self._config.prior_correction:
-            odds = float(np.log(shares[p]) - np.log(shares[1 - p]))
+            odds = math.log(shares[p]) - math.log(shares[1 - p])
         tuned = ready and cuts_of(
             self.scores.histogram, self.scores.amounts, self._table(), float(shares[p]), temperature, odds,
-            float(bias[p]), float(bias[1 - p]), *self._room,
+            float(bias[p]), float(bias[1 - p]), THRESHOLD_MIN, cuts, *self._room,
         )  # fmt: skip
         if not tuned:
-            cuts[:] = [1 / (1 + np.exp(-o.prior_power * odds)) if o.prior_power else o.start for o in self.objectives]
-        held: Floats = np.minimum(np.maximum(cuts, THRESHOLD_MIN), 1 - THRESHOLD_MIN)
-        return held
+            guessed = [1 / (1 + math.exp(-o.prior_power * odds)) if o.prior_power else o.start for o in self.objectives]
+            cuts[:] = [min(max(cut, THRESHOLD_MIN), 1 - THRESHOLD_MIN) for cut in guessed]
+        return cuts
 
     def _table(self) -> Floats:
         """Kind and two numbers of each objective, float64 (S, 3); a day's budget is a count over the window."""

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.control import scoring
+from streamimb.kernel import Array, leaf
 from streamimb.learners.base import State
 
 Floats = NDArray[np.float64]
+
+
+@leaf
+def smooth(
+    old: Array, weights: Array, kept: float, counts: Array, trained: Array, fit: Array, share_min: float, out: Array
+) -> None:
+    """Write the next Plan's weights, shares, trained shares and bias to out, float64 (4, K).
+
+    Weights: the geometric mean of the old ones, of share ``kept``, and the new. Shares: of counts, (K,), and of
+    trained, (K,), each with one event more, spread evenly, and none below share_min. fit: see ``scoring.calibrate``.
+    """
+    n_classes = len(old)
+    events, learned, total = 0, 0.0, 0.0
+    for k in range(n_classes):
+        events += counts[k]
+        learned += trained[k]
+    for k in range(n_classes):
+        out[0, k] = math.exp(kept * math.log(old[k]) + (1 - kept) * math.log(weights[k]))
+        out[1, k] = max((counts[k] + 1 / n_classes) / (events + 1), share_min)
+        out[2, k] = max((trained[k] + 1 / n_classes) / (learned + 1), share_min)
+        out[3, k] = fit[0, k + 1]
+        total += out[1, k]
+    for k in range(n_classes):
+        out[1, k] /= total
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +61,10 @@ class Plan:
 
     def parameters(self) -> Floats:
         """What the scoring kernel reads: float64 (ROWS, K)."""
-        rows = np.zeros((scoring.ROWS, len(self.weights)))
-        rows[scoring.BIAS], rows[scoring.THRESHOLD] = self.bias, self.thresholds
-        rows[scoring.TEMPERATURE] = self.temperature
-        if self.corrects_prior:
-            rows[scoring.TAKE_OUT], rows[scoring.PUT_IN] = -np.log(self.trained_shares), np.log(self.shares)
+        rows = np.empty((scoring.ROWS, len(self.weights)))
+        scoring.lay_parameters(
+            self.thresholds, self.shares, self.trained_shares, self.temperature, self.bias, self.corrects_prior, rows
+        )
         return rows
 
     def state(self) -> State:

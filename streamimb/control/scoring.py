@@ -27,6 +27,18 @@ TAKE_OUT, PUT_IN, BIAS, THRESHOLD, TEMPERATURE, ROWS = 0, 1, 2, 3, 4, 5
 
 
 @leaf
+def lay_parameters(
+    thresholds: Array, shares: Array, trained_shares: Array, temperature: float, bias: Array, corrects_prior: bool,
+    rows: Array,
+) -> None:  # fmt: skip
+    """Write a plan's parameters as :func:`score_rows` reads them, float64 (ROWS, K)."""
+    for k in range(len(bias)):
+        rows[BIAS, k], rows[THRESHOLD, k], rows[TEMPERATURE, k] = bias[k], thresholds[k], temperature
+        rows[TAKE_OUT, k] = -math.log(trained_shares[k]) if corrects_prior else 0.0
+        rows[PUT_IN, k] = math.log(shares[k]) if corrects_prior else 0.0
+
+
+@leaf
 def score_rows(
     P: Array, ops: Array, plan: Array, cuts: Array, raw: Array, scores: Array, notes: Array, u: Array, positive: int,
     at_row: int, out_position: Array, out_scores: Array, out_decision: Array,
