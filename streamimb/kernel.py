@@ -5,6 +5,8 @@ No fastmath and no parallel loops: the same events give the same bits however th
 
 from __future__ import annotations
 
+import builtins
+import dis
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -49,11 +51,15 @@ def _named_for_its_parts(function: F) -> F:
     """Put a digest of the kernels and constants that a function uses into its name, by which numba caches it.
 
     Numba itself compiles anew only when the function's own file changes: a kernel would go on with the old code of a
-    callee in another file.
+    callee in another file. A callee that its own file defines further down cannot be looked at yet; whatever that is
+    made of is in this file or has been imported by now, so then all that the file holds so far is taken in.
     """
     sha = hashlib.blake2b(digest_size=4)
-    for name in sorted(function.__code__.co_names):
-        value = function.__globals__.get(name)
+    known, used = function.__globals__, set(function.__code__.co_names)
+    if _globals_of(function) - known.keys() - vars(builtins).keys() - {function.__name__}:
+        used |= known.keys()
+    for name in sorted(used):
+        value = known.get(name)
         if isinstance(value, Dispatcher):
             code = value.py_func.__code__
             sha.update(f"{value.py_func.__qualname__}{code.co_names}{code.co_consts}".encode() + code.co_code)
@@ -63,6 +69,11 @@ def _named_for_its_parts(function: F) -> F:
             sha.update(f"{name}={value!r};".encode())
     function.__qualname__ = f"{function.__qualname__}_{sha.hexdigest()}"
     return function
+
+
+def _globals_of(function: F) -> set[str]:
+    """Names that a function reads from its module."""
+    return {str(step.argval) for step in dis.get_instructions(function) if step.opname == "LOAD_GLOBAL"}
 
 
 def on_first_compile(tell: Callable[[], None]) -> None:

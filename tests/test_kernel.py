@@ -40,6 +40,38 @@ def test_a_kernel_follows_a_callee_or_a_constant_of_another_file(tmp_path):
     assert told == [2, 11, 33, 2]
 
 
+DEEP = """
+from streamimb.kernel import leaf
+@leaf
+def deep(x):
+    return x + {inner}
+"""
+UPSIDE_DOWN = """
+from streamimb.kernel import leaf
+from deep import deep
+@leaf
+def outer(x):
+    return middle(x) * 2
+@leaf
+def middle(x):
+    return deep(x)
+print(outer(1))
+"""
+
+
+def test_a_kernel_follows_what_a_callee_further_down_its_file_is_made_of(tmp_path):
+    """The callee is not there yet when the caller is read; a change in a third file still reaches the caller."""
+    (tmp_path / "caller.py").write_text(UPSIDE_DOWN)
+    told = []
+    for inner in (1, 10, 1):
+        (tmp_path / "deep.py").write_text(DEEP.format(inner=inner))
+        done = subprocess.run(
+            [sys.executable, "-B", "caller.py"], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        told.append(int(done.stdout))
+    assert told == [4, 22, 4]
+
+
 def test_draws_belong_to_seed_event_and_member():
     """The same three give the same number; numbers spread evenly over [0, 1)."""
     draws = np.array([uniform(1, event, 2) for event in range(4_000)])
