@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
@@ -78,26 +78,25 @@ class RiverClassifier:
     def run(
         self, X: NDArray[np.float32], y: NDArray[np.int16], tape: Tape, weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        dicts, places = self._rows(X, tape)
-        labels = y[tape.rows]
+        rows = self._rows(X, tape)
+        kinds, labels = tape.kinds.tolist(), y[tape.rows].tolist()
         costs = tape.lesson_weights(y, weights)
         answers: list[Any] = []
-        predict, learn = self._predictor(), self._model.learn_one
-        ops = zip(tape.kinds.tolist(), places, labels.tolist(), strict=True)
+        predict, learn, answer = self._predictor(), self._model.learn_one, answers.append
         try:
             if self._native:
-                for (kind, place, label), cost in zip(ops, costs.tolist(), strict=True):
+                for kind, x, label, cost in zip(kinds, rows, labels, costs.tolist(), strict=True):
                     if kind == PREDICT:
-                        answers.append(predict(dicts[place]))
+                        answer(predict(x))
                     elif cost > 0.0:
-                        learn(dicts[place], label, w=cost)
+                        learn(x, label, w=cost)
             else:
-                for (kind, place, label), times in zip(ops, self._times(tape, costs), strict=True):
+                for kind, x, label, times in zip(kinds, rows, labels, self._times(tape, costs), strict=True):
                     if kind == PREDICT:
-                        answers.append(predict(dicts[place]))
+                        answer(predict(x))
                     else:
                         for _ in range(times):
-                            learn(dicts[place], label)
+                            learn(x, label)
         except FAILURES as error:
             raise LearnerError(f"{self.path} failed: {type(error).__name__}: {error}") from error
         return self._distributions(answers)
@@ -118,12 +117,12 @@ class RiverClassifier:
         model = river_models.build(self._spec, self.seed, "learner")
         return river_models.scaled(model, categorical=bool(self._categories)) if self.adapter.scaler else model
 
-    def _rows(self, X: NDArray[np.float32], tape: Tape) -> tuple[list[Row], list[int]]:
-        """The rows that a tape reads, and for each operation the place of its row among them."""
+    def _rows(self, X: NDArray[np.float32], tape: Tape) -> Iterator[Row]:
+        """The row of each operation of a tape; operations on one row share it."""
         if len(X) <= len(tape):
-            return self._dicts(X), tape.rows.tolist()
+            return map(self._dicts(X).__getitem__, tape.rows.tolist())
         rows, places = np.unique(tape.rows, return_inverse=True)
-        return self._dicts(X[rows]), places.tolist()
+        return map(self._dicts(X[rows]).__getitem__, places.tolist())
 
     def _dicts(self, X: NDArray[np.float32]) -> list[Row]:
         """Rows as river takes them: what is missing or not finite is left out."""
@@ -137,6 +136,8 @@ class RiverClassifier:
                         values[j] = str(int(code)) if categories is None else categories[int(code)]
         dicts = [dict(zip(names, values)) for values in listed]  # noqa: B905  # checking lengths costs a tenth
         holes = ~np.isfinite(X)
+        if not holes.any():
+            return dicts
         for i in np.flatnonzero(holes.any(axis=1)).tolist():
             for j in np.flatnonzero(holes[i]).tolist():
                 del dicts[i][names[j]]
