@@ -66,7 +66,10 @@ class Rows:
         m = mature_of(
             matured, store.notes, store.scores, store.raw, self._positive, recall_from, whole, small, reals, self._score
         )
-        return Ripe(*whole[:, :m], *small[:, :m], *reals[:, :m], self._score[:m])
+        slots, position, time = whole[:, :m]
+        y, decision, shadows, of_recall = small[:, :m]
+        raw, scores = reals[:, :m]
+        return Ripe(slots, position, time, y, decision, shadows, of_recall, raw, scores, self._score[:m])
 
 
 class Gathered:

@@ -30,8 +30,8 @@ def told_of(
 
 @leaf
 def mature_of(
-    matured: Array, notes: Array, scores: Array, raw: Array, positive: int, recall_from: int, whole: Array, small: Array,
-    reals: Array, score: Array,
+    matured: Array, notes: Array, scores: Array, raw: Array, positive: int, recall_from: int, whole: Array,
+    small: Array, reals: Array, score: Array,
 ) -> int:  # fmt: skip
     """Write what is known of the events that matured with a label; return how many there are.
 

@@ -124,7 +124,7 @@ def cuts_of(
     """Write where each objective cuts the positive class's probability, float64 (S,); false without both classes.
 
     share: the positive class's present one; odds: the shares' part of the score; bias: the calibration's, of the
-    positive class and the other; cut_min: cuts stay so far from 0 and 1; scale, best and ends as :func:`sweep` uses them.
+    positive class and the other; cut_min: cuts stay so far from 0 and 1; scale, best and ends as in :func:`sweep`.
     """
     negatives = positives = 0
     for place in range(BINS):

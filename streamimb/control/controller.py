@@ -173,7 +173,7 @@ class Controller:
             u = temperature * (raw + self._put_in(shares)) + bias
             tune_many((u - u.max(axis=1, keepdims=True)).astype(np.float64), y, chosen.kind, TUNED_EVENTS_MIN, logs)
         thresholds = np.exp(logs - logs.max())
-        return np.maximum(thresholds / thresholds.sum(), THRESHOLD_MIN)
+        return np.asarray(np.maximum(thresholds / thresholds.sum(), THRESHOLD_MIN), np.float64)
 
     def _put_in(self, shares: Floats) -> Floats:
         return np.log(shares) if self._config.prior_correction else np.zeros(self._k)

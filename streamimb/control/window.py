@@ -44,7 +44,8 @@ def push(
 ) -> None:  # fmt: skip
     """Add mature events; count what each shown objective would have decided into confusion, int64 (S, 2, 2).
 
-    seen: int64 (2,), the earliest and the latest time so far. Where there are losses: sum them into amounts as into the histogram, and those of wrong decisions into lost (S,).
+    seen: int64 (2,), the earliest and the latest time so far. Where there are losses: sum them into amounts as into the
+    histogram, and those of wrong decisions into lost (S,).
     """
     capacity = len(ring_y)
     for i in range(len(y)):

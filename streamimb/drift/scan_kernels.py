@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import numpy as np
-
 from streamimb.kernel import Array, leaf, part
 
 #: A row of buckets that is so long merges its two oldest.

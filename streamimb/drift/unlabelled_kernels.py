@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def _sampled(j: int, x: float, sample: Array, sampled: Array) -> bool:
 
 
 @part
-def _count(j: int, x: float, categorical: bool, edges: Array, recent: Array) -> None:
+def _count(j: int, x: Any, categorical: bool, edges: Array, recent: Array) -> None:
     """Count a column's value by bin."""
     if not np.isfinite(x):
         return

@@ -119,7 +119,7 @@ class MetricsSink(_RowsSink):
             "window": texts,
         }
         columns |= {"value": numbers, "low": numbers, "high": numbers, "support": pa.int64()}
-        super().__init__(path, columns, Metric.__slots__)
+        super().__init__(path, columns, Metric._fields)
 
     def write(self, outcome: Outcome) -> None:
         self._take(outcome.metrics)
