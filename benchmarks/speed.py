@@ -1,4 +1,4 @@
-"""Events a second on one core: decoding, the linear learner, the river adapter, the whole pipeline, and its parts.
+"""Events a second on one core: decoding, each learner, the river adapter, the whole pipeline, and its parts.
 
     python benchmarks/speed.py [--quick] [--json FILE] [--only GROUP ...] [--events N] [--repeats N]
 
@@ -25,29 +25,25 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
-from speed_data import FEATURES, batches_of, contract, events, tapes
+from speed_data import PLAIN, batches_of, contract, events, tapes
+from speed_learners import DELAY, SLOW, adapter, learner_case, linear, trees
 from speed_table import HEAD, WIDTHS, Case, Row, line, one_core, rounds, row, told
 
 from streamimb import pipeline as pipeline_module
 from streamimb.config import Config
 from streamimb.decode import JsonDecoder
-from streamimb.learners.base import Learner, Tape
-from streamimb.learners.registry import make_learner
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
 from streamimb.sources.files import FileSource
 
 #: Events decoded in one call, as the file source does.
 PIECE = 8_192
-#: The delay of late labels, and the batches of the pipeline, in events.
-DELAY = 5_000
+#: The batches of the pipeline, in events.
 BATCHES = (1, 64, 256, 1_000, 10_000)
-#: Cases of one event a call, and river's, see a tenth of the events.
-SLOW = 10
-
-RIVER_LOGISTIC = {"model": "river.linear_model.LogisticRegression", "parameters": {"scaler": True}}
-RIVER_TREE = {"model": "river.tree.HoeffdingTreeClassifier", "parameters": {}}
+#: The pipeline that is timed: of the learners the linear one, and no second one on trial beside it.
+PIPELINE = {"learner": {"model": "linear"}, "control": {"objective": "f1"}, "drift": {"recall": {"action": "adjust"}}}
+#: The same as it comes, where a fall of recall brings a trial: a second learner beside the one in force.
+WITH_TRIALS = {**PIPELINE, "drift": {}}
 
 
 # ---------------------------------------------------------------------------------------------------- decoding
@@ -56,7 +52,9 @@ RIVER_TREE = {"model": "river.tree.HoeffdingTreeClassifier", "parameters": {}}
 def decoding(n: int, repeats: int) -> list[Row]:
     """NDJSON as records and as a file, with bad events among them; CSV and Parquet files."""
     X, y = events(n)
-    frame = pl.DataFrame({f"x{i}": np.round(X[:, i].astype(np.float64), 5) for i in range(FEATURES)} | {"label": y})
+    frame = pl.DataFrame(
+        {f"x{i}": np.round(X[:, i].astype(np.float64), 5) for i in range(PLAIN.features)} | {"label": y}
+    )
     told = frame.with_columns(id=pl.int_range(n).cast(pl.String), time=pl.int_range(n) + 1_700_000_000_000_000)
     lines = frame.write_ndjson().encode().splitlines()
     cases: dict[str, tuple[int, Case]] = {
@@ -102,119 +100,12 @@ def _file(path: Path) -> Case:
     return lambda: run
 
 
-# ---------------------------------------------------------------------------------------------------- learners
-
-
-def _learner(spec: dict[str, Any], X: NDArray[np.float32], y: NDArray[np.int16], plan: list[Tape]) -> Case:
-    config, ones = Config.model_validate({"learner": spec}).learner, np.ones(2)
-
-    def ready() -> Callable[[], object]:
-        learner: Learner = make_learner(contract(), config)
-
-        def run() -> None:
-            for tape in plan:
-                learner.run(X, y, tape, ones)
-
-        return run
-
-    return ready
-
-
-def _river(make: Callable[[], Any], X: NDArray[np.float32], y: NDArray[np.int16], weight: float | None = None) -> Case:
-    """The loop that river's own users write, on dicts made before; ``weight``: each lesson's, given as ``w``."""
-    names = [f"x{i}" for i in range(FEATURES)]
-    pairs = [(dict(zip(names, x, strict=True)), label) for x, label in zip(X.tolist(), y.tolist(), strict=True)]
-
-    def ready() -> Callable[[], object]:
-        model = make()
-
-        def run() -> None:
-            predict, learn = model.predict_proba_one, model.learn_one
-            if weight is None:
-                for x, label in pairs:
-                    predict(x)
-                    learn(x, label)
-            else:
-                for x, label in pairs:
-                    predict(x)
-                    learn(x, label, w=weight)
-
-        return run
-
-    return ready
-
-
-def _river_logistic() -> Any:
-    from river import linear_model, preprocessing
-
-    return preprocessing.StandardScaler() | linear_model.LogisticRegression()
-
-
-def _river_tree() -> Any:
-    from river import tree
-
-    return tree.HoeffdingTreeClassifier()
-
-
-def linear(n: int, repeats: int) -> list[Row]:
-    """The compiled linear learner alone, test-then-train, beside river's logistic regression."""
-    X, y = events(n)
-    few = n // SLOW
-    spec: dict[str, Any] = {"model": "linear"}
-    no_curves = {**spec, "parameters": {"bins": 0, "crosses": 0}}
-
-    def case(per_call: int, delay: int = 0, *, blocks: bool = False, spec: dict[str, Any] = spec) -> tuple[int, Case]:
-        return n, _learner(spec, X, y, tapes(n, per_call, delay, blocks=blocks))
-
-    cases = {
-        "10,000 events a call": case(10_000),
-        "256 events a call": case(256),
-        "10,000 a call, late, in turns": case(10_000, DELAY),
-        "10,000 a call, late, in blocks": case(10_000, DELAY, blocks=True),
-        "256 a call, late, in turns": case(256, DELAY),
-        "256 a call, late, in blocks": case(256, DELAY, blocks=True),
-        "no bins, no crosses, 10,000 a call": case(10_000, spec=no_curves),
-        "river, bare loop": (few, _river(_river_logistic, X[:few], y[:few])),
-    }
-    taken = rounds(cases, repeats)
-    few_, many = "256 events a call", "10,000 events a call"
-    return [
-        row("linear", many, taken, at_least=1_000_000),
-        row("linear", few_, taken, at_least=1_000_000),
-        *(row("linear", name, taken, few_ if name[0] == "2" else many, ratio_max=1.25) for name in list(cases)[2:6]),
-        row("linear", "no bins, no crosses, 10,000 a call", taken, at_least=1_000_000),
-        row("linear", "river, bare loop", taken, many),
-    ]
-
-
-def adapter(n: int, repeats: int) -> list[Row]:
-    """River's models through the adapter, which gives weights, beside the bare loop, which need not."""
-    X, y = events(n)
-    rows = []
-    for name, spec, make in (
-        ("logistic regression", RIVER_LOGISTIC, _river_logistic),
-        ("Hoeffding tree", RIVER_TREE, _river_tree),
-    ):
-        bare, weighted, adapted = (f"{name}, {how}" for how in ("bare loop", "bare loop that gives w", "adapter"))
-        taken = rounds(
-            {
-                bare: (n, _river(make, X, y)),
-                weighted: (n, _river(make, X, y, 1.0)),
-                adapted: (n, _learner(spec, X, y, tapes(n, 256, 0, blocks=False))),
-            },
-            repeats,
-        )
-        rows += [row("river", bare, taken), row("river", weighted, taken, bare)]
-        rows.append(row("river", adapted, taken, bare, ratio_max=1.15))
-    return rows
-
-
 # ---------------------------------------------------------------------------------------------------- the pipeline
 
 
-def _pipeline(n: int, size: int, schema: Schema, delay: int | str | None = None) -> Case:
+def _pipeline(n: int, size: int, schema: Schema, delay: int | str | None = None, **changes: Any) -> Case:
     batches = batches_of(n, size, schema)
-    config = Config.model_validate({"label": {"delay": delay}, "control": {"objective": "f1"}})
+    config = Config.model_validate({**PIPELINE, "label": {"delay": delay}, **changes})
 
     def ready() -> Callable[[], object]:
         made = Pipeline(schema, config)
@@ -238,7 +129,7 @@ def whole(n: int, repeats: int) -> list[Row]:
         name, alone = f"batches of {size:,}", f"learner alone, {size:,} a call"
         plan = tapes(m, size, 0, blocks=False)
         taken = rounds(
-            {name: (m, _pipeline(m, size, plain)), alone: (m, _learner({"model": "linear"}, X, y, plan))}, repeats
+            {name: (m, _pipeline(m, size, plain)), alone: (m, learner_case({"model": "linear"}, X, y, plan))}, repeats
         )
         overhead = statistics.median(a - b for a, b in zip(taken[name], taken[alone], strict=True))
         aimed = size >= 256
@@ -254,32 +145,36 @@ def whole(n: int, repeats: int) -> list[Row]:
         base, late = f"batches of {size:,}, no label late", f"batches of {size:,}, every label late"
         told = f"batches of {size:,}, ids and times"
         told_late = f"batches of {size:,}, ids and times, late"
+        trials, blend = f"batches of {size:,}, with trials", f"batches of {size:,}, the blend"
         taken = rounds(
             {
                 base: (n, _pipeline(n, size, plain)),
+                trials: (n, _pipeline(n, size, plain, **WITH_TRIALS)),
+                blend: (n, _pipeline(n, size, plain, learner={"model": "blend"})),
                 late: (n, _pipeline(n, size, plain, DELAY)),
                 told: (n, _pipeline(n, size, full)),
                 told_late: (n, _pipeline(n, size, full, f"{DELAY}s")),
             },
             repeats,
         )
-        rows += [
-            row("late labels", base, taken),
-            row("late labels", late, taken, base, ratio_max=1.25),
-            row("late labels", told, taken, base),
-            row("late labels", told_late, taken, told, ratio_max=1.25),
-        ]
+        rows += [row("late labels", base, taken), row("late labels", late, taken, base, ratio_max=1.25)]
+        rows += [row("late labels", told, taken, base), row("late labels", told_late, taken, told, ratio_max=1.25)]
+        rows += [row("other learners", trials, taken, base), row("other learners", blend, taken, base)]
     return rows
 
 
 #: Where the pipeline's time goes: part, attribute of the pipeline, methods.
 PARTS = (
     ("labels", "store", ("advance",)),
-    ("learner", "learner", ("run",)),
+    ("rebalancing", "rebalancer", ("lessons", "hear")),
+    ("learner", "succession", ("run",)),
     ("windows", "windows", ("update", "shorten", "counts", "shares")),
     ("evaluation", "evaluation", ("update", "update_early")),
+    ("queue, false positives", "queue", ("update",)),
+    ("queue, false positives", "false_positives", ("update",)),
     ("measuring", "", ("measure",)),
     ("drift", "monitor", ("update",)),
+    ("drift without labels", "unlabelled", ("update",)),
     ("control, observe", "controller", ("observe",)),
     ("control, renew", "controller", ("renew",)),
 )
@@ -315,7 +210,7 @@ def watched(pipeline: Pipeline) -> Iterator[dict[str, float]]:
 def parts(n: int, repeats: int) -> list[Row]:
     """Time by part of the pipeline, wall clock; the rest is the Python between them."""
     rows = []
-    config = Config.model_validate({"control": {"objective": "f1"}})
+    config = Config.model_validate(PIPELINE)
     for size in (256, 10_000):
         batches, taken = batches_of(n, size, contract()), defaultdict(list)
         for _ in range(repeats + 1):  # the first compiles
@@ -340,6 +235,7 @@ GROUPS: dict[str, tuple[Callable[[int, int], list[Row]], int]] = {
     "decoding": (decoding, 100_000),
     "linear": (linear, 200_000),
     "river": (adapter, 10_000),
+    "trees": (trees, 100_000),
     "pipeline": (whole, 100_000),
     "parts": (parts, 100_000),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,23 +11,37 @@ from streamimb.batch import Batch
 from streamimb.learners.base import LEARN, PREDICT, Tape
 from streamimb.schema import Feature, Identity, Label, Schema, Time
 
-FEATURES = 10
 POSITIVE_SHARE = 0.02
 
 
-def events(n: int) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
-    """Ten numeric features and a rare class that they tell of in part."""
+class Shape(NamedTuple):
+    """What events look like: numeric features, classes, the share of values that are missing."""
+
+    features: int = 10
+    classes: int = 2
+    missing: float = 0.0
+
+
+PLAIN = Shape()
+
+
+def events(n: int, shape: Shape = PLAIN) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
+    """Numeric features and what they tell of in part: a rare class, or many classes of one share."""
     rng = np.random.default_rng(7)
-    X = rng.normal(size=(n, FEATURES)).astype(np.float32)
+    X = rng.normal(size=(n, shape.features)).astype(np.float32)
     signal = X[:, :4].sum(axis=1) + rng.normal(size=n)
-    return X, (signal > np.quantile(signal, 1 - POSITIVE_SHARE)).astype(np.int16)
+    cuts = np.arange(1, shape.classes) / shape.classes if shape.classes > 2 else [1 - POSITIVE_SHARE]
+    y = np.searchsorted(np.quantile(signal, cuts), signal).astype(np.int16)
+    if shape.missing:
+        X[rng.random(X.shape) < shape.missing] = np.nan
+    return X, y
 
 
-def contract(*, id_and_time: bool = False) -> Schema:
+def contract(shape: Shape = PLAIN, *, id_and_time: bool = False) -> Schema:
     """What the events are."""
-    features = tuple(Feature(name=f"x{i}") for i in range(FEATURES))
+    features = tuple(Feature(name=f"x{i}") for i in range(shape.features))
     told = {"time": Time(name="time", unit="us"), "id": Identity(name="id")} if id_and_time else {}
-    return Schema(features=features, label=Label(classes=(0, 1)), **told)
+    return Schema(features=features, label=Label(classes=tuple(range(shape.classes))), **told)
 
 
 def tapes(n: int, per_call: int, delay: int, *, blocks: bool) -> list[Tape]:

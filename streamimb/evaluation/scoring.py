@@ -156,7 +156,7 @@ def rank(ring_labels: Array, ring_scores: Array, first: int, last: int, setup: A
 def window_sums(
     ring_labels: Array, ring_scores: Array, first: int, last: int, setup: Array, sums: Array, table: Array
 ) -> None:
-    """Add events first to last to [Brier sum, sum of squares, log-loss sum, sum of squares] and the calibration table."""
+    """Add events first to last to [Brier sum, sum of squares, log-loss sum, sum of squares] and to the table."""
     mask = len(ring_labels) - 1
     for number in range(first, last):
         slot = number & mask
