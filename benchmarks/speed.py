@@ -41,9 +41,15 @@ PIECE = 8_192
 #: The batches of the pipeline, in events.
 BATCHES = (1, 64, 256, 1_000, 10_000)
 #: The pipeline that is timed: of the learners the linear one, and no second one on trial beside it.
-PIPELINE = {"learner": {"model": "linear"}, "control": {"objective": "f1"}, "drift": {"recall": {"action": "adjust"}}}
+PIPELINE: dict[str, Any] = {
+    "learner": {"model": "linear"},
+    "control": {"objective": "f1"},
+    "drift": {"recall": {"action": "adjust"}},
+}
 #: The same as it comes, where a fall of recall brings a trial: a second learner beside the one in force.
 WITH_TRIALS = {**PIPELINE, "drift": {}}
+#: The default learner.
+WITH_BLEND = {**PIPELINE, "learner": {"model": "blend"}}
 
 
 # ---------------------------------------------------------------------------------------------------- decoding
@@ -52,9 +58,8 @@ WITH_TRIALS = {**PIPELINE, "drift": {}}
 def decoding(n: int, repeats: int) -> list[Row]:
     """NDJSON as records and as a file, with bad events among them; CSV and Parquet files."""
     X, y = events(n)
-    frame = pl.DataFrame(
-        {f"x{i}": np.round(X[:, i].astype(np.float64), 5) for i in range(PLAIN.features)} | {"label": y}
-    )
+    columns = np.round(X.astype(np.float64), 5).T
+    frame = pl.DataFrame({f"x{i}": columns[i] for i in range(PLAIN.features)} | {"label": y})
     told = frame.with_columns(id=pl.int_range(n).cast(pl.String), time=pl.int_range(n) + 1_700_000_000_000_000)
     lines = frame.write_ndjson().encode().splitlines()
     cases: dict[str, tuple[int, Case]] = {
@@ -103,9 +108,11 @@ def _file(path: Path) -> Case:
 # ---------------------------------------------------------------------------------------------------- the pipeline
 
 
-def _pipeline(n: int, size: int, schema: Schema, delay: int | str | None = None, **changes: Any) -> Case:
+def _pipeline(
+    n: int, size: int, schema: Schema, delay: int | str | None = None, settings: dict[str, Any] = PIPELINE
+) -> Case:
     batches = batches_of(n, size, schema)
-    config = Config.model_validate({**PIPELINE, "label": {"delay": delay}, **changes})
+    config = Config.model_validate({**settings, "label": {"delay": delay}})
 
     def ready() -> Callable[[], object]:
         made = Pipeline(schema, config)
@@ -149,8 +156,8 @@ def whole(n: int, repeats: int) -> list[Row]:
         taken = rounds(
             {
                 base: (n, _pipeline(n, size, plain)),
-                trials: (n, _pipeline(n, size, plain, **WITH_TRIALS)),
-                blend: (n, _pipeline(n, size, plain, learner={"model": "blend"})),
+                trials: (n, _pipeline(n, size, plain, settings=WITH_TRIALS)),
+                blend: (n, _pipeline(n, size, plain, settings=WITH_BLEND)),
                 late: (n, _pipeline(n, size, plain, DELAY)),
                 told: (n, _pipeline(n, size, full)),
                 told_late: (n, _pipeline(n, size, full, f"{DELAY}s")),
