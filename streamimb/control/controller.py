@@ -126,7 +126,8 @@ class Controller:
 
     def is_ready(self, counts: NDArray[np.int64]) -> bool:
         """Whether enough events of two classes are known to tune thresholds on; counts: int64 (K,)."""
-        return int(np.count_nonzero(counts >= self._config.tune_rarest)) > 1
+        least = self._config.tune_rarest
+        return sum(n >= least for n in counts.tolist()) > 1
 
     def _tune(
         self, old: Plan, shares: Floats, temperature: float, bias: Floats, counts: NDArray[np.int64]
