@@ -71,13 +71,17 @@ def count(
     """
     d = X.shape[1]
     for j in range(d):
+        missing, binned = 0, categorical[j] or sampled[j] == SAMPLE_VALUES
         for i in range(len(rows)):
             x = X[rows[i], j]
-            shares[j, 0 if np.isfinite(x) else 1] += 1
-            if categorical[j] or sampled[j] == SAMPLE_VALUES:
+            missing += 0 if np.isfinite(x) else 1
+            if binned:
                 _count(j, x, categorical[j], edges, recent)
             elif _sampled(j, x, sample, sampled):
                 _bin(sample[j], edges[j])
+                binned = True
+        shares[j, 0] += len(rows) - missing
+        shares[j, 1] += missing
     for i in range(len(rows)):
         if sampled[d] == SAMPLE_VALUES:
             _count(d, scores[i], False, edges, recent)
