@@ -127,7 +127,7 @@ class Controller:
     def is_ready(self, counts: NDArray[np.int64]) -> bool:
         """Whether enough events of two classes are known to tune thresholds on; counts: int64 (K,)."""
         least = self._config.tune_rarest
-        return sum(n >= least for n in counts.tolist()) > 1
+        return bool(sum(n >= least for n in counts.tolist()) > 1)
 
     def _tune(
         self, old: Plan, shares: Floats, temperature: float, bias: Floats, counts: NDArray[np.int64]
