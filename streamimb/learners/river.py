@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final, Literal
 
@@ -69,6 +70,7 @@ class RiverClassifier:
         }  # None where codes are hashes
         self.undefined = 0
         self.notes: list[str] = []
+        self._implied = math.nan  # the weight of a lesson that is given none
         self._model = self._build()
         self._native = self._probe()
 
@@ -85,9 +87,12 @@ class RiverClassifier:
         predict, learn, answer = self._predictor(), self._model.learn_one, answers.append
         try:
             if self._native:
+                implied = self._implied
                 for kind, x, label, cost in zip(kinds, rows, labels, costs.tolist(), strict=True):
                     if kind == PREDICT:
                         answer(predict(x))
+                    elif cost == implied:  # to give it costs a tenth of a linear model's lesson
+                        learn(x, label)
                     elif cost > 0.0:
                         learn(x, label, w=cost)
             else:
@@ -191,6 +196,8 @@ class RiverClassifier:
         except LearnerError:
             verdict = "refuses"
         native = verdict == "obeys" and how in ("auto", "native")
+        if native and np.array_equal(plain, self._trial(rows, labels, 1.0)):
+            self._implied = 1.0
         if how == "native" and not native:
             raise LearnerError(f"{self.path} {verdict} weights: use weights = 'repeat' or 'auto'")
         told = {"refuse": "they are left out, as configured", "native": "", "auto": "", "repeat": ""}[how]

@@ -107,6 +107,31 @@ def test_a_scaler_does_not_hide_that_weights_are_ignored() -> None:
     assert notes == ["river.naive_bayes.GaussianNB ignores class weights: lessons are repeated instead"]
 
 
+@pytest.mark.parametrize(("implied", "given"), [(1.0, {None, 3.0}), (0.5, {1.0, 3.0})])
+def test_a_weight_of_one_is_left_out_only_where_it_is_the_models_own(
+    monkeypatch: pytest.MonkeyPatch, implied: float, given: set[float | None]
+) -> None:
+    """Whatever a model makes of a lesson without a weight, each lesson weighs what it should."""
+    told: list[float | None] = []
+    learn = linear_model.LogisticRegression.learn_one
+
+    def told_and_learned(self: Any, x: dict[str, Any], y: int, w: float | None = None) -> None:
+        told.append(w)
+        learn(self, x, y, w=implied if w is None else w)
+
+    monkeypatch.setattr(linear_model.LogisticRegression, "learn_one", told_and_learned)
+    learner = make("linear_model.LogisticRegression")
+    told.clear()
+    X, y = stream(40)
+    got = learner.run(X, y, Tape.interleaved(40), np.array([1.0, 3.0]))
+    assert set(told) == given
+    bare = linear_model.LogisticRegression()
+    for x, label, p in zip(X.tolist(), y.tolist(), got, strict=True):
+        row = dict(zip("ab", x, strict=True))
+        assert bare.predict_proba_one(row).get(True, 0.5) == pytest.approx(p[1], abs=1e-15)
+        learn(bare, row, label, w=[1.0, 3.0][label])
+
+
 def test_native_weights_are_demanded_in_vain() -> None:
     """Then the learner does not start."""
     with pytest.raises(LearnerError, match="ignores weights"):
