@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from speed_data import PLAIN, batches_of, contract, events, tapes
-from speed_learners import DELAY, SLOW, adapter, learner_case, linear, trees
+from speed_learners import DELAY, MANY, SLOW, SLOWEST, adapter, learner_case, linear, river_bagging, river_case, trees
 from speed_table import HEAD, WIDTHS, Case, Row, line, one_core, rounds, row, told
 
 from streamimb import pipeline as pipeline_module
@@ -34,8 +34,10 @@ from streamimb.config import Config
 from streamimb.decode import JsonDecoder
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
+from streamimb.settings import load_settings
 from streamimb.sources.files import FileSource
 
+HERE = Path(__file__).parent
 #: Events decoded in one call, as the file source does.
 PIECE = 8_192
 #: The batches of the pipeline, in events.
@@ -111,8 +113,11 @@ def _file(path: Path) -> Case:
 def _pipeline(
     n: int, size: int, schema: Schema, delay: int | str | None = None, settings: dict[str, Any] = PIPELINE
 ) -> Case:
+    return _configured(n, size, schema, Config.model_validate({**settings, "label": {"delay": delay}}))
+
+
+def _configured(n: int, size: int, schema: Schema, config: Config) -> Case:
     batches = batches_of(n, size, schema)
-    config = Config.model_validate({**settings, "label": {"delay": delay}})
 
     def ready() -> Callable[[], object]:
         made = Pipeline(schema, config)
@@ -168,6 +173,25 @@ def whole(n: int, repeats: int) -> list[Row]:
         rows += [row("late labels", told, taken, base), row("late labels", told_late, taken, told, ratio_max=1.25)]
         rows += [row("other learners", trials, taken, base), row("other learners", blend, taken, base)]
     return rows
+
+
+def bagging(n: int, repeats: int) -> list[Row]:
+    """OOB and UOB over nine trees as their files have them, whole and learner alone, beside river's online bagging.
+
+    The learner alone is given weights of one: under UOB's rates it learns less, under OOB's more.
+    """
+    X, y = events(n)
+    plan, few = tapes(n, MANY, 0, blocks=False), max(n // SLOWEST, 1)
+    cases: dict[str, tuple[int, Case]] = {}
+    for name in ("oob", "uob"):
+        config = load_settings(HERE / f"{name}.toml").config
+        spec = config.learner.model_dump()
+        cases[f"{name}.toml, batches of 1,000"] = n, _configured(n, 1_000, contract(), config)
+        cases[f"{name}.toml, learner alone"] = n, learner_case(spec, X, y, plan)
+    theirs = "river's online bagging, bare loop"
+    cases[theirs] = few, river_case(river_bagging, X[:few], y[:few])
+    taken = rounds(cases, repeats)
+    return [row("bagging", name, taken, "" if name != theirs else "uob.toml, batches of 1,000") for name in cases]
 
 
 #: Where the pipeline's time goes: part, attribute of the pipeline, methods.
@@ -243,6 +267,7 @@ GROUPS: dict[str, tuple[Callable[[int, int], list[Row]], int]] = {
     "linear": (linear, 200_000),
     "river": (adapter, 10_000),
     "trees": (trees, 100_000),
+    "bagging": (bagging, 100_000),
     "pipeline": (whole, 100_000),
     "parts": (parts, 100_000),
 }

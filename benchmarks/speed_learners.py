@@ -22,6 +22,8 @@ MANY = 10_000
 SLOW = 10
 SLOWEST = 100
 WIDE = 5
+#: A lesson's weight where one is given.
+WEIGHT = 2.0
 
 RIVER_LOGISTIC = {"model": "river.linear_model.LogisticRegression", "parameters": {"scaler": True}}
 RIVER_TREE = {"model": "river.tree.HoeffdingTreeClassifier", "parameters": {}}
@@ -31,17 +33,22 @@ SHAPES = {"plain": PLAIN, "a tenth missing": Shape(missing=0.1), "50 classes": S
 
 
 def learner_case(
-    spec: dict[str, Any], X: NDArray[np.float32], y: NDArray[np.int16], plan: list[Tape], shape: Shape = PLAIN
+    spec: dict[str, Any],
+    X: NDArray[np.float32],
+    y: NDArray[np.int16],
+    plan: list[Tape],
+    shape: Shape = PLAIN,
+    weight: float = 1.0,
 ) -> Case:
-    """A learner alone, carrying out tapes."""
-    config, ones = Config.model_validate({"learner": spec}).learner, np.ones(shape.classes)
+    """A learner alone, carrying out tapes; ``weight``: each lesson's."""
+    config, weights = Config.model_validate({"learner": spec}).learner, np.full(shape.classes, weight)
 
     def ready() -> Callable[[], object]:
         learner: Learner = make_learner(contract(shape), config)
 
         def run() -> None:
             for tape in plan:
-                learner.run(X, y, tape, ones)
+                learner.run(X, y, tape, weights)
 
         return run
 
@@ -99,6 +106,13 @@ def river_forest() -> Any:
     return forest.ARFClassifier(n_models=10, seed=1)
 
 
+def river_bagging() -> Any:
+    """River's online bagging over nine Hoeffding trees."""
+    from river import ensemble
+
+    return ensemble.BaggingClassifier(river_tree(), n_models=9, seed=1)
+
+
 def linear(n: int, repeats: int) -> list[Row]:
     """The compiled linear learner alone, test-then-train, beside river's logistic regression."""
     X, y = events(n)
@@ -131,24 +145,28 @@ def linear(n: int, repeats: int) -> list[Row]:
 
 
 def adapter(n: int, repeats: int) -> list[Row]:
-    """River's models through the adapter, which gives weights, beside the bare loop, which need not."""
+    """River's models through the adapter beside the bare loop, each with lessons of weight one and of another."""
     X, y = events(n)
+    plan = tapes(n, 256, 0, blocks=False)
     rows = []
     for name, spec, make in (
         ("logistic regression", RIVER_LOGISTIC, river_logistic),
         ("Hoeffding tree", RIVER_TREE, river_tree),
     ):
-        bare, weighted, adapted = (f"{name}, {how}" for how in ("bare loop", "bare loop that gives w", "adapter"))
+        how = ("bare loop", "bare loop that gives w", "adapter", "adapter that gives w")
+        bare, weighted, adapted, adapted_weighted = (f"{name}, {each}" for each in how)
         taken = rounds(
             {
                 bare: (n, river_case(make, X, y)),
-                weighted: (n, river_case(make, X, y, 1.0)),
-                adapted: (n, learner_case(spec, X, y, tapes(n, 256, 0, blocks=False))),
+                adapted: (n, learner_case(spec, X, y, plan)),
+                weighted: (n, river_case(make, X, y, WEIGHT)),
+                adapted_weighted: (n, learner_case(spec, X, y, plan, weight=WEIGHT)),
             },
             repeats,
         )
-        rows += [row("river", bare, taken), row("river", weighted, taken, bare)]
-        rows.append(row("river", adapted, taken, bare, ratio_max=1.15))
+        rows += [row("river", bare, taken), row("river", adapted, taken, bare, ratio_max=1.15)]
+        rows.append(row("river", weighted, taken, bare))
+        rows.append(row("river", adapted_weighted, taken, weighted, ratio_max=1.15))
     return rows
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
@@ -65,6 +65,7 @@ class RiverClassifier:
             raise ConfigError(explain(error, AdapterParameters, "learner.parameters")) from None
         self._spec = {"model": model, "parameters": {k: v for k, v in parameters.items() if k not in own}}
         self._names = [f.name for f in schema.features]
+        self._named = naming(self._names)
         self._categories = {
             j: f.categories for j, f in enumerate(schema.features) if f.type == "categorical"
         }  # None where codes are hashes
@@ -124,9 +125,13 @@ class RiverClassifier:
 
     def _rows(self, X: NDArray[np.float32], tape: Tape) -> Iterator[Row]:
         """The row of each operation of a tape; operations on one row share it."""
-        if len(X) <= len(tape):
-            return map(self._dicts(X).__getitem__, tape.rows.tolist())
-        rows, places = np.unique(tape.rows, return_inverse=True)
+        rows = tape.rows
+        if len(X) <= len(rows):
+            return map(self._dicts(X).__getitem__, rows.tolist())
+        first, last = (int(rows.min()), int(rows.max())) if len(rows) else (0, -1)
+        if last - first < len(rows):
+            return map(self._dicts(X[first : last + 1]).__getitem__, (rows - first).tolist())
+        rows, places = np.unique(rows, return_inverse=True)
         return map(self._dicts(X[rows]).__getitem__, places.tolist())
 
     def _dicts(self, X: NDArray[np.float32]) -> list[Row]:
@@ -139,7 +144,7 @@ class RiverClassifier:
                     code = values[j]
                     if code == code:
                         values[j] = str(int(code)) if categories is None else categories[int(code)]
-        dicts = [dict(zip(names, values)) for values in listed]  # noqa: B905  # checking lengths costs a tenth
+        dicts = self._named(listed)
         holes = ~np.isfinite(X)
         if not holes.any():
             return dicts
@@ -169,12 +174,9 @@ class RiverClassifier:
 
     def _distributions(self, answers: list[dict[Any, float]]) -> NDArray[np.float64]:
         """Dicts of class to probability as rows that sum to one; uniform where they are none."""
-        classes = range(self.schema.n_classes)
-        if len(classes) == 2:
-            listed: list[Any] = [(a.get(0, 0.0), a.get(1, 0.0)) for a in answers]
-        else:
-            listed = [[a.get(k, 0.0) for k in classes] for a in answers]
-        out = np.array(listed, np.float64).reshape(len(answers), len(classes))
+        out = np.empty((len(answers), self.schema.n_classes))
+        for k in range(out.shape[1]):
+            out[:, k] = [a.get(k, 0.0) for a in answers]
         total = out.sum(axis=1)
         bad = ~np.isfinite(total) | (out < 0.0).any(axis=1)
         self.undefined += int(bad.sum())
@@ -243,6 +245,20 @@ class RiverClassifier:
                 if u < 0.02 and feature.missing != "refuse":
                     X[i, j] = np.nan
         return self._dicts(X), labels
+
+
+def naming(names: Sequence[str]) -> Callable[[list[list[Any]]], list[Row]]:
+    """What makes dicts of rows of values: a display of these keys, compiled as namedtuple compiles its own.
+
+    It takes half the time of ``dict(zip(names, values))``.
+
+    >>> naming(["a", "it's"])([[1.0, 2.0], [3.0, 4.0]])
+    [{'a': 1.0, "it's": 2.0}, {'a': 3.0, "it's": 4.0}]
+    """
+    values = [f"_{i}" for i in range(len(names))]
+    pairs = ", ".join(f"{name!r}: {value}" for name, value in zip(names, values, strict=True))
+    made: Callable[[list[list[Any]]], list[Row]] = eval(f"lambda rows: [{{{pairs}}} for [{', '.join(values)}] in rows]")
+    return made
 
 
 @kernel

@@ -31,7 +31,7 @@ def test_every_group_prints_its_rows(speed, capsys, tmp_path):
     rows = json.loads(out.read_text())
     printed = capsys.readouterr().out
     assert {r["group"] for r in rows} == {
-        *("decoding", "linear", "river", "trees", "pipeline", "late labels", "other learners", "parts")
+        *("decoding", "linear", "river", "trees", "bagging", "pipeline", "late labels", "other learners", "parts")
     }
     assert all(r["what"] in printed and math.isfinite(r["microseconds"]) for r in rows)
     assert {r["what"] for r in rows if r["aim"]} >= {

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
 from river import linear_model, preprocessing
 
 from streamimb.errors import ConfigError, LearnerError, StateError
 from streamimb.learners.base import LEARN, PREDICT, Tape
-from streamimb.learners.river import RiverClassifier, repetitions
+from streamimb.learners.river import RiverClassifier, naming, repetitions
 from streamimb.schema import Feature, Label, Schema
 
 NUMBERS = Schema(features=[Feature(name="a"), Feature(name="b")], label=Label(classes=["no", "yes"]))
@@ -63,6 +65,26 @@ def test_what_is_missing_or_not_finite_is_left_out_and_a_category_is_text() -> N
     learner.run(X, np.array([0, 1, 0], np.int16), Tape.only(LEARN, 3), np.ones(2))
     assert spy.learned == [({"a": 1.5, "colour": "blue"}, 0), ({"colour": "red"}, 1), ({}, 0)]
     assert all(type(label) is int for _, label in spy.learned)
+
+
+@drawn(st.lists(st.text(), min_size=1, max_size=300, unique=True))
+def test_any_text_names_a_value(names: list[str]) -> None:
+    """Quotes, braces, line ends: nothing in a feature's name is read as anything but its name."""
+    values = [float(i) for i in range(len(names))]
+    assert naming(names)([values, values]) == [dict(zip(names, values, strict=True))] * 2
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_a_tape_of_some_rows_is_carried_out_on_those(first: int) -> None:
+    """Whether a call is given its rows alone or all rows, and whether they lie side by side or apart."""
+    X, y = stream(60)
+    near = Tape.only(PREDICT, 6)
+    for rows in (np.arange(first, first + 6), np.array([first, 55, 20, first, 7, 8])):
+        a, b = (make("linear_model.LogisticRegression", scaler=True) for _ in range(2))
+        for learner in (a, b):
+            learner.run(X, y, Tape.interleaved(60), np.ones(2))
+        whole = a.run(X, y, Tape(rows, near.kinds, rows), np.ones(2))
+        np.testing.assert_array_equal(whole, b.run(X[rows], y[rows], near, np.ones(2)))
 
 
 @pytest.mark.parametrize(
