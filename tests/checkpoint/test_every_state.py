@@ -51,7 +51,9 @@ def stream(n: int, classes: int) -> Batch:
 
 def schema(classes: int, *, numeric: bool = False) -> Schema:
     return Schema(
-        features=[Feature(name="x"), Feature(name="z"), Feature(name="c", type="numeric" if numeric else "categorical")],
+        features=[
+            Feature(name="x"), Feature(name="z"), Feature(name="c", type="numeric" if numeric else "categorical"),
+        ],
         label=Label(classes=list("abc")[:classes], positive="b"), time=Time(unit="us"), id=Identity(),
     )  # fmt: skip
 
