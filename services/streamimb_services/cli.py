@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from streamimb.errors import OutputError
+from streamimb_services import cli_service
 from streamimb_services import options as o
 from streamimb_services.exits import INTERRUPTED, drop_output, guarded, note, tell
 
@@ -271,6 +272,9 @@ def models(json: o.AsJson = False) -> None:
         _print_json(names)
     else:
         tell("\n".join(names) + "\n")
+
+
+app.command("serve")(cli_service.serve)
 
 
 def _print_json(value: Any) -> None:

@@ -1,0 +1,94 @@
+"""The long-lived service: wires a log, a pipeline, a checkpoint store and whoever watches, and runs the worker."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from streamimb.batch import Batch, Kind
+from streamimb.checkpoint import CheckpointStore, Setup
+from streamimb.config import Config
+from streamimb.delivery import Worker
+from streamimb.errors import ConfigError
+from streamimb.pipeline import Pipeline
+from streamimb.schema import Schema
+from streamimb.schema_toml import load_schema
+from streamimb.settings import Settings, load_settings
+from streamimb_services.clients import make_sink, make_source
+from streamimb_services.logs import Everyone, LogObserver, configure
+from streamimb_services.stopping import Stopping
+
+#: Events of the stream that is made up to compile kernels before the group is joined.
+WARM_EVENTS = 600
+
+
+def settings_of(
+    config: Path | None, schema: Path | None, environ: Mapping[str, str], overrides: Mapping[str, tuple[str, Any]]
+) -> tuple[Settings, Schema]:
+    """The configuration of a service and its contract. Raises ConfigError where something that it needs is missing."""
+    settings = load_settings(config, environ, overrides)
+    needed = settings.config
+    contract = needed.schema_ if schema is None else load_schema(schema)
+    if contract is None:
+        raise ConfigError(
+            "the event contract is missing: give --schema S.toml or a [schema] table in the configuration "
+            "(`streamimb schema infer FILE` writes one)"
+        )
+    for key, value, what in (
+        ("kafka.bootstrap.servers", needed.kafka.get("bootstrap.servers"), "name the brokers, as 127.0.0.1:9092"),
+        ("source.topic", needed.source.topic, "name the topic that events come in"),
+        ("state.url", needed.state.url, "name the folder or s3:// url that checkpoints are kept in"),
+        ("control.objective", needed.control.objective, "say what decisions are for, as f1, cost:FN=50,FP=1 or "
+         "alerts<=100/day"),
+    ):  # fmt: skip
+        if value is None:
+            raise ConfigError(f"{key} is missing: {what}")
+    return settings, contract
+
+
+def serve(settings: Settings, schema: Schema) -> None:
+    """Run until SIGTERM or Ctrl-C. Raises what ends it otherwise; each error has its exit code."""
+    config = settings.config
+    log = configure(config.log)
+    with Stopping() as stop:
+        log.info("starting", pid=os.getpid(), topic=config.source.topic, group=config.source.group)
+        assert config.state.url is not None
+        store = CheckpointStore(
+            config.state.url, config.state.keep, config.state.storage_options, setup=Setup(schema, config)
+        )
+        warm_up(schema, config)
+        log.info("ready to join", seconds=round(time.process_time(), 1))
+        with ThreadPoolExecutor(1, "checkpoint") as executor:
+            source, sink = make_source(config), make_sink(config)
+            worker = Worker(
+                schema, config, source, sink, store,
+                owner=owner(config), executor=executor, clock=time.monotonic, sleep=time.sleep,
+                observer=Everyone(LogObserver(log)),
+            )  # fmt: skip
+            worker.run(stop)
+        log.info("stopped")
+
+
+def owner(config: Config) -> str:
+    """How this process signs what it claims."""
+    return config.source.group_instance_id or f"{socket.gethostname()}-{os.getpid()}"
+
+
+def warm_up(schema: Schema, config: Config) -> None:
+    """Compile what the stream will need by a pipeline of its own, so that no member of the group ever stands still."""
+    rng = np.random.default_rng(1)
+    d, n = len(schema.features), WARM_EVENTS
+    y = (np.arange(n) % schema.n_classes).astype(np.int16)
+    kind = np.full(n, Kind.BOTH, np.int8)
+    ids = [f"warm-{i}" for i in range(n)] if schema.id is not None else None
+    batch = Batch.of(
+        rng.random((n, d), np.float32), y, ids=ids, time=np.arange(n, dtype=np.int64) * 1_000_000, kind=kind
+    )
+    Pipeline(schema, config).process(batch)
