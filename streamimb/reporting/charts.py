@@ -26,9 +26,11 @@ THROUGH_MAX: Final = 12
 #: Lines of one chart: there are so many colours.
 LINES_MAX: Final = 6
 
+#: Places in a chart, and the height of a row of ticks with its name.
 WIDTH: Final = 460
 HEIGHT: Final = 210
 LEFT, RIGHT, TOP, BOTTOM = 50.0, 450.0, 16.0, 180.0
+LANE: Final = 27.0
 SQUARE: Final = 300
 SQUARE_LEFT, SQUARE_RIGHT, SQUARE_TOP, SQUARE_BOTTOM = 48.0, 288.0, 10.0, 250.0
 
@@ -56,7 +58,6 @@ class Mark:
 
     x: float
     is_drift: bool
-    told: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,10 @@ class Across:
     axis: Axis
     axis_title: str
     marks: Sequence[Mark] = ()
+
+    def place(self, x: float) -> float:
+        """Where a place of the stream is drawn."""
+        return self.axis.place(x, LEFT, RIGHT)
 
 
 def over_stream(
@@ -82,8 +87,8 @@ def over_stream(
     shown = [np.isfinite(line.y).sum() for line in lines]
     if not lines or max(shown) < 2:
         return _nothing(title, "There are too few points to draw: fewer than two windows have a value.")
-    axis = linear(*(_span(lines) if span is None else span), lambda v: _bare(told(v)), 5)
-    parts: list[Child] = [_frame(axis, across.axis, across.axis_title), _marks(across)]
+    axis = linear(*(_span(lines) if span is None else span), lambda v: _bare(told(v)), 6)
+    parts: list[Child] = [_frame(axis, across), _marks(across)]
     parts += [_band(across, axis, line, i) for i, line in enumerate(lines) if line.low is not None]
     parts += [_path(across, axis, line, i) for i, line in enumerate(lines)]
     said = "; ".join(_said(line, told) for line in lines)
@@ -126,37 +131,64 @@ def _num(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def _frame(axis: Axis, x: Axis, x_title: str) -> Markup:
+def _frame(axis: Axis, across: Across) -> Markup:
     parts: list[Child] = []
     for value, told in axis.ticks:
         y = axis.place(value, BOTTOM, TOP)
         parts.append(el("line", x1=LEFT, x2=RIGHT, y1=_num(y), y2=_num(y), class_="grid"))
         parts.append(el("text", told, x=LEFT - 6, y=_num(y + 4), text_anchor="end"))
-    for value, told in x.ticks:
-        at = x.place(value, LEFT, RIGHT)
+    return el("g", parts, _x_axis(across, BOTTOM), aria_hidden="true")
+
+
+def _x_axis(across: Across, y: float) -> list[Child]:
+    parts: list[Child] = [el("line", x1=LEFT, x2=RIGHT, y1=y, y2=y, class_="axis")]
+    for value, told in across.axis.ticks:
+        at = across.place(value)
         anchor = "start" if at < LEFT + 20 else "end" if at > RIGHT - 20 else "middle"
-        parts.append(el("line", x1=_num(at), x2=_num(at), y1=BOTTOM, y2=BOTTOM + 4, class_="axis"))
-        parts.append(el("text", told, x=_num(at), y=BOTTOM + 17, text_anchor=anchor))
-    parts.append(el("line", x1=LEFT, x2=RIGHT, y1=BOTTOM, y2=BOTTOM, class_="axis"))
-    if x_title:
-        parts.append(el("text", x_title, x=RIGHT, y=BOTTOM + 30, text_anchor="end", class_="quiet"))
-    return el("g", parts, aria_hidden="true")
+        parts.append(el("line", x1=_num(at), x2=_num(at), y1=y, y2=y + 4, class_="axis"))
+        parts.append(el("text", told, x=_num(at), y=y + 17, text_anchor=anchor))
+    if across.axis_title:
+        parts.append(el("text", across.axis_title, x=RIGHT, y=y + 30, text_anchor="end"))
+    return parts
 
 
 def _marks(across: Across) -> Markup:
+    """Few drifts as arrows with a line through the chart, many as ticks; warnings as shorter ticks."""
     marks = list(across.marks)[-MARKS_MAX:]
-    through = sum(m.is_drift for m in marks) <= THROUGH_MAX
+    drifts = [_num(across.place(m.x)) for m in marks if m.is_drift]
+    warnings = [_num(across.place(m.x)) for m in marks if not m.is_drift]
+    parts: list[Child] = [el("path", d="".join(f"M{x} {TOP - 2}v-4" for x in warnings), class_="warning")]
+    if len(drifts) > THROUGH_MAX:
+        parts.append(el("path", d="".join(f"M{x} {TOP - 2}v-8" for x in drifts), class_="drifted"))
+    else:
+        parts.append(el("path", d="".join(f"M{x} {TOP}V{BOTTOM}" for x in drifts), class_="through"))
+        parts.append(el("path", d="".join(f"M{x} {TOP - 2}l-3.5 -7h7z" for x in drifts), class_="drift"))
+    return el("g", parts, aria_hidden="true") if marks else Markup("")
+
+
+def lanes(title: str, note: str, across: Across, rows: Sequence[tuple[str, Sequence[Mark]]]) -> Markup:
+    """When each of several things happened: a row of ticks each, long for drifts, short for warnings."""
     parts: list[Child] = []
-    for mark in marks:
-        x = _num(across.axis.place(mark.x, LEFT, RIGHT))
-        if mark.is_drift:
-            if through:
-                parts.append(el("line", x1=x, x2=x, y1=TOP, y2=BOTTOM, class_="through"))
-            shape = el("path", el("title", mark.told), d=f"M{x} {TOP - 2}l-3.5 -7h7z", class_="drift")
-        else:
-            shape = el("path", el("title", mark.told), d=f"M{x} {TOP - 3}v-4", class_="warning")
-        parts.append(shape)
-    return el("g", parts, aria_hidden="true")
+    for i, (name, marks) in enumerate(rows):
+        y = 4 + LANE * (i + 1)
+        parts.append(el("line", x1=LEFT, x2=RIGHT, y1=y, y2=y, class_="grid"))
+        parts.append(el("text", name, x=LEFT + 2, y=y - 12))
+        for is_drift in (False, True):
+            at = [_num(across.place(m.x)) for m in list(marks)[-MARKS_MAX:] if m.is_drift is is_drift]
+            d = "".join(f"M{x} {y:g}v{-9 if is_drift else -5}" for x in at)
+            parts.append(el("path", d=d, class_="drifted" if is_drift else "warning"))
+    bottom = 4 + LANE * len(rows)
+    parts.append(el("g", _x_axis(across, bottom)))
+    counted: list[list[Child]] = [
+        [name, f"{sum(m.is_drift for m in marks):,}", f"{sum(not m.is_drift for m in marks):,}"] for name, marks in rows
+    ]
+    said = f"{title}. " + "; ".join(
+        f"{name}: {drifts} drifts, {warnings} warnings" for name, drifts, warnings in counted
+    )
+    svg = el("svg", el("g", parts, aria_hidden="true"), viewBox=f"0 0 {WIDTH} {bottom + 26:g}", role="img",
+             aria_label=said)  # fmt: skip
+    behind = folded("Table", table(["signal", "drifts", "warnings"], counted, numbers=(1, 2)))
+    return el("figure", _caption(title, note), svg, behind)
 
 
 def _runs(*columns: Floats) -> list[list[int]]:
@@ -173,7 +205,7 @@ def _runs(*columns: Floats) -> list[list[int]]:
 
 def _path(across: Across, axis: Axis, line: Line, i: int) -> Markup:
     parts: list[Child] = []
-    places = [across.axis.place(v, LEFT, RIGHT) for v in across.x.tolist()]
+    places = [across.place(v) for v in across.x.tolist()]
     for run in _runs(line.y):
         points = [(places[j], axis.place(float(line.y[j]), BOTTOM, TOP)) for j in run]
         if len(points) == 1:
@@ -189,7 +221,7 @@ def _path(across: Across, axis: Axis, line: Line, i: int) -> Markup:
 def _band(across: Across, axis: Axis, line: Line, i: int) -> Markup:
     assert line.low is not None and line.high is not None
     parts: list[Child] = []
-    places = [across.axis.place(v, LEFT, RIGHT) for v in across.x.tolist()]
+    places = [across.place(v) for v in across.x.tolist()]
     for run in _runs(line.low, line.high):
         upper = [f"{_num(places[j])} {_num(axis.place(float(line.high[j]), BOTTOM, TOP))}" for j in run]
         lower = [f"{_num(places[j])} {_num(axis.place(float(line.low[j]), BOTTOM, TOP))}" for j in reversed(run)]

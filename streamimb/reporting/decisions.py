@@ -50,25 +50,23 @@ def classes_table(run: RunFolder) -> list[Child]:
     head = ["class", "events", "share", "recall", "precision", "F1"]
     more = len(order) - CLASSES_SHOWN_MAX
     left_out = el("p", f"{more} more classes are in summary.json.", class_="quiet") if more > 0 else None
-    return [table(head, rows, caption=f"Each class, {_confidence(run)}", numbers=range(1, 6)), left_out]
-
-
-def _confidence(run: RunFolder) -> str:
-    return "with intervals in brackets" if run.summary["events"] else "of no events"
+    return [table(head, rows, caption="Each class, intervals in brackets", numbers=range(1, 6)), left_out]
 
 
 def metrics_table(run: RunFolder) -> Markup:
     """What is overall: of the whole run, and the mean of its windows."""
     metrics: dict[str, Any] = run.summary["metrics"]
     rows: list[list[Child]] = [
-        [title, _estimate(metrics[name]), _estimate(metrics.get(f"windowed_{name}")) if _windowed(metrics, name) else ""]
-        for name, title in METRICS.items() if name in metrics
-    ]  # fmt: skip
+        [title, _estimate(metrics[name]), _windowed(metrics, name)]
+        for name, title in METRICS.items()
+        if name in metrics
+    ]
     return table(["measure", "whole run", "mean of windows"], rows, caption="Overall", numbers=(1, 2))
 
 
-def _windowed(metrics: dict[str, Any], name: str) -> bool:
-    return value_of(metrics.get(f"windowed_{name}")) is not None
+def _windowed(metrics: dict[str, Any], name: str) -> Child:
+    estimate = metrics.get(f"windowed_{name}")
+    return "" if value_of(estimate) is None else _estimate(estimate)
 
 
 def confusion(run: RunFolder) -> Markup:
@@ -89,7 +87,7 @@ def confusion(run: RunFolder) -> Markup:
 
 
 def _cell(n: int, of: int, *, right: bool) -> Child:
-    told = [f"{n:,}", el("span", percent(n / of if of else None), class_="share")]
+    told = [f"{n:,} ", el("span", percent(n / of if of else None), class_="share")]
     return el("div", told, class_="right") if right else told
 
 
@@ -107,8 +105,8 @@ def curves(run: RunFolder) -> Markup:
     at = (hits / row, hits / col) if row and col else None
     false = ((col - hits) / (n - row), hits / row) if row and n > row else None
     pr = in_square(
-        "Precision and recall", f"Area (average precision) {_sentence(told.get('pr_auc'))}. The dot is what was decided,"
-        f" the dashed line what guessing would have ({percent(share)}).",
+        "Precision and recall", f"Area (average precision) {_sentence(told.get('pr_auc'))}. The dot is what was"
+        f" decided, the dashed line what guessing would have ({percent(share)}).",
         ("recall", "precision"), m.precision_recall(), level=share, dot=at,
     )  # fmt: skip
     roc = in_square(
@@ -132,7 +130,8 @@ def reliability(run: RunFolder) -> Markup:
         for (s, o, n), (low, high) in zip(held, bounds, strict=True)
     ]
     head = ["mean score", "share that came true", "interval", "events"]
-    note = f"On the diagonal a score says how often it comes true. Mean distance {_sentence(run.summary['metrics'].get('ece'))}."
+    distance = _sentence(run.summary["metrics"].get("ece"))
+    note = f"On the diagonal a score says how often it comes true. Mean distance {distance}."
     return in_square(
         "Reliability", note, ("score", "share that came true"), [(s, o) for s, o, _ in held], diagonal=True,
         intervals=bounds, details=folded("Table", table(head, rows, numbers=range(4))),
@@ -168,7 +167,9 @@ def queue(run: RunFolder) -> list[Child]:
         if value_of(whole) is not None:
             rows.append([title, *_amount(recent), *_amount(whole)])
     if not rows:
-        return [el("p", "The stream has no times, or no cost was configured: there is no queue to tell of.", class_="quiet")]
+        return [
+            el("p", "The stream has no times, or no cost was configured: there is no queue to tell of.", class_="quiet")
+        ]
     days = f"last {told.get('window_days')} days"
     cost = el("p", f"A wrong decision costs {told['cost']}.") if told.get("cost") else None
     head = ["", days, "interval", f"whole run ({told.get('days'):,} days)", "interval"]
@@ -185,7 +186,9 @@ def false_alarms(run: RunFolder) -> list[Child]:
     """Ranges of features where false alarms are more frequent than events."""
     found: list[dict[str, Any]] = run.summary.get("false_positives") or []
     if not found:
-        return [el("p", "No range of a feature holds clearly more of the false alarms than of all events.", class_="quiet")]
+        return [
+            el("p", "No range of a feature holds clearly more of the false alarms than of all events.", class_="quiet")
+        ]
     rows: list[list[Child]] = [
         [row["range"], bar(row["false_positive_share"]), percent(row["false_positive_share"]),
          percent(row["event_share"]), rate(row["precision"]), f"{row['support']:,}"]

@@ -82,7 +82,7 @@ def read_folder(folder: Path, name: str | None = None) -> RunFolder:
         contract=_text(folder / "schema.toml"),
         measured=measure(folder / "predictions.parquet", schema, positives),
         tracks=_tracks(folder / "metrics.parquet", has_time=schema.has_time),
-        signals=[s for s in signals if isinstance(s, dict)],
+        signals=[s for s in signals if isinstance(s, dict) and "time" in s],
         actions=list(_lines(folder / "actions.ndjson")) or summary.get("actions") or [],
         examples=_examples(folder / "rejects.ndjson"),
         importance=_json(importance) if importance.exists() else None,
@@ -93,7 +93,9 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path.parent}: no {path.name}: not a folder of a whole run, as `replay --run DIR` writes") from None
+        raise InputError(
+            f"{path.parent}: no {path.name}: not a folder of a whole run, as `replay --run DIR` writes"
+        ) from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot read: {error}") from None
     if not isinstance(told, dict):
@@ -141,7 +143,9 @@ def _tracks(path: Path, *, has_time: bool) -> dict[tuple[str, str | None, str], 
     try:
         with pq.ParquetFile(path) as file:
             if file.metadata.num_rows > METRIC_ROWS_MAX:
-                raise InputError(f"{path}: {file.metadata.num_rows:,} rows, more than the {METRIC_ROWS_MAX:,} that are read")
+                raise InputError(
+                    f"{path}: {file.metadata.num_rows:,} rows, more than the {METRIC_ROWS_MAX:,} that are read"
+                )
             rows = file.read()
     except FileNotFoundError:
         return {}

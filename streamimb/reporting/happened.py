@@ -10,7 +10,7 @@ from typing import Any, Final
 from streamimb.reporting.figures import rate, round_rate, seconds
 from streamimb.reporting.folder import RunFolder
 from streamimb.reporting.html import Child, el, folded, table
-from streamimb.reporting.over_time import when
+from streamimb.reporting.over_time import named, when
 
 #: Rows of a table of signals or actions at most: the latest.
 ROWS_MAX: Final = 200
@@ -39,11 +39,6 @@ LABELS: Final = {
 }
 
 
-def _of(row: dict[str, Any]) -> str:
-    name, of = row.get("signal"), row.get("class")
-    return f"{name} of {of}" if of else str(name)
-
-
 def done(run: RunFolder) -> list[Child]:
     """What the controller did, why, and what came of it."""
     actions = run.actions
@@ -60,7 +55,7 @@ def done(run: RunFolder) -> list[Child]:
         "what would have come without it is not known."
     )
     each: list[list[Child]] = [
-        [when(a), ACTIONS.get(str(a.get("action")), a.get("action")), _of(a), rate(a.get("before")),
+        [when(a), ACTIONS.get(str(a.get("action")), a.get("action")), named(a), rate(a.get("before")),
          rate(a.get("after")), HELPED.get(str(a.get("helped")), "not yet measured")]
         for a in actions[-ROWS_MAX:]
     ]  # fmt: skip
@@ -77,20 +72,14 @@ def detected(run: RunFolder) -> list[Child]:
     """The drifts and warnings."""
     if not run.signals:
         return [el("p", "Nothing moved enough to be told.")]
-    counts = Counter((_of(s), str(s.get("kind"))) for s in run.signals)
-    names = sorted({name for name, _ in counts}, key=lambda name: -counts[(name, "drift")] - 1e-9 * counts[(name, "warning")])
-    rows: list[list[Child]] = [[n, f"{counts[(n, 'drift')]:,}", f"{counts[(n, 'warning')]:,}"] for n in names[:ROWS_MAX]]
     each: list[list[Child]] = [
-        [when(s), _of(s), s.get("kind"), s.get("detector"), rate(s.get("reference")), rate(s.get("value")),
+        [when(s), named(s), s.get("kind"), s.get("detector"), rate(s.get("reference")), rate(s.get("value")),
          ACTIONS.get(str(s.get("action")), s.get("action"))]
         for s in run.signals[-ROWS_MAX:]
     ]  # fmt: skip
     columns = ["when", "signal", "kind", "detector", "before", "after", "asked for"]
     title = f"Every signal ({len(each):,})" if len(run.signals) <= ROWS_MAX else f"The latest {ROWS_MAX} signals"
-    return [
-        table(["signal", "drifts", "warnings"], rows, caption="What was detected", numbers=(1, 2)),
-        folded(title, table(columns, each, numbers=(4, 5))),
-    ]
+    return [folded(title, table(columns, each, numbers=(4, 5)))]
 
 
 def labels(run: RunFolder) -> list[Child]:
@@ -125,7 +114,10 @@ def _example(row: dict[str, Any] | None) -> str:
 def ran_with(run: RunFolder) -> list[Child]:
     """Configuration, contract and versions."""
     packages: dict[str, Any] = run.versions.get("packages") or {}
-    rows: list[list[Child]] = [["Python", str(run.versions.get("python"))], ["platform", str(run.versions.get("platform"))]]
+    rows: list[list[Child]] = [
+        ["Python", str(run.versions.get("python"))],
+        ["platform", str(run.versions.get("platform"))],
+    ]
     rows += [[name, told or "not installed"] for name, told in packages.items()]
     rate_told, spent = run.summary.get("events_per_second"), run.summary.get("seconds")
     speed = f"{run.summary['events']:,} events in {seconds(float(spent))}" if spent is not None else ""

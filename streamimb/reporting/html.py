@@ -22,8 +22,8 @@ Child = str | int | float | None | Iterable["Child"]
 def text(value: object) -> Markup:
     """Anything as escaped text; characters that no page may hold become U+FFFD.
 
-    >>> text("<b> & \\x00")
-    '&lt;b&gt; &amp; \ufffd'
+    >>> text("<b> & " + chr(0)) == "&lt;b&gt; &amp; " + chr(0xFFFD)
+    True
     """
     if isinstance(value, Markup):
         return value
@@ -39,7 +39,9 @@ def el(name: str, /, *children: Child, **attributes: object) -> Markup:
     '<br/>'
     """
     told = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{text(value)}"' for key, value in attributes.items() if value is not None
+        f' {key.rstrip("_").replace("_", "-")}="{text(value)}"'
+        for key, value in attributes.items()
+        if value is not None
     )
     inner = join(children)
     return Markup(f"<{name}{told}>{inner}</{name}>" if inner or name not in _VOID else f"<{name}{told}/>")
@@ -64,7 +66,7 @@ def join(children: Iterable[Child]) -> Markup:
 def table(
     head: list[str], rows: Iterable[list[Child]], *, caption: str | None = None, numbers: Iterable[int] = ()
 ) -> Markup:
-    """A table that scrolls sideways by itself; ``numbers``: columns that are aligned right. A row's first is its head."""
+    """A table that scrolls sideways by itself. A row's first cell is its head; ``numbers``: columns aligned right."""
     right = set(numbers)
 
     def classed(i: int) -> str | None:

@@ -160,9 +160,9 @@ def _read(file: pq.ParquetFile, schema: Schema, positives: int) -> Measured:
         known = y >= 0
         b, y, decision = b[known], y[known], decision[known]
         np.add.at(confusion, (y, decision), 1)
-        np.add.at(margins, (b, 0, y), 1)
-        np.add.at(margins, (b, 1, decision), 1)
-        np.add.at(margins, (b, 2, y), (y == decision).astype(np.int64))
+        np.add.at(margins[:, 0], (b, y), 1)
+        np.add.at(margins[:, 1], (b, decision), 1)
+        np.add.at(margins[:, 2], (b, y), (y == decision).astype(np.int64))
         place = _log_odds_share(group.column(score).to_numpy(zero_copy_only=False)[known])
         is_positive = (y == positive).astype(np.int64)
         np.add.at(histogram, (b, is_positive, _bins(place, STRETCH_BINS)), 1)

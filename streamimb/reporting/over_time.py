@@ -10,13 +10,15 @@ import numpy as np
 
 from streamimb.durations import show_time
 from streamimb.reporting import axes
-from streamimb.reporting.charts import LINES_MAX, Across, Line, Mark, over_stream
+from streamimb.reporting.charts import LINES_MAX, Across, Line, Mark, lanes, over_stream
 from streamimb.reporting.figures import percent, rate, short
 from streamimb.reporting.folder import RunFolder, Track
 from streamimb.reporting.html import Child, Markup, el
 from streamimb.reporting.measured import Floats
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: Signals that have a row of ticks at most.
+LANES_MAX: Final = 8
 
 
 def across_of(run: RunFolder, x: Floats) -> Across:
@@ -37,24 +39,15 @@ def _place(x: float, *, has_time: bool) -> str:
 
 def marks_of(run: RunFolder) -> list[Mark]:
     """The run's drifts and warnings."""
-    found = []
-    for s in run.signals:
-        x = place_of(s.get("time"), has_time=run.schema.has_time)
-        if x is not None:
-            name, of, kind = s.get("signal"), s.get("class"), s.get("kind")
-            told = f"{kind}: {name}{f' of {of}' if of else ''}, {when(s)}"
-            found.append(Mark(x, kind == "drift", told))
-    return found
+    has_time = run.schema.has_time
+    return [Mark(place_of(s["time"], has_time=has_time), s.get("kind") == "drift") for s in run.signals]
 
 
-def place_of(time: object, *, has_time: bool) -> float | None:
-    """Where on the x axis a told time is; None for what is none."""
+def place_of(time: Any, *, has_time: bool) -> float:
+    """Where on the x axis a told time is."""
     if not has_time:
-        return float(time) if isinstance(time, int | float) else None
-    try:
-        return (datetime.fromisoformat(str(time)) - _EPOCH) / timedelta(microseconds=1)
-    except (ValueError, TypeError):
-        return None
+        return float(time)
+    return (datetime.fromisoformat(str(time)) - _EPOCH) / timedelta(microseconds=1)
 
 
 def when(row: dict[str, Any]) -> str:
@@ -82,22 +75,30 @@ def stream_section(run: RunFolder) -> list[Child]:
     if len(order) > len(shown) and len(names) > 2:
         note += f" The {len(shown)} largest of {len(names)} classes, {run.positive} first."
     chart = over_stream("Class ratio", note, across, lines, told=percent, extra=extra)
-    return [chart, _marks_told(run)]
+    return [el("div", chart, _lanes(run, across), class_="grid2")]
 
 
-def _marks_told(run: RunFolder) -> Markup:
-    drifts = sum(m.is_drift for m in marks_of(run))
-    warnings = len(run.signals) - drifts
+def named(signal: dict[str, Any]) -> str:
+    """What a signal, or an action's cause, is of."""
+    name, of = signal.get("signal"), signal.get("class")
+    return f"{name} of {of}" if of else str(name)
+
+
+def _lanes(run: RunFolder, across: Across) -> Markup:
     if not run.signals:
         return el("p", "No drift was detected, and none was warned of.", class_="quiet")
-    key = [
-        el("svg", el("path", d="M8 9l-3.5 -7h7z", class_="drift"), viewBox="0 0 16 11", aria_hidden="true"),
-        f"{drifts:,} drift{'s' * (drifts != 1)}",
-    ], [
-        el("svg", el("path", d="M8 9v-6", class_="warning"), viewBox="0 0 16 11", aria_hidden="true"),
-        f"{warnings:,} warning{'s' * (warnings != 1)}",
-    ]  # fmt: skip
-    return el("ul", [el("li", each) for each in key], class_="legend")
+    by_name: dict[str, list[Mark]] = {}
+    for signal, mark in zip(run.signals, marks_of(run), strict=True):
+        by_name.setdefault(named(signal), []).append(mark)
+    rows = sorted(by_name.items(), key=lambda row: -len(row[1]))
+    drifts = sum(s.get("kind") == "drift" for s in run.signals)
+    warnings = len(run.signals) - drifts
+    note = (
+        f"{drifts:,} drift{'s' * (drifts != 1)} (long ticks) and {warnings:,} warning{'s' * (warnings != 1)} (short)."
+    )
+    if len(rows) > LANES_MAX:
+        note += f" The {LANES_MAX} most frequent of {len(rows)} signals."
+    return lanes("What was detected", note, across, rows[:LANES_MAX])
 
 
 def quality_charts(run: RunFolder) -> Markup:

@@ -25,7 +25,8 @@ def run_page(run: RunFolder) -> str:
         "stream": ("The stream", over_time.stream_section(run)),
         "quality": ("How well it went", [over_time.quality_charts(run), decisions.classes_table(run),
                                          decisions.metrics_table(run)]),
-        "decisions": ("What was decided", [decisions.confusion(run), decisions.curves(run), decisions.objectives(run)]),
+        "decisions": ("What was decided", [decisions.curves(run), el(
+            "div", el("div", decisions.confusion(run)), el("div", decisions.objectives(run)), class_="grid2")]),
         "features": (f"What carries {run.positive}", carried(run)),
         "control": ("What was detected and done", [happened.detected(run), happened.done(run)]),
         "balance": ("How it was rebalanced", [over_time.control_charts(run)]),
@@ -78,7 +79,11 @@ def _head(run: RunFolder) -> list[Child]:
          el("b", f"{hits:,} of {col:,}"), " alerts were right."]
         if row else [f"No event of class {run.positive} has a label yet: there is nothing to judge by."]
     )  # fmt: skip
-    early = el("p", "Interrupted: this is the run as far as it came.", class_="alert") if summary.get("interrupted") else None
+    early = (
+        el("p", "Interrupted: this is the run as far as it came.", class_="alert")
+        if summary.get("interrupted")
+        else None
+    )
     return [
         el("h1", inputs_told(run.versions.get("inputs"))),
         el("p", f"{summary['events']:,} events{_span(run)}", class_="quiet"),
