@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,18 @@ PARTS = (
     "store", "succession", "rebalancer", "reactor", "windows", "evaluation", "queue", "false_positives", "monitor",
     "controller",
 )  # fmt: skip
+
+
+class Observer(Protocol):
+    """What looks on, as explanations do: it is no part of the state, and changes nothing."""
+
+    def matured(self, X: NDArray[np.float32], slots: NDArray[np.int64], y: NDArray[np.int16]) -> None:
+        """Mature events, rows ``slots`` of X (s, d), in event-time order; y: int16 (m,)."""
+        ...
+
+    def renewing(self, pipeline: Pipeline) -> None:
+        """The Plan is about to be renewed, and nothing has been done yet about what was detected."""
+        ...
 
 
 class Pipeline:
@@ -89,6 +101,7 @@ class Pipeline:
         self.signals: deque[Signal] = deque(maxlen=SIGNALS_MAX)
         self.signal_counts: dict[str, int] = {}
         self._rejected: dict[str, int] = {}
+        self.observer: Observer | None = None
 
     @property
     def learner(self) -> Learner:
@@ -150,6 +163,8 @@ class Pipeline:
             self.evaluation.update(y, decision, scores)
             self.queue.update(time, y, decision, scores[:, self.schema.positive], loss)
             self.false_positives.update(store.X, slots, y, decision)
+            if self.observer is not None:
+                self.observer.matured(store.X, slots, y)
             self.controller.observe(store.raw[slots], y, time, store.notes[slots, at.SHADOWS], loss)
             self._mature = int(rows[-1, 3])
             self._watch(np.ascontiguousarray(rows[:, 3]), time, y, decision, out)
@@ -208,6 +223,8 @@ class Pipeline:
         """What is due between two events: measure, renew the Plan."""
         position = self.store.next_position
         if position % self.config.control.every == 0:
+            if self.observer is not None:
+                self.observer.renewing(self)
             at_once = self._react(out)
             counts, events = self.windows.counts("rarest"), self.windows.length("rarest")
             if self._recall_from == NEVER and self.controller.is_ready(counts):

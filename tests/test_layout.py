@@ -34,6 +34,7 @@ PARTS = {
     "gather": ("gather", "labels"),
     "pipeline": ("pipeline", "control drift evaluation gather labels learners rebalance tell windows"),
     "river": ("river", "control drift labels learners rebalance windows"),
+    "explain": ("explain", "control learners"),
     "reporting": ("reporting", "evaluation infer"),
     "testing": ("testing", ""),
     "small types": (" ".join(sorted(SMALL_TYPES)), ""),
