@@ -11,9 +11,10 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamimb.batch import Batch
 from streamimb.config import Config
@@ -49,6 +50,18 @@ PARTS = (
     "store", "succession", "rebalancer", "reactor", "windows", "evaluation", "queue", "false_positives", "monitor",
     "controller",
 )  # fmt: skip
+
+
+class Observer(Protocol):
+    """What looks on, as explanations do: it is no part of the state, and changes nothing."""
+
+    def matured(self, X: NDArray[np.float32], slots: NDArray[np.int64], y: NDArray[np.int16]) -> None:
+        """Mature events, rows ``slots`` of X (s, d), in event-time order; y: int16 (m,)."""
+        ...
+
+    def renewing(self, pipeline: Pipeline) -> None:
+        """The Plan is about to be renewed, and nothing has been done yet about what was detected."""
+        ...
 
 
 class Pipeline:
@@ -91,6 +104,7 @@ class Pipeline:
         self.signals: deque[Signal] = deque(maxlen=SIGNALS_MAX)
         self.signal_counts: dict[str, int] = {}
         self._rejected: dict[str, int] = {}
+        self.observer: Observer | None = None
 
     @property
     def learner(self) -> Learner:
@@ -158,6 +172,8 @@ class Pipeline:
         self.evaluation.update(y, decision, scores)
         self.queue.update(time, y, decision, score, loss)
         self.false_positives.update(X, slots, y, decision)
+        if self.observer is not None:
+            self.observer.matured(X, slots, y)
         self.controller.observe(raw, y, time, shadows, loss)
         self._mature = int(position[-1])
         found = self.monitor.update(position, time, y, of_recall)
@@ -199,6 +215,8 @@ class Pipeline:
         """What is due between two events: measure, renew the Plan."""
         position = self.store.next_position
         if position % self.config.control.every == 0:
+            if self.observer is not None:
+                self.observer.renewing(self)
             at_once = self._react(out)
             counts, events = self.windows.counts("rarest"), self.windows.length("rarest")
             if self._recall_from == NEVER and self.controller.is_ready(counts):

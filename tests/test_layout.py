@@ -38,6 +38,8 @@ PARTS = {
     "pipeline": ("pipeline", "control drift evaluation gather labels learners rebalance tell windows"),
     "delivery": ("delivery", "checkpoint decode labels pipeline sinks sources"),
     "river": ("river", "control drift labels learners rebalance windows"),
+    "explain": ("explain", "control learners"),
+    "reporting": ("reporting", "evaluation infer"),
     "testing": ("testing", ""),
     "small types": (" ".join(sorted(SMALL_TYPES)), ""),
 }

@@ -170,6 +170,16 @@ def compare(
         raise typer.Exit(INTERRUPTED)
 
 
+@app.command()
+@guarded
+def report(run: o.RunFolder, output: o.ReportFile = Path("report.html")) -> None:
+    """Write what a run's folder holds as one HTML file that needs nothing else: charts, tables, configuration."""
+    from streamimb_services.report import write_report
+
+    write_report(run, output)
+    note(f"the report is in {output}")
+
+
 @schema_app.command("infer")
 @guarded
 def schema_infer(

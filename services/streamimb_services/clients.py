@@ -14,9 +14,7 @@ def make_source(config: Config) -> LogSource:
         from streamimb.sources.confluent import ConfluentSource as Source
     else:
         from streamimb.sources.kafka import KafkaSource as Source
-    return Source(
-        config.kafka, source.group, scope=config.state.scope, group_instance_id=source.group_instance_id
-    )
+    return Source(config.kafka, source.group, scope=config.state.scope, group_instance_id=source.group_instance_id)
 
 
 def make_sink(config: Config) -> LogSink | None:

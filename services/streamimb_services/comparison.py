@@ -16,8 +16,8 @@ from rich.text import Text
 from streamimb.durations import show_duration
 from streamimb.evaluation.compare import Difference
 from streamimb.evaluation.names import BRIER, F1, LOG_LOSS, MACRO_F1, PR_AUC, PRECISION, RECALL, ROC_AUC
+from streamimb.reporting.figures import UNDEFINED, interval, percent, rate
 from streamimb_services.compare import Compared
-from streamimb_services.figures import UNDEFINED, interval, percent, rate
 from streamimb_services.screen import QUIET, Cell, grid, show
 from streamimb_services.summary import ACCENT, OVERALL, WIDTH_MAX
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from streamimb_services.figures import rate
+from streamimb.reporting.figures import rate
 from streamimb_services.screen import QUIET, grid
 from streamimb_services.story import Story
 

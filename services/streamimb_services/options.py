@@ -55,6 +55,9 @@ Run = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Write all outputs, configuration, schema, summary and versions in this folder."),
 ]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `replay --run` wrote.")]
+ReportFile = Annotated[Path, typer.Option("--output", "-o", metavar="FILE.html", help="Where the report goes.")]
+HtmlFile = Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write the comparison as one HTML file, too.")]
 RunsKept = Annotated[
     Path | None,
     typer.Option(

@@ -23,6 +23,7 @@ from streamimb.sinks.predictions import PredictionsSink
 from streamimb.sinks.rejects import RejectsSink
 from streamimb.sinks.tables import MetricsSink, SignalsSink
 from streamimb_services.show import settings_as_toml
+from streamimb_services.story import Story
 
 #: Packages that a run's figures may depend on.
 PACKAGES: Final = ("streamimb", "numpy", "numba", "river", "polars", "pyarrow", "msgspec", "pydantic")
@@ -145,13 +146,14 @@ class Outputs:
             file.abort()
 
 
-def run_texts(settings: Settings, schema: Schema, summary: dict[str, Any], inputs: Sequence[str]) -> dict[str, str]:
-    """A run's configuration, contract, versions and, last, its summary, by the names of their files."""
+def run_texts(settings: Settings, story: Story, inputs: Sequence[str]) -> dict[str, str]:
+    """A run's configuration, contract, versions, importances and, last, its summary, by the names of their files."""
     return {
         "config.toml": settings_as_toml(settings),
-        "schema.toml": schema_to_toml(schema),
+        "schema.toml": schema_to_toml(story.schema),
+        "importance.json": json.dumps(story.importance, indent=2, allow_nan=False) + "\n",
         "versions.json": json.dumps(versions() | {"inputs": list(inputs)}, indent=2) + "\n",
-        SUMMARY: json.dumps(summary, indent=2, allow_nan=False) + "\n",
+        SUMMARY: json.dumps(story.summary, indent=2, allow_nan=False) + "\n",
     }
 
 

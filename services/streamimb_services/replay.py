@@ -14,6 +14,7 @@ import numpy as np
 
 from streamimb.batch import Batch, Kind, Rejected
 from streamimb.errors import OutputError
+from streamimb.explain import Explainer
 from streamimb.outcome import Course, Matured, Metric, Outcome, Predictions, told_row
 from streamimb.pipeline import Pipeline
 from streamimb_services.feed import Feed
@@ -34,13 +35,15 @@ class Replay:
         paths: OutputPaths,
         story: Story,
         *,
-        texts: Callable[[dict[str, Any]], Mapping[str, str]],
+        texts: Callable[[Story], Mapping[str, str]],
         limit: int | None = None,
         pacer: Pacer | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._pipeline, self._feed, self._paths, self.story = pipeline, feed, paths, story
         self._texts, self._limit, self._pacer, self._clock = texts, limit, pacer, clock
+        self._explainer = Explainer(pipeline) if paths.run is not None else None
+        pipeline.observer = self._explainer
         self._events = self._positives = 0
         self._refused: Counter[str] = Counter()
 
@@ -143,7 +146,10 @@ class Replay:
         summary |= {"rejected": dict(refused.most_common()), "seconds": seconds, "events_per_second": rate}
         self.story.interrupted = summary["interrupted"] = interrupted
         self.story.summary = undefined_as_null(summary)
-        self._write(lambda: self._outputs.close(self._texts(self.story.summary)))
+        if self._explainer is not None:
+            self._explainer.explain(self._pipeline)
+            self.story.importance = undefined_as_null(self._explainer.told(self._pipeline))
+        self._write(lambda: self._outputs.close(self._texts(self.story)))
 
 
 def nothing(n_classes: int) -> Outcome:

@@ -88,7 +88,7 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str], interrupt: 
     )
     pacer = None if options.speed is None else Pacer(options.speed, has_time=schema.has_time)
     replay = Replay(
-        pipeline, feed, options.outputs, story, texts=lambda summary: run_texts(settings, schema, summary, inputs),
+        pipeline, feed, options.outputs, story, texts=lambda told: run_texts(settings, told, inputs),
         limit=options.limit, pacer=pacer,
     )  # fmt: skip
     replay.run(progress, interrupt)

@@ -28,6 +28,7 @@ class Story:
     trajectories: Trajectories
     labels: str = "labels known with their events"
     summary: dict[str, Any] = field(default_factory=dict)
+    importance: dict[str, Any] | None = None
     first_time: int | None = None
     last_time: int | None = None
     examples: dict[str, Rejected] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from streamimb.batch import Rejected
 from streamimb.durations import show_duration, show_time
-from streamimb_services.figures import DASH, interval, percent, rate, round_rate, seconds, short, value_of
+from streamimb.reporting.figures import DASH, interval, percent, rate, round_rate, seconds, short, value_of
 from streamimb_services.happened import detected, done
 from streamimb_services.screen import QUIET, Cell, grid, show
 from streamimb_services.sparkline import sparkline

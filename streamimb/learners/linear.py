@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from streamimb.errors import ConfigError, LearnerError, StateError
 from streamimb.learners import linear_kernels as kernels
 from streamimb.learners.base import State, Tape
+from streamimb.learners.linear_parts import linear_parts
 from streamimb.learners.parameters import explain
 from streamimb.schema import Schema, Strict
 
@@ -107,6 +108,12 @@ class LinearClassifier:
             a["knots"],
             out,
         )
+        return out
+
+    def split(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What each feature adds to the classes' margins, float64 (n, d + 1, K), the bias last; X: (n, d)."""
+        out, a = np.zeros((len(X), X.shape[1] + 1, self.schema.n_classes)), self._arrays
+        linear_parts(_plain(X), self._layout, self._params, a["table"], a["stats"], a["knots"], out)
         return out
 
     def state(self) -> State:

@@ -13,6 +13,7 @@ from streamimb.errors import LearnerError, StateError
 from streamimb.learners import forest_drift, forest_kernels
 from streamimb.learners import tree_layout as at
 from streamimb.learners.base import PREDICT, State, Tape
+from streamimb.learners.tree_parts import tree_parts
 from streamimb.learners.tree_splits import WORK_ROWS
 from streamimb.schema import Feature, Schema, Strict
 
@@ -112,6 +113,12 @@ class TreeEnsemble:
                 logs, products, work, P, out,
             )  # fmt: skip
         forest_kernels.normalise(out)
+        return out
+
+    def split(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What each feature adds to the class probabilities, float64 (n, d + 1, K), the base last; X: (n, d)."""
+        out = np.zeros((len(X), X.shape[1] + 1, self.schema.n_classes))
+        tree_parts(self.trees, self._roles, self._skill, self._width, _plain(X), out)
         return out
 
     @property

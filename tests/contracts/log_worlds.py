@@ -99,9 +99,7 @@ class KafkaWorld:
 
     def append(self, topic, values, number=0, key=None, headers=()):
         for value in values:
-            self._producer.send(
-                topic, value, key=key, partition=number, headers=list(headers), timestamp_ms=1_000
-            )
+            self._producer.send(topic, value, key=key, partition=number, headers=list(headers), timestamp_ms=1_000)
         self._producer.flush()
 
     def kill(self, source):
