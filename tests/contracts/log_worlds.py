@@ -7,7 +7,7 @@ from streamimb.sinks.memory_log import MemoryLogSink
 from streamimb.sources.log import Committed, Partition
 from streamimb.sources.memory_log import MemoryLog, MemorySource
 
-WAITS_AT_MOST_S = 8
+WAITS_AT_MOST_S = 20
 
 
 class Told:
@@ -99,9 +99,7 @@ class KafkaWorld:
 
     def append(self, topic, values, number=0, key=None, headers=()):
         for value in values:
-            self._producer.send(
-                topic, value, key=key, partition=number, headers=list(headers), timestamp_ms=1_000
-            )
+            self._producer.send(topic, value, key=key, partition=number, headers=list(headers), timestamp_ms=1_000)
         self._producer.flush()
 
     def kill(self, source):
