@@ -60,11 +60,21 @@ class Rows:
         self._score = np.zeros(rows_max, np.float32)
         self.early = np.zeros((2, rows_max), np.int16)
 
-    def ripe(self, matured: NDArray[np.int64], store: LabelStore, recall_from: int) -> Ripe:
-        """What the segment's matured events are, int64 (m, 5); ``recall_from``: see :func:`mature_of`."""
+    def ripe(self, matured: NDArray[np.int64], store: LabelStore, recall_from: int, shadows_from: int) -> Ripe:
+        """What the segment's matured events are, int64 (m, 5); the rest: see :func:`mature_of`."""
         whole, small, reals = self._whole, self._small, self._reals
         m = mature_of(
-            matured, store.notes, store.scores, store.raw, self._positive, recall_from, whole, small, reals, self._score
+            matured,
+            store.notes,
+            store.scores,
+            store.raw,
+            self._positive,
+            recall_from,
+            shadows_from,
+            whole,
+            small,
+            reals,
+            self._score,
         )
         slots, position, time = whole[:, :m]
         y, decision, shadows, of_recall = small[:, :m]

@@ -30,14 +30,15 @@ def told_of(
 
 @leaf
 def mature_of(
-    matured: Array, notes: Array, scores: Array, raw: Array, positive: int, recall_from: int, whole: Array,
-    small: Array, reals: Array, score: Array,
+    matured: Array, notes: Array, scores: Array, raw: Array, positive: int, recall_from: int, shadows_from: int,
+    whole: Array, small: Array, reals: Array, score: Array,
 ) -> int:  # fmt: skip
     """Write what is known of the events that matured with a label; return how many there are.
 
     matured: int64 (m, 5); notes, scores, raw: the store's, by slot; whole: int64 (3, rows) gets slot, position, time;
-    small: int16 (4, rows) label, decision, shadows, and the decision where it tells of recall, from ``recall_from`` on,
-    else -1; reals: float32 (2, rows, K) raw and scores; score: float32 (rows,), the positive class's.
+    small: int16 (4, rows) label, decision, shadows (from ``shadows_from`` on, else -1), and the decision where it tells
+    of recall, from ``recall_from`` on, else -1; reals: float32 (2, rows, K) raw and scores; score: float32 (rows,), the
+    positive class's.
     """
     n = 0
     for i in range(len(matured)):
@@ -47,7 +48,8 @@ def mature_of(
         slot, position = matured[i, 0], matured[i, 3]
         whole[0, n], whole[1, n], whole[2, n] = slot, position, matured[i, 4]
         decision = notes[slot, at.DECISION]
-        small[0, n], small[1, n], small[2, n] = label, decision, notes[slot, at.SHADOWS]
+        small[0, n], small[1, n] = label, decision
+        small[2, n] = notes[slot, at.SHADOWS] if position >= shadows_from else -1
         small[3, n] = decision if position >= recall_from else -1
         for k in range(scores.shape[1]):
             reals[0, n, k], reals[1, n, k] = raw[slot, k], scores[slot, k]

@@ -40,7 +40,7 @@ from streamimb.tell import course, gauges, summarise
 from streamimb.windows import ClassWindows
 
 #: Raised when the layout of a saved state changes.
-STATE_VERSION = 4
+STATE_VERSION = 5
 #: Signals that a pipeline remembers for its summary.
 SIGNALS_MAX = 1_000
 #: No position that comes.
@@ -158,7 +158,7 @@ class Pipeline:
         store = self.store
         if len(segment.matured):
             out.mature(segment.matured)
-            ripe = self._rows.ripe(segment.matured, store, self._recall_from)
+            ripe = self._rows.ripe(segment.matured, store, self._recall_from, self.controller.since)
             if len(ripe.y):
                 self._show(ripe, out)
         if len(segment.fixes) and self.config.label.corrections == "replace":
@@ -208,7 +208,8 @@ class Pipeline:
         decision, time = int(store.notes[slot, at.DECISION]), int(store.facts[slot, at.TIME])
         self.queue.correct(number, time, decision, (old, new), losses)
         self.false_positives.correct(number, new)
-        age, shadows = self.windows.seen - 1 - number, int(store.notes[slot, at.SHADOWS])
+        counted = store.facts[slot, at.POSITION] >= self.controller.since
+        age, shadows = self.windows.seen - 1 - number, int(store.notes[slot, at.SHADOWS]) if counted else -1
         self.controller.scores.correct(age, old, new, shadows, losses)
 
     def _renew(self, out: Gathered) -> None:
@@ -318,7 +319,9 @@ class Pipeline:
         }
 
     def restore(self, state: State, segments: Sequence[State] = ()) -> None:
-        """Go on from a state of a pipeline with the same schema and configuration. Raises StateError.
+        """Go on from a state of a pipeline with the same schema and configuration, live keys aside.
+
+        Raises StateError.
 
         ``segments``: those that belong to a snapshot's state, oldest first; a state of ``state()`` has none.
         """
@@ -326,11 +329,17 @@ class Pipeline:
             raise StateError(f"the saved state has version {state.get('version')}, this one reads {STATE_VERSION}")
         self.store.restore(state["store"], segments)
         for name in PARTS:
-            if name != "store":
+            if name not in ("store", "queue", "controller"):
                 getattr(self, name).restore(state[name])
+        same_cost = self.controller.losses.is_of(state["controller"]["losses"])
+        self.queue.restore(state["queue"], same_cost=same_cost)
+        decides_anew = self.controller.restore(state["controller"], self.store.next_position)
         self.reference = state["reference"].copy()
         if self.unlabelled is not None:
             self.unlabelled.restore(state["unlabelled"])
         self._mature, self._recall_from = int(state["mature"]), int(state["recall_from"])
+        if decides_anew:  # recall under other thresholds is no drift
+            self.monitor.forget(RECALL)
+            self._recall_from = NEVER
         self.signals = deque((Signal(**s) for s in state["signals"]), SIGNALS_MAX)
         self.signal_counts, self._rejected = dict(state["signal_counts"]), dict(state["rejected"])

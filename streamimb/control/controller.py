@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.config import ControlConfig
 from streamimb.control.binary import cuts_of
-from streamimb.control.kinds import ALERTS_AT_MOST, TOP_PER_DAY
+from streamimb.control.kinds import ALERTS_AT_MOST, COST_OF_AMOUNTS, TOP_PER_DAY
 from streamimb.control.losses import Losses, cost_of
 from streamimb.control.many import many_at, tune_many
 from streamimb.control.objectives import MANY, parse_objective, tuned_objectives, value_at
@@ -70,6 +71,10 @@ class Controller:
             corrects_prior=config.prior_correction,
         )  # fmt: skip
         self._parameters = self.plan.parameters()
+        #: The first position whose event was predicted under these objectives: from it on what they would have decided
+        #: is counted.
+        self.since = 0
+        self._awaits_losses = False  # thresholds are another objective's until enough events have come with losses
 
     @property
     def parameters(self) -> Floats:
@@ -88,6 +93,8 @@ class Controller:
         loss: NDArray[np.float64] = NO_LOSS,
     ) -> None:  # fmt: skip
         """Take in mature events: their scores from before the prior correction, labels, and losses (``losses.of``).
+
+        shadows: what each objective would have decided, a bit each; -1 of an event before ``since``.
 
         Raises ValueError where the objective is a cost of amounts and not every event has its loss.
         """
@@ -134,6 +141,10 @@ class Controller:
     ) -> tuple[Floats, Floats]:
         """Thresholds (K,) and cuts (S,) of the Plan after ``old``, under its shares and calibration."""
         ready = self.is_ready(counts)
+        if self._awaits_losses:
+            if self.scores.histogram.sum(axis=1).min() < self._config.tune_rarest:
+                return old.thresholds, old.cuts
+            self._awaits_losses = False
         if self._k == 2:
             cuts = self._cuts(shares, temperature, bias, ready=ready)
             return self._thresholds(float(cuts[0]) if self._tuned else float(self._config.threshold)), cuts
@@ -229,14 +240,42 @@ class Controller:
             "losses": self.losses.state(),
             "fit": self._fit.copy(),
             "plan": self.plan.state(),
+            "objectives": [o.name for o in self.objectives],
+            "threshold": self._config.threshold,
+            "since": self.since,
+            "awaits_losses": self._awaits_losses,
         }
 
-    def restore(self, state: State) -> None:
-        self.scores.restore(state["scores"])
-        self.losses.restore(state["losses"])
+    def restore(self, state: State, position: int = 0) -> bool:
+        """Go on from a saved state; True where it decides by another rule from now on.
+
+        position: of the next event. A state of another objective or cost is taken over: its thresholds stay until the
+        next tuning, on the scores that it kept (for a cost of amounts, on those of events that come from now on), and
+        what objectives would have decided is counted from here on. A fixed threshold holds at once. Raises StateError.
+        """
+        names = [o.name for o in self.objectives]
         self._fit[:] = state["fit"]
         self.plan = Plan.from_state(state["plan"])
+        self.losses.restore(state["losses"])
+        self.since, self._awaits_losses = int(state["since"]), bool(state["awaits_losses"])
+        if state["objectives"] == names and self.losses.is_of(state["losses"]):
+            self.scores.restore(state["scores"])
+        else:
+            self.scores.take_over(state["scores"])
+            self._change_objectives(state["objectives"], position)
+        another_threshold = state["threshold"] != self._config.threshold
+        if another_threshold and not self._tuned and self._k == 2:
+            self.plan = replace(self.plan, thresholds=self._thresholds(float(self._config.threshold)))
         self._parameters = self.plan.parameters()
+        return another_threshold or bool(state["objectives"][0] != names[0])
+
+    def _change_objectives(self, before: list[str], position: int) -> None:
+        cuts = dict(zip(before, self.plan.cuts.tolist(), strict=True))
+        self.plan = replace(self.plan, cuts=np.array([cuts.get(o.name, o.start) for o in self.objectives]))
+        self.since = position
+        self._awaits_losses = self.objectives[0].kind == COST_OF_AMOUNTS
+        if self._awaits_losses:
+            self.scores.keep(0)
 
 
 def _costs(schema: Schema, config: ControlConfig, rules: list[str]) -> Floats | None:

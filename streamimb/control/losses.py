@@ -78,14 +78,18 @@ class Losses:
         return float(loss_of(float(x[max(column, 0)]), column, self._numbers[side], self._means[side, MEAN]))
 
     def state(self) -> State:
-        return {"means": self._means.copy()}
+        return {"means": self._means.copy(), "cost": self.name or ""}
+
+    def is_of(self, state: State) -> bool:
+        """Whether a saved state is of the same cost."""
+        return bool(state.get("cost") == (self.name or ""))
 
     def restore(self, state: State) -> None:
-        """Go on from saved means. Raises StateError."""
+        """Go on from saved means; from none where they were another cost's. Raises StateError."""
         means = state.get("means")
         if not isinstance(means, np.ndarray) or means.shape != (2, 2) or not np.isfinite(means).all():
             raise StateError("losses: the saved means of the amounts are not four numbers")
-        self._means[:] = means
+        self._means[:] = means if self.is_of(state) else 0.0
 
 
 def cost_of(objective: Objective, text: str | None) -> Objective | None:

@@ -44,13 +44,14 @@ def push(
 ) -> None:  # fmt: skip
     """Add mature events; count what each shown objective would have decided into confusion, int64 (S, 2, 2).
 
-    seen: int64 (2,), the earliest and the latest time so far. Where there are losses: sum them into amounts as into the
-    histogram, and those of wrong decisions into lost (S,).
+    seen: int64 (2,), the earliest and the latest time so far. Shadows below 0 are counted in neither. Where there are
+    losses: sum them into amounts as into the histogram, and those of wrong decisions into lost (S,).
     """
     capacity = len(ring_y)
     for i in range(len(y)):
-        seen[0] = time[i] if seen[0] == NO_TIME else min(seen[0], time[i])
-        seen[1] = max(seen[1], time[i])
+        if shadows[i] >= 0:
+            seen[0] = time[i] if seen[0] == NO_TIME else min(seen[0], time[i])
+            seen[1] = max(seen[1], time[i])
         if ends[HEAD] - ends[TAIL] == capacity:
             drop(ring_raw, ring_y, ring_loss, ends, histogram, amounts, positive)
         at = ends[HEAD] % capacity
@@ -62,12 +63,13 @@ def push(
             is_positive = int(y[i] == positive)
             place = bin_of(raw[i, positive] - raw[i, 1 - positive])
             histogram[is_positive, place] += 1
-            for s in range(len(confusion)):
+            counted = len(confusion) if shadows[i] >= 0 else 0
+            for s in range(counted):
                 confusion[s, is_positive, (shadows[i] >> s) & 1] += 1
             if len(ring_loss):
                 ring_loss[at] = int(min(loss[i] * LOSS_UNITS, units_max))
                 amounts[is_positive, place] += ring_loss[at]
-                for s in range(len(confusion)):
+                for s in range(counted):
                     if (shadows[i] >> s) & 1 != is_positive:
                         lost[s] += loss[i]
 
@@ -136,12 +138,13 @@ class ScoreWindow:
     def correct(self, age: int, old: int, new: int, shadows: int, losses: tuple[float, float]) -> None:
         """An event that ``age`` others came after turned out to be of class ``new``.
 
-        shadows: what each objective would have decided, a bit each; losses: what deciding it wrongly costs, if it is of
-        the old class and if of the new one. The run's counts follow, and the window where it still holds the event.
+        shadows: what each objective would have decided, a bit each, or -1 where that is not counted; losses: what
+        deciding it wrongly costs, if it is of the old class and if of the new one. The run's counts follow, and the
+        window where it still holds the event.
         """
         if self._k == 2:
             was, is_now = int(old == self._positive), int(new == self._positive)
-            for s in range(len(self.confusion)):
+            for s in range(len(self.confusion) if shadows >= 0 else 0):
                 bit = (shadows >> s) & 1
                 self.confusion[s, was, bit] -= 1
                 self.confusion[s, is_now, bit] += 1
@@ -190,12 +193,20 @@ class ScoreWindow:
         }  # fmt: skip
 
     def restore(self, state: State) -> None:
+        """Go on from a state of a window of the same objectives and losses. Raises StateError."""
         if len(state["loss"]) != (len(state["y"]) if self._by_amount else 0):
             raise StateError("control: the saved scores have another objective's amounts")
         if len(state["confusion"]) != len(self.confusion):
             raise StateError("control: the saved scores are those of other objectives")
-        self._allocate(max(len(state["y"]), min(1_024, self._capacity_max)))
-        self._fill(state["raw"], state["y"], state["time"], state["loss"])
-        self.histogram[:], self.confusion[:] = state["histogram"], state["confusion"]
-        self.amounts[:], self.lost[:] = state["amounts"], state["lost"]
+        self._take(state, state["loss"])
+        self.confusion[:], self.amounts[:], self.lost[:] = state["confusion"], state["amounts"], state["lost"]
         self._seen[:] = state["seen"]
+
+    def take_over(self, state: State) -> None:
+        """Go on from the scores of a window of other objectives: its counts and losses say nothing here."""
+        self._take(state, np.zeros(len(state["y"]) if self._by_amount else 0, np.int64))
+
+    def _take(self, state: State, loss: NDArray[np.int64]) -> None:
+        self._allocate(max(len(state["y"]), min(1_024, self._capacity_max)))
+        self._fill(state["raw"], state["y"], state["time"], loss)
+        self.histogram[:] = state["histogram"]

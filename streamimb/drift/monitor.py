@@ -190,6 +190,17 @@ class Monitor:
             if pages is not None and isinstance(bank, ScanBank):
                 bank.between = self._pace.between(pages) * len(bank)
 
+    def forget(self, signal: str) -> None:
+        """Begin a signal's detectors anew: what they watch is not what it was, and that is no drift."""
+        if signal in self._banks:
+            bank = make_bank(len(self._classes[signal]), signal, self._configs[signal])
+            assert bank is not None, "there was one"
+            before = self._banks[signal]
+            if isinstance(bank, ScanBank) and isinstance(before, ScanBank):
+                bank.between = before.between
+            self._banks[signal] = bank
+            self._told[signal][HELD] = 0.0
+
     def width(self, signal: str, k: int) -> int:
         """Values that a detector holds, all since the last change it saw: mature events of any class for a share, of
         class k for a recall. 0 where the signal is not watched.

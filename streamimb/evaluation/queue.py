@@ -76,7 +76,7 @@ class QueueEvaluation:
         }
 
     def __len__(self) -> int:
-        return int(self._arrays["marks"][at.SEEN])
+        return int(self._arrays["marks"][at.SEEN] - self._arrays["marks"][at.FIRST])
 
     @property
     def complete_days(self) -> int:
@@ -141,10 +141,21 @@ class QueueEvaluation:
 
     def state(self) -> State:
         """Everything that the next event depends on, copied."""
-        return {name: array.copy() for name, array in self._arrays.items()}
+        arrays = {name: array.copy() for name, array in self._arrays.items()}
+        return {**arrays, "k": self.k, "days": self.days, "has_cost": self._has_cost}
 
-    def restore(self, state: State) -> None:
-        """Go on from a state of an evaluation made with the same arguments. Raises StateError on a misfit."""
+    def restore(self, state: State, *, same_cost: bool = True) -> None:
+        """Go on from a saved state. Raises StateError where it is none.
+
+        Days that were counted with another k, for other ``queue_days`` or at another cost do not go with those to come:
+        then counting begins anew.
+        """
+        if (state["k"], state["days"], state["has_cost"]) != (self.k, self.days, self._has_cost) or not same_cost:
+            seen = state["marks"][at.SEEN]
+            for array in self._arrays.values():
+                array[:] = 0
+            self._arrays["marks"][[at.SEEN, at.FIRST]] = seen
+            return
         for name, mine in self._arrays.items():
             saved = state.get(name)
             if not isinstance(saved, np.ndarray) or saved.shape != mine.shape or saved.dtype != mine.dtype:

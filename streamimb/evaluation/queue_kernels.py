@@ -15,8 +15,8 @@ DAY_US: Final = 86_400_000_000
 
 # Columns of a day's counts, int64 (slots, COUNTS).
 DAY, EVENTS, ALERTS, HELD, COUNTS = 0, 1, 2, 3, 4
-# Marks, int64 (MARKS,): events so far, days opened so far.
-SEEN, OPENED, MARKS = 0, 1, 2
+# Marks, int64 (MARKS,): events so far, days opened so far, the first event that is counted.
+SEEN, OPENED, FIRST, MARKS = 0, 1, 2, 3
 # Sums, float64 (SUMS,): over all events, then over the days that left the ring.
 ALL_COST, ALL_SQUARES, DAYS, ALERTS_SUM, ALERTS_SQUARES = 0, 1, 2, 3, 4
 PRECISION_SUM, PRECISION_SQUARES, COST_SUM, COST_SQUARES = 5, 6, 7, 8
@@ -145,6 +145,8 @@ def put_right(
     marks: Array, sums: Array,
 ) -> None:  # fmt: skip
     """Event ``number`` of a day has another label: a hit or none; what it costs was ``spent`` and now is ``more``."""
+    if number < marks[FIRST]:
+        return
     sums[ALL_COST] = max(sums[ALL_COST] + more - spent, 0.0)
     sums[ALL_SQUARES] = max(sums[ALL_SQUARES] + more * more - spent * spent, 0.0)
     slot = slot_of(day, counts, marks[OPENED])

@@ -19,7 +19,7 @@ ALWAYS = {"delta": 0.05, "cooldown": 20}
 CONFIGS = {
     **{f"learner {m}": {"learner": {"model": m}} for m in ("blend", "linear", "tree", "forest")},
     **{
-        f"learner {m}": {"learner": {"model": f"river.{m}"}}
+        f"river {m}": {"learner": {"model": f"river.{m}"}}
         for m in ("naive_bayes.GaussianNB", "forest.ARFClassifier", "neighbors.KNNClassifier")
     },
     **{f"weights {w}": {"control": {"weights": w}} for w in ("oob", "uob", "hybrid", "effective_number", "none")},
@@ -50,10 +50,9 @@ def stream(n: int, classes: int) -> Batch:
 
 
 def schema(classes: int, *, numeric: bool = False) -> Schema:
+    kinds = ("numeric", "numeric", "numeric" if numeric else "categorical")
     return Schema(
-        features=[
-            Feature(name="x"), Feature(name="z"), Feature(name="c", type="numeric" if numeric else "categorical"),
-        ],
+        features=[Feature(name=n, type=t) for n, t in zip("xzc", kinds, strict=True)],
         label=Label(classes=list("abc")[:classes], positive="b"), time=Time(unit="us"), id=Identity(),
     )  # fmt: skip
 
