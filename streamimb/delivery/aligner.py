@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -15,21 +15,24 @@ class Aligner:
     """Holds back what is ahead of partitions from which older records are still to come.
 
     A service that catches up would otherwise read a week of labels before the first of their events. A partition that
-    has been read to its end holds up nobody. ``records_max``: records of one partition that are held at most; the
-    partition is paused beyond it.
+    has been read to its end holds up nobody. topics: of records of one time, those of the first topic come first.
+    ``records_max``: records of one partition that are held at most; the partition is paused beyond it.
     """
 
-    def __init__(self, source: LogSource, records_max: int) -> None:
+    def __init__(self, source: LogSource, topics: Sequence[str], records_max: int) -> None:
         self._source, self._records_max = source, records_max
+        self._rank = {topic: rank for rank, topic in enumerate(topics)}
         self._held: dict[Partition, deque[Records]] = {}
+        self._turns: dict[Partition, int] = {}
         self._paused: set[Partition] = set()
 
-    def owned(self, partitions: set[Partition]) -> None:
-        """These are ours now, and no others."""
-        for gone in set(self._held) - partitions:
+    def owned(self, turns: Mapping[Partition, int]) -> None:
+        """These are ours now, and no others; what is held of one whose turn is another is fetched again."""
+        for gone in [p for p, turn in self._turns.items() if turns.get(p) != turn]:
             del self._held[gone]
-            self._paused.discard(gone)
-        for partition in partitions:
+        self._paused &= turns.keys()  # one that was begun anew is resumed by the next ``put``
+        self._turns = dict(turns)
+        for partition in turns:
             self._held.setdefault(partition, deque())
 
     def put(self, polled: list[Records]) -> None:
@@ -51,13 +54,23 @@ class Aligner:
             holding = [p for p, held in self._held.items() if held]
             if not holding or any(not held and lag.get(p, 1) > 0 for p, held in self._held.items()):
                 return
-            first = min(holding, key=lambda p: (int(self._held[p][0].timestamps[0]), p))
-            rest = [int(self._held[p][0].timestamps[0]) for p in holding if p != first]
+            first = min(holding, key=self._due)
             records = self._held[first].popleft()
-            until = len(records)
-            if rest:
-                later = np.flatnonzero(records.timestamps > min(rest))
-                until = max(1, int(later[0])) if len(later) else until
+            until = self._until(records, min((self._due(p) for p in holding if p != first), default=None))
             if until < len(records):
                 self._held[first].appendleft(cut(records, until, len(records)))
             yield cut(records, 0, until)
+
+    def _due(self, partition: Partition) -> tuple[int, int, Partition]:
+        return int(self._held[partition][0].timestamps[0]), self._rank[partition.topic], partition
+
+    def _until(self, records: Records, other: tuple[int, int, Partition] | None) -> int:
+        """How many of the records come before the other's turn, one at least."""
+        if other is None:
+            return len(records)
+        time, rank, _ = other
+        is_later = records.timestamps > time
+        if self._rank[records.partition.topic] > rank:
+            is_later |= records.timestamps == time
+        later = np.flatnonzero(is_later)
+        return max(1, int(later[0])) if len(later) else len(records)

@@ -6,33 +6,40 @@ from collections.abc import Callable
 
 from streamimb.delivery.points import Probe
 from streamimb.delivery.trouble import Trouble
-from streamimb.errors import BrokersAwayError, FencedError
+from streamimb.errors import StreamimbError
 from streamimb.sinks.log import LogSink, Message
 from streamimb.sources.log import Committed, LogSource, Partition
 
 
 class Outgoing:
-    """What stands between the loop and the log's brokers. ``unsent``: something was sent and not yet acknowledged."""
+    """What stands between the loop and the log's brokers.
+
+    ``unsent``: something was sent and not yet acknowledged; ``uncommitted``: the open transaction holds outputs.
+    """
 
     def __init__(self, source: LogSource, sink: LogSink | None, trouble: Trouble, probe: Probe) -> None:
         self._source, self._sink, self._trouble, self._probe = source, sink, trouble, probe
         self._open = False
-        self.unsent = False
+        self.unsent = self.uncommitted = False
 
     @property
     def transactional(self) -> bool:
         """Whether outputs and offsets are committed as one."""
         return self._sink is not None and self._sink.transactional
 
+    def begin(self) -> None:
+        """Open a transaction where asked and none is; the first shuts out every older producer of its id."""
+        if self._sink is not None and self._sink.transactional and not self._open:
+            self._trouble.ask(self._sink.begin)
+            self._open = True
+
     def send(self, messages: list[Message]) -> None:
         """Hand messages over, in a transaction where asked; waits while no broker answers."""
         sink = self._sink
         if sink is None or not messages:
             return
-        if sink.transactional and not self._open:
-            self._trouble.ask(sink.begin)
-            self._open = True
-        self.unsent = True
+        self.begin()
+        self.unsent, self.uncommitted = True, sink.transactional
         handed = iter([messages])
         self._trouble.timed("send", lambda: self._trouble.ask(lambda: sink.send(next(handed, []))))
 
@@ -50,25 +57,23 @@ class Outgoing:
         if sink is None or not sink.transactional:
             self._trouble.ask(lambda: self._source.commit(offsets))
             return
-        if not self._open:
-            self._trouble.ask(sink.begin)
-            self._open = True
+        self.begin()
         group = self._source.group()
         told = {(p.topic, p.number): (c.offset, c.metadata) for p, c in offsets.items()}
         self._trouble.ask(lambda: sink.commit(told, group))
-        self._open = False
+        self._open = self.uncommitted = False
 
-    def abort(self) -> str | None:
-        """Undo the open transaction; what stood in the way, if anything."""
-        if not self._open or self._sink is None:
-            return None
-        self._open = self.unsent = False
-        return _said(self._sink.abort)
+    def abort(self) -> None:
+        """Undo the open transaction. Raises FencedError."""
+        assert self._sink is not None, "only a sink opens a transaction"
+        self._trouble.ask(self._sink.abort)
+        self._open = self.unsent = self.uncommitted = False
 
     def close(self, *, leave: bool) -> list[str]:
         """Let go of the brokers; what stood in the way."""
-        told = [self.abort()]
+        told = []
         if self._sink is not None:
+            told += [_said(self._sink.abort)] if self._open else []
             told.append(_said(self._sink.close))
         told.append(_said(lambda: self._source.close(leave=leave)))
         return [t for t in told if t is not None]
@@ -77,6 +82,6 @@ class Outgoing:
 def _said(call: Callable[[], None]) -> str | None:
     try:
         call()
-    except (BrokersAwayError, FencedError) as error:
+    except StreamimbError as error:
         return str(error)
     return None

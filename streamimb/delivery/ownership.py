@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
 from typing import Final
 
 from streamimb.checkpoint import Checkpoint, CheckpointStore
@@ -13,20 +14,26 @@ from streamimb.delivery.restoring import begin
 from streamimb.delivery.standby import Standby
 from streamimb.delivery.trouble import Trouble
 from streamimb.delivery.unit import Unit
-from streamimb.errors import ConfigError, StateError, StorageError
+from streamimb.errors import BrokersAwayError, ConfigError, FencedError, StateError, StorageError
 from streamimb.schema import Schema
 from streamimb.sources.log import Committed, LogSource, Partition
 
 #: Name of the unit where one learner sees every partition.
 WHOLE: Final = "topic"
+#: Kafka's own ``max.poll.interval.ms``, where the configuration has none.
+POLL_INTERVAL_MS: Final = 300_000
 
 
 class Ownership:
     """The units in force by name, and the partitions that are ours: a :class:`streamimb.sources.log.Membership`.
 
-    transactional: the checkpoint to restore is the one that the commit names; release: saves and commits units for
-    good; forget: drops what was under way of a unit, or of everything where partitions were lost.
+    fence: shuts out whoever wrote outputs before, where they come in transactions: then the checkpoint to restore is
+    the one that the commit names; None without. release: saves and commits units for good; forget: drops what was under
+    way of a unit, and says whether outputs of all units went with it. ``turns``: a number for each partition that is
+    ours, another each time that it was sought: what was polled before does not follow what was restored since.
     """
+
+    whole: Final = WHOLE
 
     def __init__(
         self,
@@ -36,22 +43,23 @@ class Ownership:
         store: CheckpointStore,
         *,
         owner: str,
-        transactional: bool,
+        fence: Callable[[], None] | None,
         trouble: Trouble,
         observer: Observer,
         probe: Probe,
         release: Callable[[list[Unit]], None],
-        forget: Callable[[Unit | None], None],
+        forget: Callable[[Unit], bool],
         began: Callable[[Unit], None],
     ) -> None:
         self._schema, self._config, self._source, self._store = schema, config, source, store
-        self._owner, self._transactional, self._trouble = owner, transactional, trouble
+        self._owner, self._fence, self._trouble = owner, fence, trouble
         self._observer, self._probe = observer, probe
         self._release, self._forget, self._began = release, forget, began
         self.topics = [t for t in (config.source.topic, config.source.labels_topic) if t is not None]
         self.units: dict[str, Unit] = {}
         self.partitions: set[Partition] = set()
-        self.settled: dict[Partition, int] = {}
+        self.turns: dict[Partition, int] = {}
+        self._sought = count()
         self.standby = Standby(schema, config, store, WHOLE)
         self.role = "standby"
 
@@ -71,22 +79,36 @@ class Ownership:
         self._probe("assigned")
 
     def revoked(self, partitions: Sequence[Partition]) -> None:
+        """Save and commit what is to be given up; others learn again what cannot be saved in time."""
         self._probe("revoking")
         names = {self.unit_of(p) for p in partitions}
-        self._release([self.units[name] for name in sorted(names) if name in self.units])
+        try:
+            with self._trouble.within(release_s(self._config)):
+                self._release([self.units[name] for name in sorted(names) if name in self.units])
+        except (BrokersAwayError, StorageError) as error:
+            if self._trouble.stopping():
+                raise
+            self._observer.told("given up unsaved", error=str(error))
         self.drop(partitions)
 
     def lost(self, partitions: Sequence[Partition]) -> None:
-        self._forget(None)
         self.drop(partitions)
 
-    def drop(self, partitions: Sequence[Partition]) -> None:
+    def drop(self, partitions: Iterable[Partition]) -> None:
         """Forget what is no longer ours; a unit of which some partitions stay is begun anew with these."""
-        self.partitions.difference_update(partitions)
-        for name in {self.unit_of(p) for p in partitions}:
-            unit = self.units.pop(name, None)
-            if unit is not None:
+        gone = set(partitions)
+        self.partitions -= gone
+        for partition in gone:
+            self.turns.pop(partition, None)
+        names = {self.unit_of(p) for p in gone}
+        dropped = [self.units.pop(name) for name in sorted(names) if name in self.units]
+        aborted = [self._forget(unit) for unit in dropped]
+        if any(aborted):
+            names |= self.units.keys()
+            for unit in self.units.values():
                 self._forget(unit)
+            self.units.clear()
+        for name in sorted(names):
             stay = sorted(p for p in self.partitions if self.unit_of(p) == name)
             if stay:
                 self._own(name, stay)
@@ -96,6 +118,18 @@ class Ownership:
         """Another owns this unit now."""
         self.drop([p for p in self.partitions if self.unit_of(p) == unit.name])
 
+    def again(self, partitions: Iterable[Partition]) -> None:
+        """Take back what the group still gives us after another had claimed it, unless the group is what we missed."""
+        mine = sorted(set(partitions) - self.partitions)
+        if not mine:
+            return
+        try:
+            self._trouble.ask(lambda: self._source.commit(self._source.committed(mine)))
+        except FencedError as error:
+            self._observer.told("membership lost", error=str(error))
+        else:
+            self.assigned(mine)
+
     def follow(self, now: float) -> None:
         """A standby keeps the newest checkpoint at hand, to answer with it and to take over at once."""
         if not self.units and self._config.state.scope == "topic" and self.standby.is_due(now):
@@ -103,6 +137,8 @@ class Ownership:
                 self.standby.follow(now)
             except StorageError as error:
                 self._observer.trouble("storage", error)
+            except StateError as error:  # the owner may be writing a better one
+                self._observer.told("checkpoint cannot be used", unit=WHOLE, error=str(error))
 
     def _own(self, name: str, partitions: list[Partition]) -> None:
         """Claim a unit, restore it where it is not at hand, and seek its partitions."""
@@ -114,16 +150,18 @@ class Ownership:
         for note in notes:
             self._observer.told("partition begins", unit=name, note=note)
         self.units[name] = unit
+        self.turns.update((partition, next(self._sought)) for partition in partitions)
         self._began(unit)
 
     def _claimed(self, name: str, partitions: list[Partition]) -> tuple[Unit, bool]:
         ask, store = self._trouble.ask, self._trouble.store
         claim = store(lambda: self._store.claim(name, owner=self._owner, group=self._config.source.group))
-        committed = ask(lambda: self._source.committed(partitions)) if self._transactional else {}
+        committed: dict[Partition, Committed] = {}
+        if self._fence is not None:
+            self._fence()  # what an older owner has committed or not is settled now
+            committed = ask(lambda: self._source.committed(partitions))
         wanted = max((c.metadata for c in committed.values()), default="") or None
-        at_hand = self.standby.take(
-            wanted or (None if self._transactional else store(lambda: self._store.newest(name)))
-        )
+        at_hand = self.standby.take(name, wanted if self._fence else store(lambda: self._store.newest(name)))
         restored: Checkpoint | None
         if at_hand is not None:
             unit, restored = at_hand
@@ -134,8 +172,8 @@ class Ownership:
         unit.claim, unit.probe = claim, self._probe
         if restored is not None:
             claim.follow(restored)
-            claim.held = wanted
-            self._settle(unit, committed)
+            claim.held = restored.name
+            _settle(unit, committed)
         self._observer.restored(name, unit.saved_name, restored.rotten if restored else (), unit.position)
         return unit, restored is None
 
@@ -148,22 +186,17 @@ class Ownership:
                 self._observer.told("checkpoint cannot be used", unit=name, name=wanted, error=str(error))
                 return self._store.restore(name, before=wanted)
         newest = self._store.restore(name)
-        if newest is None or not self._transactional or not newest.offsets:
-            return newest
-        if newest.meta.get("committed"):
+        if newest is not None and self._fence is not None and newest.meta.get("committed"):
             raise StateError(
                 f"{self._store.url}: {name} has checkpoints of committed transactions, but the group "
                 f"{self._config.source.group} has no committed offsets (kept for offsets.retention.minutes): which "
                 "checkpoint readers have seen is not known; begin with a new state.url and a new source.group, or set "
                 "output.transactions = false for one start"
             )
-        return None  # its transaction was never committed: nobody has seen what it holds
-
-    def _settle(self, unit: Unit, committed: dict[Partition, Committed]) -> None:
-        """Outputs below committed offsets were sent in transactions that readers have seen."""
-        for partition, told in committed.items():
-            if told.offset > unit.next.get(partition, 0):
-                self.settled[partition] = told.offset
+        while newest is not None and self._fence is not None and newest.offsets:
+            # Its transaction was never committed: nobody has seen what it holds. A replay's end stays.
+            newest = self._store.restore(name, before=newest.name)
+        return newest
 
     def _check_pairs(self) -> None:
         if self._config.state.scope == "topic" or len(self.topics) == 1:
@@ -181,3 +214,15 @@ class Ownership:
         if role != self.role:
             self.role = role
             self._observer.role(role)
+
+
+def release_s(config: Config) -> float:
+    """Seconds in which partitions that are revoked are saved: a fifth of what the group waits for its members."""
+    return float(config.kafka.get("max.poll.interval.ms", POLL_INTERVAL_MS)) / 5_000
+
+
+def _settle(unit: Unit, committed: dict[Partition, Committed]) -> None:
+    """Outputs below committed offsets were sent in transactions that readers have seen."""
+    for partition, told in committed.items():
+        if told.offset > max(unit.next.get(partition, 0), unit.settled.get(partition, 0)):
+            unit.settled[partition] = told.offset

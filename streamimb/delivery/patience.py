@@ -6,6 +6,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from streamimb.errors import RefusedError, StreamimbError
 from streamimb.service_config import BudgetConfig
 
@@ -58,8 +61,8 @@ class Breaker:
     """Stops before a bad release of a producer drains a topic into the dead letters.
 
     >>> breaker = Breaker(BudgetConfig(rejects_in_a_row=3))
-    >>> breaker.count(100, 2, last_in_row=2)
-    >>> breaker.count(1, 1, last_in_row=1)
+    >>> breaker.count(np.array([True, False, True, True]))
+    >>> breaker.count(np.array([True]))
     Traceback (most recent call last):
     streamimb.errors.RefusedError: 3 records in a row were refused; budget.rejects_in_a_row is 3
     """
@@ -69,21 +72,18 @@ class Breaker:
         self._row = self._records = self._refused = 0
         self._window: deque[tuple[int, int]] = deque()
 
-    def count(self, records: int, refused: int, *, last_in_row: int) -> None:
-        """So many records came, so many of them were refused, so many of these at their end without one between.
-
-        Raises RefusedError where a bound is reached.
-        """
-        self._row = self._row + refused if refused == records else last_in_row
-        self._window.append((records, refused))
-        self._records += records
-        self._refused += refused
+    def count(self, refused: NDArray[np.bool_]) -> None:
+        """Some records came: which were refused, bool (n,). Raises RefusedError where a bound is reached."""
+        longest = self._longest_row(refused)
+        self._window.append((len(refused), int(refused.sum())))
+        self._records += len(refused)
+        self._refused += int(refused.sum())
         while self._records - self._window[0][0] >= self._budget.rejects_window:
             past = self._window.popleft()
             self._records, self._refused = self._records - past[0], self._refused - past[1]
-        if self._row >= self._budget.rejects_in_a_row:
+        if longest >= self._budget.rejects_in_a_row:
             raise RefusedError(
-                f"{self._row:,} records in a row were refused; budget.rejects_in_a_row is "
+                f"{longest:,} records in a row were refused; budget.rejects_in_a_row is "
                 f"{self._budget.rejects_in_a_row:,}"
             )
         full = self._records >= self._budget.rejects_window
@@ -92,3 +92,13 @@ class Breaker:
                 f"{self._refused:,} of the last {self._records:,} records were refused; budget.rejects_share is "
                 f"{self._budget.rejects_share:g}"
             )
+
+    def _longest_row(self, refused: NDArray[np.bool_]) -> int:
+        """The longest row that ends among these; one that reaches their end goes on with the next."""
+        accepted = np.flatnonzero(~refused)
+        if not len(accepted):
+            self._row += len(refused)
+            return self._row
+        first, self._row = self._row + int(accepted[0]), len(refused) - 1 - int(accepted[-1])
+        between = int(np.diff(accepted).max(initial=1)) - 1
+        return max(first, between, self._row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
@@ -29,8 +29,8 @@ class Saver:
     """When a unit's checkpoint is due, and what becomes of it.
 
     One picture of a unit is under way at a time. Where it cannot be written, what it alone held rides along with the
-    next, which is tried after a pause that grows; past ``budget.storage_seconds`` the error is raised. ``failed`` is
-    the last failure that none of the kind has followed by a success.
+    next, which is tried after a pause that grows; past ``budget.storage_seconds`` the error is raised. ``failed`` has
+    the last failure of each unit that no success of its own has followed; ``fenced``: units that others have claimed.
     """
 
     def __init__(
@@ -43,8 +43,8 @@ class Saver:
         probe: Probe,
     ) -> None:
         self._config, self._clock, self._executor, self._probe = config, clock, executor, probe
-        self.failed: StorageError | None = None
-        self.fenced: tuple[Unit, FencedError] | None = None
+        self.failed: dict[str, StorageError] = {}
+        self.fenced: list[tuple[Unit, FencedError]] = []
         self._under_way: dict[str, tuple[Unit, Picture, Future[tuple[Written, float]]]] = {}
         self._last: dict[str, float] = {}
         self.patience = patience
@@ -76,14 +76,19 @@ class Saver:
         written = claim.write(picture.state, picture.segments, picture.drop, picture.offsets, picture.meta)
         return written, self._clock() - begun
 
-    def done(self, *, wait: Unit | None = None) -> list[Saved]:
-        """What has been written since; waits for what is under way of a unit, if one is given.
+    @property
+    def pause(self) -> float:
+        """Seconds until a picture may be tried again."""
+        return max(0.0, self._not_before - self._clock())
 
-        Raises StorageError once that has lasted too long. ``fenced`` tells of a unit that another has claimed.
+    def done(self, *, wait: Sequence[Unit] = ()) -> list[Saved]:
+        """What has been written since; waits for what is under way of some units.
+
+        Raises StorageError once that has lasted too long.
         """
         saved = []
         for name, (unit, picture, future) in list(self._under_way.items()):
-            if not future.done() and unit is not wait:
+            if not future.done() and unit not in wait:
                 continue
             del self._under_way[name]  # whatever comes of it
             try:
@@ -92,20 +97,26 @@ class Saver:
                 self._failed(unit, error)
                 continue
             except FencedError as error:
-                self.fenced = unit, error
+                self.fenced.append((unit, error))
                 continue
             unit.written(picture, written.name)
-            self.patience.over()
-            self.failed, self._not_before = None, 0.0
+            self._recovered(unit)
             saved.append(Saved(unit, picture, written, seconds))
         return saved
 
     def _failed(self, unit: Unit, error: StorageError) -> None:
         self._last[unit.name] = -math.inf  # due again, even if nothing comes
+        self.failed[unit.name] = error
         self._not_before = self._clock() + self.patience.bear(error)
-        self.failed = error
+
+    def _recovered(self, unit: Unit) -> None:
+        self.failed.pop(unit.name, None)
+        if not self.failed:
+            self.patience.over()
+            self._not_before = 0.0
 
     def forget(self, unit: Unit) -> None:
         """A unit is no longer ours; what is under way of it counts for nothing."""
         self._under_way.pop(unit.name, None)
         self._last.pop(unit.name, None)
+        self._recovered(unit)

@@ -37,10 +37,10 @@ class Standby:
             self._checkpoint = replace(checkpoint, state={}, segments=())
             self.since = now
 
-    def take(self, name: str | None) -> tuple[Unit, Checkpoint] | None:
+    def take(self, unit_name: str, name: str | None) -> tuple[Unit, Checkpoint] | None:
         """The unit at hand and what it was restored from, if it is the checkpoint of that name: the caller's then."""
         unit, checkpoint = self.unit, self._checkpoint
         self.unit = self._checkpoint = self._looked = None
-        if unit is None or checkpoint is None or unit.saved_name != name:
+        if unit is None or checkpoint is None or (unit_name, name) != (self._name, unit.saved_name):
             return None
         return unit, checkpoint

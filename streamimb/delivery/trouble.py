@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from streamimb.delivery.observer import Observer
@@ -16,7 +18,8 @@ T = TypeVar("T")
 class Trouble:
     """Budgets of brokers and of storage, one for the whole process.
 
-    stopping: whether the process was asked to stop: then nothing is waited for.
+    stopping: whether the process was asked to stop: then nothing is waited for. ``late``: whether what is done
+    :meth:`within` some seconds should be over by now: then nothing is waited for either.
     """
 
     def __init__(
@@ -31,6 +34,20 @@ class Trouble:
         self.storage = Patience(budget.storage_seconds, clock)
         self.stopping: Callable[[], bool] = lambda: False
         self._clock, self._sleep, self._observer = clock, sleep, observer
+        self._until = math.inf
+
+    @property
+    def late(self) -> bool:
+        return self._clock() > self._until
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Bear trouble for so long at most."""
+        self._until = self._clock() + seconds
+        try:
+            yield
+        finally:
+            self._until = math.inf
 
     def ask(self, call: Callable[[], T]) -> T:
         """Call until a broker answers. Raises BrokersAwayError when the budget is spent, or when asked to stop."""
@@ -40,7 +57,7 @@ class Trouble:
             except BrokersAwayError as error:
                 self._observer.trouble("brokers", error)
                 pause = self.brokers.bear(error)
-                if self.stopping():
+                if self.stopping() or self.late:
                     raise
                 self._sleep(pause)
                 continue
@@ -50,13 +67,23 @@ class Trouble:
             return result
 
     def store(self, call: Callable[[], T]) -> T:
-        """Call until the storage answers. Raises StorageError when the budget is spent."""
+        """Call until the storage answers. Raises StorageError when the budget is spent, or when asked to stop."""
+        failed = False
         while True:
             try:
-                return call()
+                result = call()
             except StorageError as error:
+                failed = True
                 self._observer.trouble("storage", error)
-                self._sleep(self.storage.bear(error))
+                pause = self.storage.bear(error)
+                if self.stopping():
+                    raise
+                self._sleep(pause)
+                continue
+            if failed:
+                self.storage.over()
+                self._observer.trouble("storage", None)
+            return result
 
     def timed(self, phase: str, call: Callable[[], T]) -> T:
         """Call, and tell how long it took."""

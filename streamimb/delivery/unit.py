@@ -50,7 +50,8 @@ class Unit:
 
     ``after``: event times at which the events of a partition begin that no replay has learned already, microseconds.
     ``ids``: what tells each topic from another of that name. ``committed``: whether the group ever committed offsets.
-    ``events``: events learned since the last picture.
+    ``settled``: offsets below which readers have seen the outputs of a partition already. ``events``: events learned
+    since the last picture. ``whole``: False where learning broke off, so that the state is that of no offset.
     """
 
     def __init__(self, name: str, schema: Schema, config: Config) -> None:
@@ -61,6 +62,8 @@ class Unit:
         self.probe: Probe = no_probe
         self.next: dict[Partition, int] = {}
         self.after: dict[Partition, int] = {}
+        self.settled: dict[Partition, int] = {}
+        self.whole = True
         self.ids: dict[str, str] = {}
         self.learned_until: int | None = None
         self.saved_name: str | None = None
@@ -77,7 +80,8 @@ class Unit:
         self.next = dict(checkpoint.offsets)
         meta = checkpoint.meta
         self.ids = dict(meta.get("topic_ids", {}))
-        self.after = {_parsed(key): int(time) for key, time in meta.get("after", {}).items()}
+        self.after = _parsed(meta.get("after", {}))
+        self.settled = _parsed(meta.get("settled", {}))
         self.learned_until = meta.get("learned_until")
         self.committed = bool(meta.get("committed"))
         self.saved_name = checkpoint.name
@@ -113,6 +117,7 @@ class Unit:
     def take(self, records: Records) -> Taken:
         """Learn fresh records, all of them or, if this raises, none that counts: the offsets move at the end."""
         topic, number = records.partition
+        self.whole = False
         batch, refused = self._decoder.decode(records.values, source=topic, offsets=records.offsets, partition=number)
         self.probe("decoded")
         if records.partition in self.after:
@@ -122,6 +127,7 @@ class Unit:
         refused.sort(key=lambda r: r.offset or 0)
         self.next[records.partition] = int(records.offsets[-1]) + 1
         self.events += len(outcome.predictions)
+        self.whole = True
         self.probe("processed")
         return Taken(records, outcome, refused)
 
@@ -143,7 +149,8 @@ class Unit:
         meta = {
             "version": META_VERSION,
             "topic_ids": dict(self.ids),
-            "after": {f"{p.topic}:{p.number}": time for p, time in self.after.items()},
+            "after": _named(self.after),
+            "settled": _named(self.settled),
             "learned_until": self.learned_until,
             "committed": self.committed,
             "position": self.position,
@@ -170,15 +177,10 @@ def cut(records: Records, start: int, stop: int) -> Records:
     )  # fmt: skip
 
 
-def offsets_told(offsets: Mapping[Partition, int]) -> str:
-    """Offsets as a line of a log.
-
-    >>> offsets_told({Partition("events", 0): 7})
-    'events:0=7'
-    """
-    return " ".join(f"{p.topic}:{p.number}={offset}" for p, offset in sorted(offsets.items()))
+def _named(told: Mapping[Partition, int]) -> dict[str, int]:
+    return {f"{p.topic}:{p.number}": value for p, value in told.items()}
 
 
-def _parsed(text: str) -> Partition:
-    topic, _, number = text.rpartition(":")
-    return Partition(topic, int(number))
+def _parsed(named: Mapping[str, int]) -> dict[Partition, int]:
+    split = ((name.rpartition(":"), value) for name, value in named.items())
+    return {Partition(topic, int(number)): int(value) for (topic, _, number), value in split}

@@ -8,7 +8,7 @@ import numpy as np
 
 from streamimb.checkpoint import CheckpointStore, Setup
 from streamimb.config import Config
-from streamimb.delivery import Worker
+from streamimb.delivery import Observer, Worker
 from streamimb.schema import Feature, Identity, Label, Schema, Time
 from streamimb.sinks.memory_log import MemoryLogSink
 from streamimb.sources.memory_log import MemoryLog, MemorySource
@@ -81,11 +81,25 @@ class Probe:
     def __init__(self, point=None, nth=1):
         self._point, self._nth = point, nth
         self.seen = {}
+        self.dead = False
 
     def __call__(self, point):
         self.seen[point] = self.seen.get(point, 0) + 1
         if point == self._point and self.seen[point] == self._nth:
+            self.dead = True
             raise Crash(point)
+
+
+class Mortal:
+    """A source or a sink of a process: once that is dead, it says nothing to any broker, not even farewell."""
+
+    def __init__(self, inner, probe):
+        self._inner, self._probe = inner, probe
+
+    def __getattr__(self, name):
+        if getattr(self._probe, "dead", False):
+            raise Crash(name)
+        return getattr(self._inner, name)
 
 
 def config(**tables):
@@ -118,6 +132,63 @@ def events(seed, n):
     return records
 
 
+class Joined:
+    """A worker and its source, in the group."""
+
+    def __init__(self, worker, source):
+        self.worker, self.source = worker, source
+        source.subscribe(worker.owned.topics, worker.owned)
+
+    def step(self, times=1):
+        for _ in range(times):
+            self.worker.step()
+
+    def finish(self, idle=3):
+        """Step until nothing is left to read."""
+        while any((self.source.lag() or {None: 1}).values()) or (idle := idle - 1) > 0:
+            self.worker.step()
+
+    @property
+    def numbers(self):
+        return {p.number for p in self.worker.owned.partitions}
+
+    def leave(self):
+        """Give up everything in good order."""
+        self.worker.owned.revoked(sorted(self.worker.owned.partitions))
+        self.source.close(leave=True)
+
+
+class History(Observer):
+    """What state holds: the partition and offset of each event by its position, those after a restored one begun anew."""
+
+    def __init__(self):
+        self.events, self.told_of, self.troubles = {}, [], []
+
+    def restored(self, unit, name, rotten, position):
+        self.events[unit] = self.events.get(unit, [])[:position]
+        self.told_of.append(("restored", unit, name, rotten))
+
+    def processed(self, unit, pipeline, outcome):
+        p = outcome.predictions
+        assert p.position.tolist() == list(range(len(self.events[unit]), len(self.events[unit]) + len(p)))
+        self.events[unit] += zip(p.partition.tolist(), p.offset.tolist(), strict=True)
+
+    def save_failed(self, unit, error):
+        self.told_of.append(("save failed", unit, str(error)))
+
+    def redelivered(self, partition, records):
+        self.told_of.append(("redelivered", partition, records))
+
+    def trouble(self, what, error):
+        self.troubles.append((what, error if error is None else str(error)))
+
+    def told(self, event, **facts):
+        self.told_of.append((event, facts))
+
+    def heard(self, event):
+        return [told for told in self.told_of if told[0] == event]
+
+
 class World:
     """One log, one state folder; ``serve`` runs a worker until everything is learned, or until it dies."""
 
@@ -136,16 +207,22 @@ class World:
             self.folder, self.config.state.keep, setup=Setup(SCHEMA, self.config), probe=lambda p: probe(f"write: {p}")
         )
 
-    def worker(self, probe=lambda _: None, executor=None, **others):
-        source = MemorySource(self.log, self.group, scope=self.config.state.scope)
-        id_ = "t" if self.config.output.transactions else None
-        ticks = count()
+    def worker(self, probe=lambda _: None, executor=None, instance=None, clock=None, sleep=lambda _: None, **others):
+        source = MemorySource(self.log, self.group, scope=self.config.state.scope, group_instance_id=instance)
+        number, ticks = next(self._owners), count()
+        # One learner: its successor has its transactional id. A learner a partition: each process has its own.
+        id_ = "t" if self.config.state.scope == "topic" else f"t-{number}"
+        sink = MemoryLogSink(self.log, transactional_id=id_ if self.config.output.transactions else None)
         worker = Worker(
-            SCHEMA, self.config, source, MemoryLogSink(self.log, transactional_id=id_), self.store(probe),
-            owner=f"owner-{next(self._owners)}", executor=executor or AtOnce(), clock=lambda: next(ticks) * 1e-3,
-            sleep=lambda _: None, probe=probe, **others,
+            SCHEMA, self.config, Mortal(source, probe), Mortal(sink, probe), self.store(probe),
+            owner=f"owner-{number}", executor=executor or AtOnce(), clock=clock or (lambda: next(ticks) * 1e-3),
+            sleep=sleep, probe=probe, **others,
         )  # fmt: skip
         return worker, source
+
+    def join(self, *arguments, **others):
+        """A member of the group that takes a step when it is told to."""
+        return Joined(*self.worker(*arguments, **others))
 
     def serve(self, probe=lambda _: None, executor=None, idle=3, **others):
         """Run to the end of the log and stop in good order; True, or False where the process died on the way."""
