@@ -16,12 +16,16 @@ from streamimb.batch import Batch, Kind
 from streamimb.checkpoint import CheckpointStore, Setup
 from streamimb.config import Config
 from streamimb.delivery import Worker
+from streamimb.delivery.trouble import Trouble
 from streamimb.errors import ConfigError
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
 from streamimb.schema_toml import load_schema
 from streamimb.settings import Settings, load_settings
-from streamimb_services.clients import make_sink, make_source
+from streamimb.sinks.clients import make_sink
+from streamimb.sinks.log import LogSink
+from streamimb.sources.clients import make_source
+from streamimb.sources.log import LogSource
 from streamimb_services.logs import Everyone, LogObserver, configure
 from streamimb_services.stopping import Stopping
 
@@ -63,17 +67,41 @@ def serve(settings: Settings, schema: Schema) -> None:
         store = CheckpointStore(
             config.state.url, config.state.keep, config.state.storage_options, setup=Setup(schema, config)
         )
+        observer = Everyone(LogObserver(log))
         warm_up(schema, config)
         log.info("ready to join", seconds=round(time.process_time(), 1))
         with ThreadPoolExecutor(1, "checkpoint") as executor:
-            source, sink = make_source(config), make_sink(config)
+            trouble = Trouble(config.budget, clock=time.monotonic, sleep=time.sleep, observer=observer)
+            trouble.stopping = stop
+            source, sink = trouble.ask(lambda: source_of(config)), trouble.ask(lambda: sink_of(config))
             worker = Worker(
                 schema, config, source, sink, store,
                 owner=owner(config), executor=executor, clock=time.monotonic, sleep=time.sleep,
-                observer=Everyone(LogObserver(log)),
+                observer=observer,
             )  # fmt: skip
             worker.run(stop)
         log.info("stopped")
+
+
+def source_of(config: Config) -> LogSource:
+    """A member of the group, connected. Raises ConfigError, BrokersAwayError."""
+    source = config.source
+    return make_source(
+        source.client, config.kafka, source.group, scope=config.state.scope, group_instance_id=source.group_instance_id
+    )
+
+
+def sink_of(config: Config) -> LogSink | None:
+    """A producer, or None where nothing is to be sent. Raises ConfigError, BrokersAwayError."""
+    output, source = config.output, config.source
+    if not (output.predictions or output.signals or output.dead_letters):
+        return None
+    # One writer of the whole topic has one name, so that a later one fences an earlier; members that share it have each
+    # their own, and are fenced by the group's generation.
+    own = source.topic if config.state.scope == "topic" else owner(config)
+    return make_sink(
+        source.client, config.kafka, transactional_id=f"{source.group}-{own}" if output.transactions else None
+    )
 
 
 def owner(config: Config) -> str:
