@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -30,6 +31,7 @@ def configure(config: LogConfig) -> Any:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _defined,
             render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -37,6 +39,11 @@ def configure(config: LogConfig) -> Any:
     )
     logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(name)s: %(message)s")
     return structlog.get_logger()
+
+
+def _defined(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """What is undefined is null: NaN is no JSON."""
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in event.items()}
 
 
 class LogObserver(Observer):
@@ -58,7 +65,8 @@ class LogObserver(Observer):
 
     def processed(self, unit: str, pipeline: Pipeline, outcome: Outcome) -> None:  # noqa: ARG002  an observer's
         for signal in outcome.signals:
-            self._log.warning(
+            tell = self._log.warning if signal.kind == "drift" else self._log.info
+            tell(
                 signal.kind, unit=unit, signal=signal.signal, detector=signal.detector, cls=signal.class_,
                 position=signal.position, value=signal.value, reference=signal.reference, action=signal.action,
             )  # fmt: skip
