@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -41,7 +41,7 @@ def configure(config: LogConfig) -> Any:
     return structlog.get_logger()
 
 
-def _defined(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+def _defined(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """What is undefined is null: NaN is no JSON."""
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in event.items()}
 
