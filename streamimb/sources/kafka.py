@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, Literal, TypeVar
 
 import kafka.errors
@@ -87,7 +88,7 @@ class KafkaSource:
         self._partitions_seen = 0
         self._fenced: Exception | None = None
         self._joining: Any = None
-        options = for_kafka_python(DEFAULTS | dict(settings), "consumer")
+        options = for_kafka_python({**DEFAULTS, **settings}, "consumer")
         options["bootstrap_timeout_ms"] = self._patience_ms
         assignor = SharingAssignor(scope, self._claimed, self._count)
         with translated(f"connecting to {settings.get('bootstrap.servers')}"):
@@ -204,6 +205,12 @@ class KafkaSource:
         return sum(len(self._cluster.partitions_for_topic(topic) or ()) for topic in self._topics)
 
     def group(self) -> Any:
+        """What fences a transaction's offsets: the generation in force, once the group has come to rest."""
+        for _ in range(max(1, self._patience_ms // STEP_MS)):
+            if self._joining is None:
+                break
+            self._take_part(STEP_MS)
+        self._still_ours(())
         return self._consumer.group_metadata()
 
     def close(self, *, leave: bool) -> None:
@@ -283,9 +290,10 @@ class KafkaSource:
     def _still_ours(self, partitions: Iterable[Partition]) -> None:
         if self._fenced is not None:
             raise FencedError(f"another member has this one's group_instance_id: {self._fenced}")
-        lost = {p for kind, changed in self._changes if kind == "lost" for p in changed}
-        if others := sorted(p for p in partitions if p not in self._owned or p in lost):
-            raise FencedError(f"{others} are not this member's any more: nothing of them may be committed")
+        if any(kind == "lost" for kind, _ in self._changes):
+            raise FencedError("the group went on without this member: nothing of what it had may be committed")
+        if others := sorted(p for p in partitions if p not in self._owned):
+            raise FencedError(f"{others} are not this member's: nothing of them may be committed")
 
     def committed(self, partitions: Sequence[Partition]) -> dict[Partition, Committed]:
         wanted = {_theirs(p) for p in partitions}
@@ -316,10 +324,9 @@ class KafkaSource:
         with translated(f"asking for topic {topic}"):
             if (known := look()) is not None:
                 return known
-            asked = self._cluster.add_topic(topic)
-            self._consumer._net.run(self._manager.wait_for, asked, self._patience_ms)
-            asked = self._cluster.request_update()
-            self._consumer._net.run(self._manager.wait_for, asked, self._patience_ms)
+            for ask in (lambda: self._cluster.add_topic(topic), self._cluster.request_update):
+                with suppress(kafka.errors.UnknownTopicOrPartitionError):
+                    self._consumer._net.run(self._manager.wait_for, ask(), self._patience_ms)
             return look()
 
 
