@@ -299,7 +299,8 @@ class KafkaSource:
         wanted = {_theirs(p) for p in partitions}
         with translated("asking for committed offsets"):
             found = self._coordinator.fetch_committed_offsets(wanted, timeout_ms=self._patience_ms)
-        return {Partition(*tp): Committed(c.offset, c.metadata or "") for tp, c in found.items()}
+        # confluent-kafka sends a note of a transaction with the zero byte at its end.
+        return {Partition(*tp): Committed(c.offset, (c.metadata or "").rstrip("\0")) for tp, c in found.items()}
 
     def bounds(self, partitions: Sequence[Partition]) -> dict[Partition, tuple[int, int]]:
         wanted = [_theirs(p) for p in partitions]

@@ -1,11 +1,11 @@
 """What every LogSink does: in memory, and to a real broker by either client."""
 
 import pytest
-from log_worlds import Told, join, messages, read, values_of
 
 from streamimb.errors import ConfigError, FencedError
 from streamimb.sinks.log import Message
 from streamimb.sources.log import Committed
+from tests.broker.log_worlds import Told, join, messages, read, values_of
 
 
 def reader(world, topic, group=None):

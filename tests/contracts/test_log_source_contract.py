@@ -1,10 +1,10 @@
 """What every LogSource does: in memory, and of a real broker by either client."""
 
 import pytest
-from log_worlds import Told, join, read, values_of
 
 from streamimb.errors import ConfigError, FencedError
 from streamimb.sources.log import Committed, Partition
+from tests.broker.log_worlds import Told, join, read, values_of
 
 
 def member(world, group, topic, scope="topic", **options):
