@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import kafka.errors as k
+from kafka.net.compat import KafkaNetClient
 
 from streamimb.errors import (
     BrokersAwayError,
@@ -68,3 +69,20 @@ def translated(doing: str) -> Iterator[None]:
         raise translate(error, doing) from error
     except (OSError, ValueError) as error:  # a file of certificates, a setting or a topic's name
         raise ConfigError(f"{doing}: {error}") from error
+
+
+def connected(make: Callable[..., Any], servers: object, **options: Any) -> Any:
+    """A client of kafka-python that has found its brokers; where it finds none, no socket of it is left open."""
+    made: list[Any] = []
+
+    def client(**settings: Any) -> Any:
+        made.append(KafkaNetClient(**settings))
+        return made[-1]
+
+    with translated(f"connecting to {servers}"):
+        try:
+            return make(kafka_client=client, **options)
+        except BaseException:
+            for opened in made:
+                opened.close()
+            raise

@@ -22,12 +22,13 @@ def make_sink(
     answers in time.
     """
     if client == "kafka-python":
-        from streamimb.sinks.kafka import KafkaSink as Sink
-    else:
-        try:
-            from streamimb.sinks.confluent import ConfluentSink as Sink
-        except ImportError as error:
-            raise ConfigError(
-                "source.client = 'confluent' needs the package confluent-kafka: pip install 'streamimb[confluent]'"
-            ) from error
-    return Sink(settings, transactional_id=transactional_id, patience_s=patience_s)
+        from streamimb.sinks.kafka import KafkaSink
+
+        return KafkaSink(settings, transactional_id=transactional_id, patience_s=patience_s)
+    try:
+        from streamimb.sinks.confluent import ConfluentSink
+    except ImportError as error:
+        raise ConfigError(
+            "source.client = 'confluent' needs the package confluent-kafka: pip install 'streamimb[confluent]'"
+        ) from error
+    return ConfluentSink(settings, transactional_id=transactional_id, patience_s=patience_s)

@@ -99,7 +99,7 @@ class ConfluentSink:
 
     def flush(self) -> None:
         self._hand_over()
-        left = self._producer.flush(self._patience_s)
+        left = self._ask(lambda: self._producer.flush(self._patience_s), "writing")
         if self._failure is not None:
             meant = translate_confluent(self._failure, "writing")
             raise (FencedError if isinstance(meant, FencedError) else OutputError)(str(meant))
@@ -149,4 +149,4 @@ def _as_librdkafka(group: Any) -> bytes:
     instance = group.group_instance_id
     told = b"\x01" if instance is None else b"\x00" + instance.encode() + b"\x00"
     names = group.group_id.encode() + b"\x00" + group.member_id.encode() + b"\x00"
-    return b"CGMDv2:" + struct.pack("=i", group.generation_id) + names + told
+    return b"".join([b"CGMDv2:", struct.pack("=i", group.generation_id), names, told])

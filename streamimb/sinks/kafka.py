@@ -12,7 +12,7 @@ from kafka.serializer import Serializer
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from streamimb.errors import ConfigError, FencedError, OutputError, StreamimbError
-from streamimb.kafka_errors import translate, translated
+from streamimb.kafka_errors import connected, translate, translated
 from streamimb.kafka_settings import Settings, for_kafka_python
 from streamimb.sinks.log import Message
 
@@ -57,12 +57,11 @@ class KafkaSink:
         self._unacknowledged = 0
         if transactional_id is not None:
             options["transactional_id"] = transactional_id
-        with translated(f"connecting to {settings.get('bootstrap.servers')}"):
-            self._producer = KafkaProducer(
-                bootstrap_timeout_ms=self._patience_ms, max_block_ms=self._patience_ms, acks="all",
-                enable_idempotence=True, allow_auto_create_topics=False, metrics_enabled=False,
-                value_serializer=_Bytes(), **options,
-            )  # fmt: skip
+        self._producer = connected(
+            KafkaProducer, settings.get("bootstrap.servers"), bootstrap_timeout_ms=self._patience_ms,
+            max_block_ms=self._patience_ms, acks="all", enable_idempotence=True, allow_auto_create_topics=False,
+            metrics_enabled=False, value_serializer=_Bytes(), **options,
+        )  # fmt: skip
         self._manager, self._sender = self._producer._transaction_manager, self._producer._sender
         if transactional_id is not None:
             # kafka-python answers this one by a new epoch, with which the producer that was fenced would fence the

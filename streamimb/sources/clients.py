@@ -27,12 +27,13 @@ def make_source(
     answers in time.
     """
     if client == "kafka-python":
-        from streamimb.sources.kafka import KafkaSource as Source
-    else:
-        try:
-            from streamimb.sources.confluent import ConfluentSource as Source
-        except ImportError as error:
-            raise ConfigError(
-                "source.client = 'confluent' needs the package confluent-kafka: pip install 'streamimb[confluent]'"
-            ) from error
-    return Source(settings, group, scope=scope, group_instance_id=group_instance_id, patience_s=patience_s)
+        from streamimb.sources.kafka import KafkaSource
+
+        return KafkaSource(settings, group, scope=scope, group_instance_id=group_instance_id, patience_s=patience_s)
+    try:
+        from streamimb.sources.confluent import ConfluentSource
+    except ImportError as error:
+        raise ConfigError(
+            "source.client = 'confluent' needs the package confluent-kafka: pip install 'streamimb[confluent]'"
+        ) from error
+    return ConfluentSource(settings, group, scope=scope, group_instance_id=group_instance_id, patience_s=patience_s)

@@ -43,7 +43,7 @@ class ConfluentSource(KafkaSource):
             "enable.auto.offset.store": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "error",
-            "error_cb": lambda error: None,  # what matters comes with the messages; without it, calls raise SystemError
+            "error_cb": logging.getLogger("confluent_kafka").info,  # without it, calls raise SystemError
             "queued.max.messages.kbytes": AHEAD_KB_MAX,
         }
         try:

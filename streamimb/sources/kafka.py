@@ -20,7 +20,7 @@ from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from streamimb.errors import BrokersAwayError, ConfigError, FencedError
-from streamimb.kafka_errors import translated
+from streamimb.kafka_errors import connected, translated
 from streamimb.kafka_settings import Settings, for_kafka_python
 from streamimb.sources.kafka_assignor import SharingAssignor
 from streamimb.sources.kafka_fetch import FastPartitionRecords
@@ -91,12 +91,11 @@ class KafkaSource:
         options = for_kafka_python({**DEFAULTS, **settings}, "consumer")
         options["bootstrap_timeout_ms"] = self._patience_ms
         assignor = SharingAssignor(scope, self._claimed, self._count)
-        with translated(f"connecting to {settings.get('bootstrap.servers')}"):
-            self._consumer = KafkaConsumer(
-                group_id=group, group_instance_id=group_instance_id, partition_assignment_strategy=[assignor],
-                enable_auto_commit=False, auto_offset_reset="none", allow_auto_create_topics=False,
-                metrics_enabled=False, **options,
-            )  # fmt: skip
+        self._consumer = connected(
+            KafkaConsumer, settings.get("bootstrap.servers"), group_id=group, group_instance_id=group_instance_id,
+            partition_assignment_strategy=[assignor], enable_auto_commit=False, auto_offset_reset="none",
+            allow_auto_create_topics=False, metrics_enabled=False, **options,
+        )  # fmt: skip
         self._coordinator, self._fetcher = self._consumer._coordinator, self._consumer._fetcher
         self._state, self._cluster = self._consumer._subscription, self._consumer._cluster
         self._manager = self._consumer._manager
