@@ -57,10 +57,10 @@ def state(place, tmp_path) -> Path:
     return Path(shutil.copytree(place / "state", tmp_path / "state"))
 
 
-def test_a_service_goes_on_from_a_replays_end(place):
+def test_a_service_goes_on_from_a_replays_end(place, state):
     """The pipeline is the replay's, bit for bit, and it is said where to begin."""
     schema, config = load_schema(place / "s.toml"), Config()
-    store = CheckpointStore(place / "state", setup=Setup(schema, config))
+    store = CheckpointStore(state, setup=Setup(schema, config))
     found = store.claim("topic", owner="one", group="any").restore()
     pipeline = Pipeline(schema, config)
     pipeline.restore(found.state, found.segments)
