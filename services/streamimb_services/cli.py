@@ -29,6 +29,8 @@ schema_app = typer.Typer(help="Write the event contract of a stream.", no_args_i
 config_app = typer.Typer(help="Show the configuration.", no_args_is_help=True)
 app.add_typer(schema_app, name="schema")
 app.add_typer(config_app, name="config")
+checkpoint_app = typer.Typer(help="Look at what a service saved, and rewrite it.", no_args_is_help=True)
+app.add_typer(checkpoint_app, name="checkpoint")
 
 
 def _version(asked: bool) -> None:
@@ -77,6 +79,7 @@ def replay(
     id: o.IdColumn = None,  # noqa: A002  the option's name
     time: o.TimeColumn = None,
     positive: o.PositiveClass = None,
+    save_state: o.SaveState = None,
     json: o.AsJson = False,
 ) -> None:
     """Replay files as a stream: predict each event, learn its label when it comes, and tell how it went.
@@ -102,6 +105,7 @@ def replay(
         batch_events=batch_events,
         guesses={"label": label, "id": id, "time": time, "positive": positive},
         outputs=OutputPaths(run, predictions, metrics, signals, rejects),
+        save_state=save_state,
     )
     with Interrupt() as interrupt:
         told = replay_files(options, os.environ, interrupt)
@@ -285,6 +289,70 @@ def models(json: o.AsJson = False) -> None:
 
 
 app.command("serve")(cli_service.serve)
+
+
+@checkpoint_app.command("list")
+@guarded
+def checkpoint_list(url: o.StateUrl, storage: o.StorageOptions = None, json: o.AsJson = False) -> None:
+    """List the checkpoints of every unit, oldest first, and who holds it."""
+    from streamimb_services.checkpoints import listed, open_store, show_list
+
+    told = listed(open_store(url, o.pairs(storage)))
+    _print_json(told) if json else show_list(told)
+
+
+@checkpoint_app.command("show")
+@guarded
+def checkpoint_show(
+    url: o.StateUrl,
+    name: o.CheckpointName = None,
+    unit: o.Unit = None,
+    storage: o.StorageOptions = None,
+    json: o.AsJson = False,
+) -> None:
+    """Show what a checkpoint says of itself: offsets, versions, segments; the newest if none is named."""
+    from streamimb_services.checkpoints import open_store, show_one, shown
+
+    told = shown(open_store(url, o.pairs(storage)), unit, name)
+    _print_json(told) if json else show_one(told)
+
+
+@checkpoint_app.command("verify")
+@guarded
+def checkpoint_verify(url: o.StateUrl, storage: o.StorageOptions = None, json: o.AsJson = False) -> None:
+    """Read every checkpoint and its segments whole; exit 70 where one cannot be used."""
+    from streamimb_services.checkpoints import open_store, refuse_rotten, show_verified, verified
+
+    told = verified(open_store(url, o.pairs(storage)))
+    _print_json(told) if json else show_verified(told)
+    refuse_rotten(told)
+
+
+@checkpoint_app.command("migrate")
+@guarded
+def checkpoint_migrate(
+    url: o.StateUrl,
+    config: o.ConfigFile = None,
+    schema: o.SchemaFile = None,
+    unit: o.Unit = None,
+    json: o.AsJson = False,
+) -> None:
+    """Rewrite the newest checkpoint for this version and configuration; only live keys may differ from the saved ones.
+
+    Stop the service first: it is fenced by this. Exit 70 where no way is known.
+    """
+    from streamimb.settings import load_settings
+    from streamimb_services.checkpoints import migrated
+    from streamimb_services.session import contract_of
+
+    settings = load_settings(config, os.environ)
+    told = migrated(url, unit, contract_of(schema, settings), settings.config)
+    if json:
+        _print_json(told)
+    else:
+        tell(f"{told['unit']}: {told['from']} rewritten as {told['to']}\n")
+        for key, (was, given) in told["changed"].items():
+            tell(f"  {key}: {was!r} -> {given!r}\n")
 
 
 def _print_json(value: Any) -> None:

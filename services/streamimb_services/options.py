@@ -159,9 +159,32 @@ TruthFile = Annotated[
     Path | None, typer.Option("--truth", metavar="T.json", help="Write here where the drifts are and what was drawn.")
 ]
 ListStreams = Annotated[bool, typer.Option("--list", help="List the ready-made streams and what each shows.")]
+SaveState = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR", help="Save what was learned in this folder or s3://bucket/prefix: a service starts from it."
+    ),
+]
+StateUrl = Annotated[str, typer.Argument(metavar="URL", help="The folder or s3://bucket/prefix of state.url.")]
+CheckpointName = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A checkpoint; default the newest.")]
+Unit = Annotated[str | None, typer.Option(metavar="UNIT", help="The unit of state, where there are several.")]
+StorageOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--storage", metavar="KEY=VALUE", help="Give the object store this option, as key, secret, endpoint_url."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
 
 def overrides(objective: str | None, label_delay: str | None) -> dict[str, tuple[str, Any]]:
     """The keys of the configuration that options set: dotted path -> (the option, its value)."""
     return {"control.objective": ("--objective", objective), "label.delay": ("--label-delay", label_delay)}
+
+
+def pairs(given: list[str] | None) -> dict[str, str]:
+    """KEY=VALUE options as a table."""
+    told = dict(each.partition("=")[::2] for each in given or [])
+    if bad := [key for key, value in told.items() if not key or not value]:
+        raise typer.BadParameter(f"{bad[0]!r}: write KEY=VALUE", param_hint="--storage")
+    return told

@@ -15,6 +15,7 @@ from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
 from streamimb.schema_toml import load_schema
 from streamimb.settings import Settings, load_settings
+from streamimb_services.ending import Ending
 from streamimb_services.exits import note
 from streamimb_services.feed import Feed
 from streamimb_services.interrupt import Interrupt
@@ -45,6 +46,7 @@ class ReplayOptions:
     batch_events: int = 4096
     guesses: Mapping[str, str | None] = field(default_factory=dict)
     outputs: OutputPaths = field(default_factory=OutputPaths)
+    save_state: str | None = None
     contract: Schema | None = None
     title: str = "replaying"
 
@@ -91,8 +93,20 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str], interrupt: 
         pipeline, feed, options.outputs, story, texts=lambda told: run_texts(settings, told, inputs),
         limit=options.limit, pacer=pacer,
     )  # fmt: skip
+    saved = None if options.save_state is None else Ending(options.save_state, schema, settings.config)
     replay.run(progress, interrupt)
+    if saved is not None:
+        with interrupt.deferred():
+            note(saved.save(pipeline, inputs))
     return story
+
+
+def contract_of(path: Path | None, settings: Settings) -> Schema:
+    """The event contract of a command that reads no events: --schema, else the configuration's. Raises ConfigError."""
+    given = load_schema(path) if path is not None else settings.config.schema_
+    if given is None:
+        raise ConfigError("an event contract is needed: give --schema S.toml or a [schema] table in the configuration")
+    return given
 
 
 def _contract(options: ReplayOptions, settings: Settings) -> tuple[Schema, list[str]]:

@@ -2,6 +2,7 @@
 
 from streamimb.checkpoint.epochs import NO_GROUP, Holder
 from streamimb.checkpoint.format import RottenError, digest
+from streamimb.checkpoint.migrate import migrate
 from streamimb.checkpoint.setup import Difference, Setup
 from streamimb.checkpoint.store import Checkpoint, CheckpointStore, Claim, Segment, Written
 
@@ -17,4 +18,5 @@ __all__ = [
     "Setup",
     "Written",
     "digest",
+    "migrate",
 ]

@@ -65,6 +65,13 @@ class Setup:
         pairs = ((key, was.get(key, (ABSENT, False))[0], self._keys.get(key, (ABSENT, False))[0]) for key in shaping)
         return [Difference(*each) for each in pairs if each[1] != each[2]]
 
+    def changes(self, saved: Mapping[str, Any]) -> list[Difference]:
+        """Live keys whose values differ from those of a checkpoint's setup, in order of name."""
+        was = _saved_keys(saved)
+        live = sorted(key for key in was.keys() & self._keys.keys() if self._is_live(key, was))
+        pairs = ((key, was[key][0], self._keys[key][0]) for key in live)
+        return [Difference(*each) for each in pairs if each[1] != each[2]]
+
     def _is_live(self, key: str, was: Mapping[str, tuple[Any, bool]]) -> bool:
         return (self._keys.get(key) or was[key])[1]
 

@@ -1,0 +1,141 @@
+"""``streamimb checkpoint``: what is saved where, whether it can be used, and rewriting it for another configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.table import Table
+
+from streamimb.checkpoint import CheckpointStore, Setup, migrate
+from streamimb.config import Config
+from streamimb.errors import InputError, StateError
+from streamimb.pipeline import STATE_VERSION, Pipeline
+from streamimb.schema import Schema
+from streamimb_services.screen import show
+
+
+def open_store(url: str, options: Mapping[str, Any] | None = None, setup: Setup | None = None) -> CheckpointStore:
+    """The store at a url. Raises InputError where nothing was ever saved there."""
+    store = CheckpointStore(url, storage_options=options, setup=setup)
+    if not any(store.entries(unit) or store.holder(unit) for unit in store.units()):
+        raise InputError(f"{url}: no checkpoints here")
+    return store
+
+
+def listed(store: CheckpointStore) -> list[dict[str, Any]]:
+    """Every unit with its holder and its checkpoints, oldest first."""
+    told = []
+    for unit in store.units():
+        holder = store.holder(unit)
+        rows = [{"name": e.name, "bytes": e.bytes, "modified": _when(e.modified)} for e in store.entries(unit)]
+        told.append({"unit": unit, "holder": None if holder is None else str(holder), "checkpoints": rows})
+    return told
+
+
+def show_list(told: list[dict[str, Any]]) -> None:
+    """The same as a table for each unit."""
+    for unit in told:
+        table = Table(title=f"{unit['unit']}  ({unit['holder'] or 'never claimed'})", title_justify="left")
+        for column in ("checkpoint", "bytes", "written"):
+            table.add_column(column, justify="right" if column == "bytes" else "left")
+        for row in unit["checkpoints"]:
+            table.add_row(row["name"], f"{row['bytes']:,}", row["modified"])
+        _print(table)
+
+
+def shown(store: CheckpointStore, unit: str | None, name: str | None) -> dict[str, Any]:
+    """What one checkpoint's header says. Raises StateError, InputError."""
+    unit, name = _chosen(store, unit, name)
+    header = store.header(unit, name)
+    return {
+        "unit": unit, "name": name, "epoch": header["epoch"], "owner": header["owner"], "group": header["group"],
+        "versions": header["versions"], "state_version": header["state"]["state"].get("version"),
+        "offsets": {f"{topic}:{number}": offset for topic, number, offset in header["offsets"]},
+        "segments": dict(header["segments"]),
+        "meta": header["state"]["meta"], "setup": header["setup"],
+    }  # fmt: skip
+
+
+def show_one(told: Mapping[str, Any]) -> None:
+    """The same as lines; the configuration last."""
+    table = Table(show_header=False)
+    for key, value in told.items():
+        if key != "setup":
+            table.add_row(
+                key, ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+            )
+    table.add_row("digest of what shapes state", str(told["setup"].get("digest", "none")))
+    _print(table)
+
+
+def verified(store: CheckpointStore) -> list[dict[str, Any]]:
+    """Every checkpoint, read whole with its segments: ``error`` is empty where it can be used."""
+    told = []
+    for unit in store.units():
+        for entry in store.entries(unit):
+            try:
+                store.read(unit, entry.name)
+                error = ""
+            except StateError as found:
+                error = str(found)
+            told.append({"unit": unit, "name": entry.name, "bytes": entry.bytes, "error": error})
+    return told
+
+
+def refuse_rotten(told: list[dict[str, Any]]) -> None:
+    """Raise StateError where one of them cannot be used."""
+    bad = [row for row in told if row["error"]]
+    if bad:
+        names = ", ".join(f"{row['unit']} {row['name']}" for row in bad)
+        raise StateError(f"{len(bad)} of {len(told)} checkpoints cannot be used: {names}")
+
+
+def show_verified(told: list[dict[str, Any]]) -> None:
+    """The same as a table."""
+    table = Table()
+    for column in ("unit", "checkpoint", "bytes", "verdict"):
+        table.add_column(column, justify="right" if column == "bytes" else "left")
+    for row in told:
+        table.add_row(row["unit"], row["name"], f"{row['bytes']:,}", row["error"] or "whole")
+    _print(table)
+
+
+def migrated(url: str, unit: str | None, schema: Schema, config: Config) -> dict[str, Any]:
+    """Write a unit's newest checkpoint anew under a configuration. Raises StateError where that cannot be done.
+
+    The claim is that of the unit's own group, so that a service that runs is fenced: stop it first.
+    """
+    setup = Setup(schema, config)
+    store = open_store(url, config.state.storage_options, setup)
+    unit, _ = _chosen(store, unit, None)
+    before, after = migrate(store, unit, version=STATE_VERSION, owner="streamimb checkpoint migrate")
+    Pipeline(schema, config).restore(after.state, after.segments)
+    changed = setup.changes(before.setup)
+    return {
+        "unit": unit, "from": before.name, "to": after.name, "rotten": [name for name, _ in before.rotten],
+        "changed": {d.key: [d.saved, d.given] for d in changed},
+    }  # fmt: skip
+
+
+def _print(table: Table) -> None:
+    show(lambda console: console.print(table))
+
+
+def _chosen(store: CheckpointStore, unit: str | None, name: str | None) -> tuple[str, str]:
+    units = [u for u in store.units() if store.entries(u)]
+    if unit is None:
+        if len(units) != 1:
+            raise InputError(f"{store.url}: choose one with --unit: {', '.join(units) or 'there is none'}")
+        unit = units[0]
+    name = name or store.newest(unit)
+    if name is None or name not in [e.name for e in store.entries(unit)]:
+        raise InputError(f"{store.url}: no checkpoint {name or ''} of {unit}")
+    return unit, name
+
+
+def _when(seconds: float) -> str:
+    if seconds != seconds:
+        return "unknown"
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,41 @@
+"""The end of a replay as a checkpoint that a service starts from, so that none starts untrained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from streamimb.checkpoint import NO_GROUP, CheckpointStore, Setup
+from streamimb.config import Config
+from streamimb.delivery.ownership import WHOLE
+from streamimb.delivery.unit import META_VERSION
+from streamimb.pipeline import Pipeline
+from streamimb.schema import Schema
+
+
+class Ending:
+    """A place for a replay's end, claimed before the replay begins.
+
+    It is nobody's: any group of services goes on from it. Raises ConfigError where a group has claimed it already,
+    StorageError where it cannot be written.
+    """
+
+    def __init__(self, url: str, schema: Schema, config: Config) -> None:
+        self._url, self._has_time = url, schema.has_time
+        store = CheckpointStore(url, config.state.keep, config.state.storage_options, setup=Setup(schema, config))
+        self._claim = store.claim(WHOLE, owner="streamimb replay", group=NO_GROUP)
+
+    def save(self, pipeline: Pipeline, inputs: Sequence[str]) -> str:
+        """Write the checkpoint; what was written, in a line.
+
+        A service begins at the first record whose event time is after the last one learned; without event times, at its
+        topic's first record. Raises StorageError, FencedError.
+        """
+        last = pipeline.store.watermark if self._has_time and pipeline.store.next_position else None
+        meta = {
+            "version": META_VERSION, "learned_until": last, "position": pipeline.store.next_position,
+            "source": "files", "inputs": list(inputs),
+        }  # fmt: skip
+        snapshot = pipeline.snapshot()
+        written = self._claim.write(snapshot.state, [snapshot.segment], 0, {}, meta)
+        where = "after the last event time" if last is not None else "at its first record: there are no event times"
+        return f"saved {written.name} in {self._url} ({written.bytes:,} bytes); a service begins {where}"
