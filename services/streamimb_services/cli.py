@@ -12,6 +12,7 @@ import typer
 from streamimb.errors import OutputError
 from streamimb_services import cli_service
 from streamimb_services import options as o
+from streamimb_services.control_cli import app as control_app
 from streamimb_services.exits import INTERRUPTED, drop_output, guarded, note, tell
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ schema_app = typer.Typer(help="Write the event contract of a stream.", no_args_i
 config_app = typer.Typer(help="Show the configuration.", no_args_is_help=True)
 app.add_typer(schema_app, name="schema")
 app.add_typer(config_app, name="config")
+app.add_typer(control_app, name="control")
 
 
 def _version(asked: bool) -> None:
@@ -77,6 +79,7 @@ def replay(
     id: o.IdColumn = None,  # noqa: A002  the option's name
     time: o.TimeColumn = None,
     positive: o.PositiveClass = None,
+    levers: o.LeversFile = None,
     json: o.AsJson = False,
 ) -> None:
     """Replay files as a stream: predict each event, learn its label when it comes, and tell how it went.
@@ -102,6 +105,7 @@ def replay(
         batch_events=batch_events,
         guesses={"label": label, "id": id, "time": time, "positive": positive},
         outputs=OutputPaths(run, predictions, metrics, signals, rejects),
+        levers=levers,
     )
     with Interrupt() as interrupt:
         told = replay_files(options, os.environ, interrupt)

@@ -11,10 +11,12 @@ import typer
 
 from streamimb.errors import ConfigError, SchemaError
 from streamimb.infer import infer_schema
+from streamimb.levers import Lever, read_levers
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
 from streamimb.schema_toml import load_schema
 from streamimb.settings import Settings, load_settings
+from streamimb.sources.base import reading
 from streamimb_services.exits import note
 from streamimb_services.feed import Feed
 from streamimb_services.interrupt import Interrupt
@@ -46,6 +48,7 @@ class ReplayOptions:
     guesses: Mapping[str, str | None] = field(default_factory=dict)
     outputs: OutputPaths = field(default_factory=OutputPaths)
     contract: Schema | None = None
+    levers: Path | None = None
     title: str = "replaying"
 
 
@@ -89,10 +92,19 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str], interrupt: 
     pacer = None if options.speed is None else Pacer(options.speed, has_time=schema.has_time)
     replay = Replay(
         pipeline, feed, options.outputs, story, texts=lambda told: run_texts(settings, told, inputs),
-        limit=options.limit, pacer=pacer,
+        limit=options.limit, pacer=pacer, levers=_levers(options.levers),
     )  # fmt: skip
     replay.run(progress, interrupt)
+    if replay.levers_left:
+        note(f"{replay.levers_left} levers were not pulled: the events ended before them")
     return story
+
+
+def _levers(path: Path | None) -> list[Lever]:
+    if path is None:
+        return []
+    with reading(str(path)):
+        return read_levers(path.read_bytes(), str(path))
 
 
 def _contract(options: ReplayOptions, settings: Settings) -> tuple[Schema, list[str]]:
