@@ -112,7 +112,7 @@ class Gathered:
         return labels
 
     def mature(self, rows: NDArray[np.int64]) -> None:
-        self._matured.append(rows[:, 1:4].copy())
+        self._matured.append(rows[:, 1:5].copy())
 
     def reject(self, segment: Segment, batch: Batch, counts: dict[str, int]) -> None:
         for row, code in segment.rejected.tolist():
@@ -132,7 +132,7 @@ class Gathered:
     def outcome(self, batch: Batch, store: LabelStore) -> Outcome:
         n = self.n
         rows = self._rows[:n]
-        matured = np.concatenate(self._matured) if self._matured else np.zeros((0, 3), np.int64)
+        matured = np.concatenate(self._matured) if self._matured else np.zeros((0, 4), np.int64)
         predictions = Predictions(
             position=self.position[:n],
             time=batch.time[rows] if store.c[at.HAS_TIME] else self.position[:n],
@@ -145,7 +145,7 @@ class Gathered:
         )
         return Outcome(
             predictions=predictions,
-            matured=Matured(matured[:, 2], matured[:, 0].astype(np.int16), matured[:, 1]),
+            matured=Matured(matured[:, 2], matured[:, 0].astype(np.int16), matured[:, 1], matured[:, 3]),
             metrics=self.metrics,
             signals=self.signals,
             actions=self.actions,

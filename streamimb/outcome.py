@@ -36,12 +36,26 @@ class Predictions:
 
 
 @dataclass(frozen=True, slots=True)
+class Predicted:
+    """What is said of n events that only ask: scores float32 (n, K), decision int16 (n,), threshold float32 (n,)."""
+
+    scores: NDArray[np.float32]
+    decision: NDArray[np.int16]
+    threshold: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class Matured:
-    """m events whose label is settled, in event-time order: position int64, label int16 (-1: dropped out), time."""
+    """m events whose label is settled, in event-time order.
+
+    position: int64 (m,); label: int16 (m,), -1 for one that dropped out; label_time: int64 (m,), when it was known;
+    time: int64 (m,), the event's own.
+    """
 
     position: NDArray[np.int64]
     label: NDArray[np.int16]
     label_time: NDArray[np.int64]
+    time: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.position)
@@ -82,7 +96,8 @@ class Action:
 
     action: ``adjust`` (windows shortened, weights renewed at once), ``trial`` (a background learner began), ``replace``
     (adjusted, and the better of both is to stay), ``replaced`` (the new one took over), ``dropped`` (it did not),
-    ``reset``; before, after: the G-mean over recent events then, and over
+    ``reset``; or a lever that a person pulled, whose signal is ``operator``;
+    before, after: the G-mean over recent events then, and over
     as many predicted since (NaN until ``measured_at``, a position); helped: yes, no, unclear, or nothing yet.
     """
 
@@ -132,3 +147,11 @@ class Outcome:
     actions: list[Action] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     courses: list[Course] = field(default_factory=list)
+
+
+def nothing(n_classes: int) -> Outcome:
+    """An outcome that tells nothing."""
+    none, few = np.zeros(0, np.int64), np.zeros(0, np.int16)
+    scores, threshold = np.zeros((0, n_classes), np.float32), np.zeros(0, np.float32)
+    told = Predictions(none, none, None, scores, few, threshold, np.zeros(0, np.int32), none)
+    return Outcome(told, Matured(none, few, none, none))

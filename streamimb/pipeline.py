@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from streamimb.batch import Batch
+from streamimb.batch import Batch, Kind
 from streamimb.config import Config
 from streamimb.control import Controller, Reactor, Succession
 from streamimb.control.scoring import score_rows
@@ -31,9 +31,12 @@ from streamimb.evaluation.queue import QUEUE_K
 from streamimb.gather import Gathered, Ripe, Rows
 from streamimb.labels import LabelStore, Segment, Snapshot
 from streamimb.labels import layout as at
-from streamimb.learners.base import Learner, State
+from streamimb.learners.base import PREDICT, Learner, State, Tape
 from streamimb.learners.registry import make_learner
-from streamimb.outcome import Course, Metric, Outcome, Signal
+from streamimb.levers import Kind as LeverKind
+from streamimb.levers import LeverBook
+from streamimb.operate import Pulled, pull
+from streamimb.outcome import Course, Metric, Outcome, Predicted, Signal
 from streamimb.rebalance import Rebalancer
 from streamimb.schema import Schema
 from streamimb.tell import course, gauges, summarise
@@ -48,7 +51,7 @@ NEVER = (1 << 62) - 1
 #: What a pipeline's state is made of, beside a few numbers.
 PARTS = (
     "store", "succession", "rebalancer", "reactor", "windows", "evaluation", "queue", "false_positives", "monitor",
-    "controller",
+    "controller", "book",
 )  # fmt: skip
 
 
@@ -98,6 +101,8 @@ class Pipeline:
             k=self.controller.objectives[0].alerts_per_day or QUEUE_K, seed=seed,
         )  # fmt: skip
         self.false_positives = FalsePositives(schema.features, schema.positive)
+        self.book = LeverBook()
+        self.missing = 0  # feature values since this was made; for metrics, not state
         self.reference = np.full(schema.n_classes, np.nan)
         self._mature = -1  # position of the last mature event
         self._recall_from = NEVER  # the first position whose decision tells of recall: thresholds were tuned by then
@@ -105,6 +110,8 @@ class Pipeline:
         self.signal_counts: dict[str, int] = {}
         self._rejected: dict[str, int] = {}
         self.observer: Observer | None = None
+
+    state_version = STATE_VERSION
 
     @property
     def learner(self) -> Learner:
@@ -130,16 +137,19 @@ class Pipeline:
             if segment.stop == at.RENEW:
                 self._renew(out)
             done = segment.stop == at.DONE
+        self.book.rows += len(batch)
+        self.missing += int(np.count_nonzero(np.isnan(batch.X[batch.kind != Kind.LABEL])))
         return out.outcome(batch, self.store)
 
     def _act(self, segment: Segment, out: Gathered) -> None:
         """Let the learner carry out the segment's tape; score and decide its predictions."""
         ops, store, control = segment.ops, self.store, self.controller
-        lessons = self.rebalancer.lessons(ops, store.X, store.y, segment.matured, control.plan.weights)
+        taught = ops[ops[:, 1] <= at.PREDICT] if self.book.frozen else ops
+        lessons = self.rebalancer.lessons(taught, store.X, store.y, segment.matured, control.plan.weights)
         if not len(ops):
             return
         X, y, tape, own, _ = lessons
-        P = self.succession.run(X, y, tape, control.plan.weights, own, ops, store.y)
+        P = self.succession.run(X, y, tape, control.plan.weights, own, taught, store.y)
         P = self.rebalancer.hear(lessons, P)
         first = out.n
         score_rows(
@@ -162,7 +172,10 @@ class Pipeline:
             if len(ripe.y):
                 self._show(ripe, out)
         if len(segment.fixes) and self.config.label.corrections == "replace":
-            self._correct(*segment.fixes[0].tolist())
+            slot, number, old, new = segment.fixes[0].tolist()
+            number = self.book.number(number)
+            if number >= 0:
+                self._correct(slot, number, old, new)
 
     def _show(self, ripe: Ripe, out: Gathered) -> None:
         slots, position, time, y, decision, shadows, of_recall, raw, scores, score = ripe
@@ -179,6 +192,8 @@ class Pipeline:
         found = self.monitor.update(position, time, y, of_recall)
         if found:
             wanted = {SHARE: self.config.drift.share.action, RECALL: self.config.drift.recall.action}
+            if self.book.frozen:
+                wanted = {signal: "tell" if asked == "tell" else "adjust" for signal, asked in wanted.items()}
             self._tell([self.reactor.note(signal, wanted[signal.signal]) for signal in found], out)
 
     def _watch_unlabelled(self, monitor: UnlabelledMonitor, rows: slice, out: Gathered) -> None:
@@ -238,12 +253,10 @@ class Pipeline:
             if cause.action in ("trial", "replace"):
                 self.succession.begin()
             elif cause.action == "reset":
-                self.succession.reset(cause.signal)
-                self.rebalancer.forget_trained()
-                self._another_decides()
+                self.start_afresh(cause.signal)
             self._did(cause.action, cause, out)
         contested = self.reactor.contested
-        outcome = self.succession.settle(contested=contested is not None)
+        outcome = "" if self.book.frozen else self.succession.settle(contested=contested is not None)
         if outcome and contested is not None:
             if outcome == "replaced":
                 self._another_decides()
@@ -269,9 +282,57 @@ class Pipeline:
         if cause.signal == SHARE:
             self.windows.shorten("rarest", since)
 
+    def start_afresh(self, cause: str) -> None:
+        """Let the learner forget all that it learned."""
+        self.succession.reset(cause)
+        self.rebalancer.forget_trained()
+        self._another_decides()
+
     def _another_decides(self) -> None:
         """Scores, and recall as it was, are those of a learner that is in force no more."""
         self.controller.forget()
+        self._recall_from = NEVER
+
+    def predict(self, X: NDArray[np.float32]) -> Predicted:
+        """What would be said of events, X float32 (n, d), if they came now; it leaves no trace in the state."""
+        n, k, control = len(X), self.schema.n_classes, self.controller
+        ops = np.zeros((n, 4), np.int64)
+        ops[:, 0], ops[:, 2] = np.arange(n), np.arange(n) + self.store.next_position
+        tape = Tape(ops[:, 0].copy(), np.full(n, PREDICT, np.int8), ops[:, 2].copy(), np.ones(n))
+        P = self.learner.run(np.ascontiguousarray(X), np.zeros(n, np.int16), tape, control.plan.weights)
+        raw, scores, told = (np.zeros((n, k), np.float32) for _ in range(3))
+        decision, threshold = np.zeros(n, np.int16), np.zeros(n, np.float32)
+        score_rows(
+            P, ops, control.parameters, control.plan.cuts, raw, scores, np.zeros((n, at.NOTES), np.int16), np.zeros(k),
+            self.schema.positive, 0, np.zeros(n, np.int64), told, decision, threshold,
+        )  # fmt: skip
+        return Predicted(told, decision, threshold)
+
+    def pull(
+        self, kind: LeverKind, *, threshold: float | None = None, state: State | None = None, checkpoint: str = ""
+    ) -> Pulled:
+        """Pull a lever: it takes effect before the next row, and the state remembers it.
+
+        ``freeze``: nothing is learned until ``resume``, while predictions, windows, detectors and thresholds go on, and
+        what signals ask for is at most adjusted. ``pin``: the positive class's threshold stays at ``threshold`` until
+        ``unpin``. ``reset``: the learner forgets. ``rollback``: learner, windows, evaluation, detectors and control are
+        again those of ``state`` (an earlier one of this pipeline, ``checkpoint`` its name); what waits, the counts of
+        labels, a freeze and a pin stay. Raises ConfigError for a threshold outside 0 to 1, StateError where the
+        state is not an earlier one of this pipeline; then nothing has changed.
+        """
+        return pull(self, kind, threshold, state, checkpoint)
+
+    def resume_from(self, state: State, *, decides_anew: bool) -> None:
+        """The references that go with the parts of an older state; decisions of before tell nothing of its learner."""
+        self.reference = state["reference"].copy()
+        saved = int(state["recall_from"])
+        self._recall_from = NEVER if saved == NEVER else self.store.next_position
+        if decides_anew:
+            self.decide_anew()
+
+    def decide_anew(self) -> None:
+        """Decisions are made by another rule from now on: recall under another one is no drift."""
+        self.monitor.forget(RECALL)
         self._recall_from = NEVER
 
     def course(self) -> Course:
@@ -338,8 +399,7 @@ class Pipeline:
         if self.unlabelled is not None:
             self.unlabelled.restore(state["unlabelled"])
         self._mature, self._recall_from = int(state["mature"]), int(state["recall_from"])
-        if decides_anew:  # recall under other thresholds is no drift
-            self.monitor.forget(RECALL)
-            self._recall_from = NEVER
+        if decides_anew:
+            self.decide_anew()
         self.signals = deque((Signal(**s) for s in state["signals"]), SIGNALS_MAX)
         self.signal_counts, self._rejected = dict(state["signal_counts"]), dict(state["rejected"])

@@ -12,6 +12,7 @@ import typer
 from streamimb.errors import OutputError
 from streamimb_services import cli_service
 from streamimb_services import options as o
+from streamimb_services.control_cli import app as control_app
 from streamimb_services.exits import INTERRUPTED, drop_output, guarded, note, tell
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ app.add_typer(schema_app, name="schema")
 app.add_typer(config_app, name="config")
 checkpoint_app = typer.Typer(help="Look at what a service saved, and rewrite it.", no_args_is_help=True)
 app.add_typer(checkpoint_app, name="checkpoint")
+app.add_typer(control_app, name="control")
 
 
 def _version(asked: bool) -> None:
@@ -80,6 +82,7 @@ def replay(
     time: o.TimeColumn = None,
     positive: o.PositiveClass = None,
     save_state: o.SaveState = None,
+    levers: o.LeversFile = None,
     json: o.AsJson = False,
 ) -> None:
     """Replay files as a stream: predict each event, learn its label when it comes, and tell how it went.
@@ -106,6 +109,7 @@ def replay(
         guesses={"label": label, "id": id, "time": time, "positive": positive},
         outputs=OutputPaths(run, predictions, metrics, signals, rejects),
         save_state=save_state,
+        levers=levers,
     )
     with Interrupt() as interrupt:
         told = replay_files(options, os.environ, interrupt)

@@ -51,6 +51,10 @@ LabelDelay = Annotated[
 Labels = Annotated[
     str | None, typer.Option(metavar="FILE", help="Take labels from this file: id, label, time when it became known.")
 ]
+LeversFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Pull levers where a service did, from `streamimb control export`."),
+]
 Run = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Write all outputs, configuration, schema, summary and versions in this folder."),

@@ -15,7 +15,9 @@ import numpy as np
 from streamimb.batch import Batch, Kind, Rejected
 from streamimb.errors import OutputError
 from streamimb.explain import Explainer
-from streamimb.outcome import Course, Matured, Metric, Outcome, Predictions, told_row
+from streamimb.levers import Lever
+from streamimb.operate import Repeated
+from streamimb.outcome import Course, Metric, Outcome, nothing, told_row
 from streamimb.pipeline import Pipeline
 from streamimb_services.feed import Feed
 from streamimb_services.interrupt import Interrupt
@@ -38,9 +40,11 @@ class Replay:
         texts: Callable[[Story], Mapping[str, str]],
         limit: int | None = None,
         pacer: Pacer | None = None,
+        levers: Sequence[Lever] = (),
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._pipeline, self._feed, self._paths, self.story = pipeline, feed, paths, story
+        self._repeated = Repeated(pipeline, levers)
         self._texts, self._limit, self._pacer, self._clock = texts, limit, pacer, clock
         self._explainer = Explainer(pipeline) if paths.run is not None else None
         pipeline.observer = self._explainer
@@ -103,12 +107,17 @@ class Replay:
                 done = stop
 
     def _process(self, batch: Batch) -> None:
-        outcome = self._pipeline.process(batch)
-        if outcome.rejected:
-            outcome = replace(outcome, rejected=[self._feed.told(r) for r in outcome.rejected])
-        self._events += len(outcome.predictions)
-        self._positives += int((outcome.matured.label == self.story.schema.positive).sum())
-        self._take_down(outcome)
+        for outcome in self._repeated.process(batch):
+            if outcome.rejected:
+                outcome = replace(outcome, rejected=[self._feed.told(r) for r in outcome.rejected])
+            self._events += len(outcome.predictions)
+            self._positives += int((outcome.matured.label == self.story.schema.positive).sum())
+            self._take_down(outcome)
+
+    @property
+    def levers_left(self) -> int:
+        """Levers that lie beyond the last event."""
+        return self._repeated.left
 
     def _refuse(self, rejected: list[Rejected]) -> None:
         if rejected:
@@ -150,14 +159,6 @@ class Replay:
             self._explainer.explain(self._pipeline)
             self.story.importance = undefined_as_null(self._explainer.told(self._pipeline))
         self._write(lambda: self._outputs.close(self._texts(self.story)))
-
-
-def nothing(n_classes: int) -> Outcome:
-    """An outcome that tells nothing."""
-    none, few = np.zeros(0, np.int64), np.zeros(0, np.int16)
-    scores, threshold = np.zeros((0, n_classes), np.float32), np.zeros(0, np.float32)
-    told = Predictions(none, none, None, scores, few, threshold, np.zeros(0, np.int32), none)
-    return Outcome(told, Matured(none, few, none))
 
 
 def undefined_as_null(value: Any) -> Any:

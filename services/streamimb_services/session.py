@@ -11,10 +11,12 @@ import typer
 
 from streamimb.errors import ConfigError, SchemaError
 from streamimb.infer import infer_schema
+from streamimb.levers import Lever, read_levers
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
 from streamimb.schema_toml import load_schema
 from streamimb.settings import Settings, load_settings
+from streamimb.sources.base import reading
 from streamimb_services.ending import Ending
 from streamimb_services.exits import note
 from streamimb_services.feed import Feed
@@ -48,6 +50,7 @@ class ReplayOptions:
     outputs: OutputPaths = field(default_factory=OutputPaths)
     save_state: str | None = None
     contract: Schema | None = None
+    levers: Path | None = None
     title: str = "replaying"
 
 
@@ -91,13 +94,15 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str], interrupt: 
     pacer = None if options.speed is None else Pacer(options.speed, has_time=schema.has_time)
     replay = Replay(
         pipeline, feed, options.outputs, story, texts=lambda told: run_texts(settings, told, inputs),
-        limit=options.limit, pacer=pacer,
+        limit=options.limit, pacer=pacer, levers=_levers(options.levers),
     )  # fmt: skip
     saved = None if options.save_state is None else Ending(options.save_state, schema, settings.config)
     replay.run(progress, interrupt)
     if saved is not None:
         with interrupt.deferred():
             note(saved.save(pipeline, inputs))
+    if replay.levers_left:
+        note(f"{replay.levers_left} levers were not pulled: the events ended before them")
     return story
 
 
@@ -107,6 +112,13 @@ def contract_of(path: Path | None, settings: Settings) -> Schema:
     if given is None:
         raise ConfigError("an event contract is needed: give --schema S.toml or a [schema] table in the configuration")
     return given
+
+
+def _levers(path: Path | None) -> list[Lever]:
+    if path is None:
+        return []
+    with reading(str(path)):
+        return read_levers(path.read_bytes(), str(path))
 
 
 def _contract(options: ReplayOptions, settings: Settings) -> tuple[Schema, list[str]]:

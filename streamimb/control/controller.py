@@ -75,6 +75,29 @@ class Controller:
         #: is counted.
         self.since = 0
         self._awaits_losses = False  # thresholds are another objective's until enough events have come with losses
+        self._pin = math.nan
+        self._own = self.plan.thresholds  # as they would be without the pin
+
+    @property
+    def pinned(self) -> float | None:
+        """The threshold of the positive class that a person set, or None."""
+        return None if math.isnan(self._pin) else self._pin
+
+    def pin(self, threshold: float | None) -> None:
+        """Hold the positive class's threshold at a value, whatever the objective says; None lets it go at once.
+
+        With more than two classes the others keep their proportions.
+        """
+        self._pin = math.nan if threshold is None else threshold
+        self._put(replace(self.plan, thresholds=self._own))
+
+    def _put(self, plan: Plan) -> None:
+        self._own = plan.thresholds
+        if not math.isnan(self._pin):
+            thresholds = plan.thresholds * (1 - self._pin) / (1 - plan.thresholds[self._positive])
+            thresholds[self._positive] = self._pin
+            plan = replace(plan, thresholds=self._thresholds(self._pin) if self._k == 2 else thresholds)
+        self.plan, self._parameters = plan, plan.parameters()
 
     @property
     def parameters(self) -> Floats:
@@ -118,11 +141,11 @@ class Controller:
         weights, shares, trained_shares, bias = made
         temperature = float(self._fit[0, 0])
         thresholds, cuts = self._tune(old, shares, temperature, bias, counts)
-        self.plan = Plan(
+        plan = Plan(
             number=old.number + 1, weights=weights, thresholds=thresholds, shares=shares, trained_shares=trained_shares,
             temperature=temperature, bias=bias, cuts=cuts, corrects_prior=self._config.prior_correction,
         )  # fmt: skip
-        self._parameters = self.plan.parameters()
+        self._put(plan)
         return self.plan
 
     def forget(self) -> None:
@@ -149,7 +172,7 @@ class Controller:
             cuts = self._cuts(shares, temperature, bias, ready=ready)
             return self._thresholds(float(cuts[0]) if self._tuned else float(self._config.threshold)), cuts
         if not self._tuned or (old.number + 1) % MANY_TUNE_EVERY:
-            return old.thresholds, old.cuts
+            return self._own, old.cuts
         return self._tune_many(shares, temperature, bias, ready=ready), old.cuts
 
     def _cuts(self, shares: Floats, temperature: float, bias: Floats, *, ready: bool) -> Floats:
@@ -244,6 +267,8 @@ class Controller:
             "threshold": self._config.threshold,
             "since": self.since,
             "awaits_losses": self._awaits_losses,
+            "pin": self._pin,
+            "own": self._own.copy(),
         }
 
     def restore(self, state: State, position: int = 0) -> bool:
@@ -263,10 +288,11 @@ class Controller:
         else:
             self.scores.take_over(state["scores"])
             self._change_objectives(state["objectives"], position)
-        another_threshold = state["threshold"] != self._config.threshold
+        own, another_threshold = state["own"].copy(), state["threshold"] != self._config.threshold
         if another_threshold and not self._tuned and self._k == 2:
-            self.plan = replace(self.plan, thresholds=self._thresholds(float(self._config.threshold)))
-        self._parameters = self.plan.parameters()
+            own = self._thresholds(float(self._config.threshold))
+        self._pin = float(state["pin"])
+        self._put(replace(self.plan, thresholds=own))
         return another_threshold or bool(state["objectives"][0] != names[0])
 
     def _change_objectives(self, before: list[str], position: int) -> None:

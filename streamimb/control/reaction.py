@@ -78,7 +78,19 @@ class Reactor:
         due, self._due = self._due, []
         return sorted(due, key=lambda s: ORDER.index("adjust" if s.action == "trial" else s.action))
 
-    def did(self, action: str, cause: Signal, position: int, time: int, recent: NDArray[np.int64]) -> Action:
+    def hold_back(self) -> None:
+        """The learner is not to be touched: what is due is only adjusted."""
+        self._due = [replace(s, action="adjust") for s in self._due if s.action != "trial"]
+
+    def roll_back(self, state: State) -> None:
+        """Take what is due and what is contested from an older state; what was done stays told, no longer measured."""
+        self._due = [Signal(**s) for s in state["due"]]
+        self.contested = Signal(**state["contested"]) if state["contested"] else None
+        self._open.clear()
+
+    def did(
+        self, action: str, cause: Signal, position: int, time: int, recent: NDArray[np.int64], *, measured: bool = True
+    ) -> Action:
         """Record an action that was carried out; recent: int64 (K, K), the confusion before it."""
         if action == "replace":
             self.contested = cause
@@ -92,7 +104,8 @@ class Reactor:
             before=g_mean(recent)[0], after=math.nan, helped="", measured_at=-1,
         )  # fmt: skip
         self.actions.append(taken)
-        self._open.append((replace(taken), None))
+        if measured:
+            self._open.append((replace(taken), None))
         return taken
 
     def measure(self, position: int, predicted: int, confusion: NDArray[np.int64]) -> list[Action]:

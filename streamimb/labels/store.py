@@ -125,6 +125,11 @@ class LabelStore(Ring):
         """The latest event time seen, or 0 before any."""
         return 0 if self.c[at.WATERMARK] == at.WATERMARK_NONE else int(self.c[at.WATERMARK])
 
+    def oldest_waiting(self) -> int | None:
+        """The time of the oldest event that waits for its label, None where none does."""
+        event = head(self.facts, self.notes, self._heaps[0], self.c)
+        return None if event < 0 else int(self.facts[event & (len(self.y) - 1), at.TIME])
+
     @property
     def chosen(self) -> list[str]:
         """What was chosen without being asked for."""

@@ -13,7 +13,7 @@ from streamimb.learners.base import State, Tape
 from streamimb.rebalance.memorise import MemorisationGauge
 from streamimb.rebalance.rates import TRAINED_DECAY, Rates
 from streamimb.rebalance.registry import make_sampler
-from streamimb.rebalance.tape import count_trained, lay_out, splice
+from streamimb.rebalance.tape import count_taught, count_trained, lay_out, splice
 from streamimb.schema import Schema
 
 
@@ -43,6 +43,8 @@ class Rebalancer:
         self.gauge = MemorisationGauge(schema.n_classes)
         self.trained = np.zeros(schema.n_classes)
         self._plain_room = _room(0)
+        #: Labels taught, and lessons after resampling, since this was made: int64 (2, K). For metrics, not state.
+        self.taught = np.zeros((2, schema.n_classes), np.int64)
 
     def lessons(
         self,
@@ -54,9 +56,9 @@ class Rebalancer:
     ) -> Lessons:
         """The tape of a segment: ops int64 (t, 4) on slots of X (slots, d) and y; matured int64 (m, 5)."""
         weights = self.rates.weigh(ops, y, matured, class_weights)
-        if self.sampler is None:
-            return self._plain(ops, X, y, weights)
-        return self._sampled(ops, X, y, weights)
+        lessons = (self._plain if self.sampler is None else self._sampled)(ops, X, y, weights)
+        count_taught(ops, y, lessons.tape.rows, lessons.tape.kinds, lessons.y, self.taught)
+        return lessons
 
     def _plain(
         self, ops: NDArray[np.int64], X: NDArray[np.float32], y: NDArray[np.int16], weights: NDArray[np.float64]

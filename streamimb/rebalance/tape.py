@@ -83,6 +83,17 @@ def splice(
 
 
 @leaf
+def count_taught(ops: Array, y: Array, rows: Array, kinds: Array, tape_y: Array, taught: Array) -> None:
+    """Count a segment's lessons and those of its tape by class, int64 (2, K)."""
+    for i in range(len(ops)):
+        if ops[i, 1] > 0:
+            taught[0, y[ops[i, 0]]] += 1
+    for i in range(len(rows)):
+        if kinds[i] == LEARN:
+            taught[1, tape_y[rows[i]]] += 1
+
+
+@leaf
 def count_trained(y: Array, weights: Array, trained: Array, decay: float) -> None:
     """Count rows that were learned into the decayed weight of each class, float64 (K,)."""
     for i in range(len(y)):

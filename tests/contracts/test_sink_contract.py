@@ -51,7 +51,7 @@ def outcome(start, stop):
             partition=np.zeros(len(position), np.int32),
             offset=position,
         ),
-        Matured(ripe, np.where(ripe % 7 == 0, -1, ripe % 2).astype(np.int16), ripe * 1_000_000 + 5),
+        Matured(ripe, np.where(ripe % 7 == 0, -1, ripe % 2).astype(np.int16), ripe * 1_000_000 + 5, ripe),
         metrics=[
             Metric(i, i * 1_000_000, "f1", "fraud" if i % 2 else None, "rarest", np.nan if i % 3 else 0.5, 0.4, 0.6, i)
             for i in position.tolist()

@@ -35,7 +35,7 @@ def told(positions, matured=(), *, ids=True, n_classes=2):
             (position % n_classes).astype(np.int16), np.full(len(position), 0.25, np.float32),
             np.zeros(len(position), np.int32), position,
         ),
-        Matured(ripe[:, 0], ripe[:, 1].astype(np.int16), ripe[:, 2]),
+        Matured(ripe[:, 0], ripe[:, 1].astype(np.int16), ripe[:, 2], ripe[:, 2]),
     )  # fmt: skip
 
 

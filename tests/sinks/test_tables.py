@@ -11,7 +11,7 @@ NONE = Predictions(
     np.zeros(0, np.int64), np.zeros(0, np.int64), None, np.zeros((0, 2), np.float32), np.zeros(0, np.int16),
     np.zeros(0, np.float32), np.zeros(0, np.int32), np.zeros(0, np.int64),
 )  # fmt: skip
-NOTHING = Matured(np.zeros(0, np.int64), np.zeros(0, np.int16), np.zeros(0, np.int64))
+NOTHING = Matured(np.zeros(0, np.int64), np.zeros(0, np.int16), np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
 def test_metrics_have_the_columns_that_programs_read(tmp_path):

@@ -1,0 +1,6 @@
+"""What a running loop and those who ask it things say to each other."""
+
+from streamimb.serving.asking import Answer, answer_json, read_events
+from streamimb.serving.hub import Busy, Hub, LeverRequest, NotHere
+
+__all__ = ["Answer", "Busy", "Hub", "LeverRequest", "NotHere", "answer_json", "read_events"]
