@@ -26,7 +26,7 @@ def run_page(run: RunFolder) -> str:
         "quality": ("How well it went", [over_time.quality_charts(run), decisions.classes_table(run),
                                          decisions.metrics_table(run)]),
         "decisions": ("What was decided", [decisions.curves(run), el(
-            "div", el("div", decisions.confusion(run)), el("div", decisions.objectives(run)), class_="grid2")]),
+            "div", el("div", decisions.confusion(run)), el("div", decisions.objectives(run)), class_="grid23")]),
         "features": (f"What carries {run.positive}", carried(run)),
         "control": ("What was detected and done", [happened.detected(run), happened.done(run)]),
         "balance": ("How it was rebalanced", [over_time.control_charts(run)]),
