@@ -15,7 +15,7 @@ from streamimb.reporting.figures import UNDEFINED, percent, rate, short
 from streamimb.reporting.folder import RunFolder
 from streamimb.reporting.html import Child, Markup, el, table
 from streamimb.reporting.measured import Floats
-from streamimb.reporting.over_time import across_of
+from streamimb.reporting.over_time import across_of, stretches_told
 from streamimb.reporting.page import document
 
 
@@ -147,7 +147,9 @@ def _courses(side: Side) -> Markup:
         "PR-AUC": lambda run: run.measured.pr_auc(),
     }
     charts = [
-        over_stream(title, "", across, [_line(run, of(run), across.x) for run in runs], span=(0, 1))
+        over_stream(
+            title, stretches_told(runs[0]) + ".", across, [_line(run, of(run), across.x) for run in runs], span=(0, 1)
+        )
         for title, of in series.items()
     ]
     return el("div", charts, class_="grid2")

@@ -49,8 +49,8 @@ def document(title: str, head: list[Child], sections: dict[str, tuple[str, list[
             el("section", el("h2", t, id=f"{key}-title"), content, id=key, aria_labelledby=f"{key}-title")
             for key, (t, content) in sections.items()
         ]),
-        el("footer", "Made by streamimb. Intervals are of 95 % unless the configuration says otherwise. Charts show at"
-           " most a hundred or so points; the tables under them hold the same numbers."),
+        el("footer", "Made by streamimb. Intervals in charts are of 95 %, the others as evaluation.confidence says."
+           " Lines break where a value is undefined, and end where labels are still awaited. Times are UTC."),
     ]  # fmt: skip
     meta = [
         Markup('<meta charset="utf-8"/>'),
