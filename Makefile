@@ -21,6 +21,7 @@ help: ## Show what there is to make
 
 demo: $(FLIGHTS) ## Replay 336,776 flights and show how their rare class was learned
 	$(RUN) -m streamimb_services replay $(FLIGHTS) -c benchmarks/flights.toml --run .demo/run
+	$(RUN) -m streamimb_services report .demo/run -o .demo/report.html
 
 test: lint ## Lint, check types, run every test
 	mkdir -p .tmp

@@ -144,6 +144,7 @@ def compare(
     replicates: o.Replicates = None,
     confidence: o.Confidence = 0.95,
     seed: o.Seed = 1,
+    html: o.HtmlFile = None,
     json: o.AsJson = False,
 ) -> None:
     """Compare runs over one stream: which is better, by how much, and whether that can be told.
@@ -165,7 +166,12 @@ def compare(
         batch_events=batch_events,
         guesses={"label": label, "id": id, "time": time, "positive": positive},
     )
-    told = compare_runs(CompareOptions(replayed, configs or (), run, block, replicates, confidence, seed), os.environ)
+    options = CompareOptions(replayed, configs or (), run, block, replicates, confidence, seed, html)
+    told = compare_runs(options, os.environ)
+    if html is not None:
+        from streamimb_services.comparison_html import write_comparison
+
+        write_comparison(told, html)
     if json:
         from streamimb_services.comparison_json import as_json
 
@@ -174,6 +180,8 @@ def compare(
         from streamimb_services.comparison import show_comparison
 
         show_comparison(told)
+    if html is not None:
+        note(f"the comparison is in {html}")
     if told.interrupted:
         raise typer.Exit(INTERRUPTED)
 

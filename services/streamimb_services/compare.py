@@ -12,6 +12,7 @@ import typer
 
 from streamimb.durations import parse_duration
 from streamimb.evaluation.compare import Comparison, compare
+from streamimb.reporting.folder import RunFolder, read_folder
 from streamimb.schema import Schema
 from streamimb_services.exits import note
 from streamimb_services.goals import goals_of, missed, primary
@@ -27,7 +28,8 @@ DEFAULT = "default"
 class CompareOptions:
     """What the command line asked for: run folders, or files under ``replay`` with a configuration a run.
 
-    block: a duration, or a count of events; None to find the length. run: where the runs made are kept.
+    block: a duration, or a count of events; None to find the length. run: where the runs made are kept. html: where
+    the comparison goes as a page.
     """
 
     replay: ReplayOptions
@@ -37,11 +39,15 @@ class CompareOptions:
     replicates: int | None = None
     confidence: float = 0.95
     seed: int = 1
+    html: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A comparison and what it was made of; ``primary`` is the metric that decisions are judged by."""
+    """A comparison and what it was made of; ``primary`` is the metric that decisions are judged by.
+
+    ``folders``: the runs as a page reads them, where one was asked for.
+    """
 
     runs: list[Run]
     aligned: Aligned
@@ -50,6 +56,7 @@ class Compared:
     seed: int
     notes: list[str] = field(default_factory=list)
     interrupted: bool = False
+    folders: list[RunFolder] = field(default_factory=list)
 
     @property
     def schema(self) -> Schema:
@@ -157,7 +164,9 @@ def _compared(options: CompareOptions, runs: list[Run]) -> Compared:
     if len(set(objectives)) > 1:
         tuned = ", ".join(f"{run.name} for {run.objective}" for run in runs)
         notes.append(f"The runs were tuned for different objectives: {tuned}.")
-    return Compared(runs, aligned, told, primary(objectives, schema.n_classes), options.seed, notes)
+    folders = [read_folder(run.folder, run.name) for run in runs] if options.html is not None else []
+    judged_by = primary(objectives, schema.n_classes)
+    return Compared(runs, aligned, told, judged_by, options.seed, notes, folders=folders)
 
 
 def _block_events(block: str | None, run: Run, aligned: Aligned) -> int | None:

@@ -70,20 +70,21 @@ def _head(found: Compared) -> RenderableType:
     told, aligned = found.told, found.aligned
     positives = told.support[found.schema.positive]
     lines = [
-        Text(f" {_listed([run.name for run in found.runs])} on {_inputs(found)}", "bold"),
+        Text(f" {_listed([run.name for run in found.runs])} on {inputs(found)}", "bold"),
         Text.assemble(
             f" {told.events:,} events, of them {positives:,} ",
             (found.positive, ACCENT),
             f" ({percent(positives / told.events)})",
         ),
-        Text(f" {_left_out(found)}", QUIET) if aligned.apart + aligned.unlabelled + aligned.differ else None,
-        Text(f" {told.replicates:,} draws of blocks of {_block(found)}", QUIET),
+        Text(f" {left_out(found)}", QUIET) if aligned.apart + aligned.unlabelled + aligned.differ else None,
+        Text(f" {told.replicates:,} draws of blocks of {block(found)}", QUIET),
         *(Text(f" {line}", "yellow") for line in found.notes),
     ]
     return Group(*(line for line in lines if line is not None))
 
 
-def _inputs(found: Compared) -> str:
+def inputs(found: Compared) -> str:
+    """The names of what was replayed."""
     names = list(dict.fromkeys(PurePath(path).name for run in found.runs for path in run.inputs))
     return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
 
@@ -92,7 +93,8 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _left_out(found: Compared) -> str:
+def left_out(found: Compared) -> str:
+    """Which events are not compared."""
     aligned = found.aligned
     parts = [
         (aligned.apart, "not in all runs"),
@@ -102,10 +104,11 @@ def _left_out(found: Compared) -> str:
     return "left out: " + ", ".join(f"{count:,} {what}" for count, what in parts if count)
 
 
-def _block(found: Compared) -> str:
-    block, span = found.told.block_events, found.aligned.span_us
-    told = f"{block:,} events" if block > 1 else "1 event"
-    return told if span is None else f"{told}, about {show_duration(round(span * block / found.told.events))} each"
+def block(found: Compared) -> str:
+    """How long the blocks of the bootstrap are."""
+    events, span = found.told.block_events, found.aligned.span_us
+    told = f"{events:,} events" if events > 1 else "1 event"
+    return told if span is None else f"{told}, about {show_duration(round(span * events / found.told.events))} each"
 
 
 def title_of(found: Compared, metric: str) -> str:
@@ -174,7 +177,7 @@ def _every(found: Compared, width: int) -> RenderableType:
     shown = _side_by_side(told.ordered(found.primary), width)
     two = len(found.runs) == 2
     table = grid("", *(f">{_cut(name)}" for name in shown), *([">difference", "", ">p"] if two else []))
-    for metric in _metrics(found):
+    for metric in metrics(found):
         best = told.ordered(metric)[0]
         clear = all(d.better == best for d in told.against_best(metric))
         values = [Text(_value(told.values[metric][n][0]), "bold" if clear and n == best else "") for n in shown]
@@ -193,7 +196,7 @@ def _side_by_side(names: list[str], width: int) -> list[str]:
     return names[: max(2, sum(end <= width - MEASURE_WIDTH for end in ends))]
 
 
-def _metrics(found: Compared) -> list[str]:
+def metrics(found: Compared) -> list[str]:
     """Decisions first, scores last; the macro-F1 of two classes is no one's question."""
     told = found.told
     of_positive = [RECALL, PRECISION, F1]

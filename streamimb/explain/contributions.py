@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,8 +71,8 @@ def explain(learner: Learner, X: NDArray[np.float32], schema: Schema) -> Contrib
 def predict(learner: Learner, X: NDArray[np.float32]) -> Floats:
     """Class probabilities of n rows, float64 (n, K), without a trace in the learner's state.
 
-    A blend's own ``run`` remembers its last prediction for the lesson that follows: its members are asked instead. A
-    river model is put back as it was, whatever it does when it is asked.
+    A blend's own ``run`` remembers its last prediction for the lesson that follows: its members are asked instead. Of a
+    river model a copy is asked, whatever it does then.
     """
     X = np.ascontiguousarray(X, np.float32)
     if isinstance(learner, BlendClassifier):
@@ -80,12 +81,11 @@ def predict(learner: Learner, X: NDArray[np.float32]) -> Floats:
         for row in range(len(X)):
             mix(told[row], learner.powers, out[row])
         return out
-    saved = None if isinstance(learner, LinearClassifier | TreeEnsemble) else learner.state()
-    try:
-        return learner.run(X, np.zeros(len(X), np.int16), Tape.only(PREDICT, len(X)), np.ones(1))
-    finally:
-        if saved is not None:
-            learner.restore(saved)
+    if not isinstance(learner, LinearClassifier | TreeEnsemble):
+        twin = copy.copy(learner)
+        twin.restore(learner.state())
+        learner = twin
+    return learner.run(X, np.zeros(len(X), np.int16), Tape.only(PREDICT, len(X)), np.ones(1))
 
 
 def _log_parts(learner: Learner, X: NDArray[np.float32]) -> Floats:

@@ -13,7 +13,7 @@ from streamimb.control.scoring import BIAS, PUT_IN, TAKE_OUT, TEMPERATURE
 from streamimb.durations import show_time
 from streamimb.errors import LearnerError
 from streamimb.explain.contributions import explain, predict
-from streamimb.explain.importance import EVENTS_MIN, importance
+from streamimb.explain.importance import EVENTS_MIN, REPEATS, importance
 from streamimb.explain.recent import Recent, Sample
 from streamimb.explain.shift import shifts
 from streamimb.learners.blend import BlendClassifier
@@ -24,9 +24,13 @@ from streamimb.outcome import Signal
 if TYPE_CHECKING:
     from streamimb.pipeline import Pipeline
 
-#: Rounds that are remembered, the latest ones, and events between two at drifts at least.
+#: Rounds that are remembered, the latest ones.
 ROUNDS_MAX: Final = 16
-SPACING_EVENTS: Final = 20_000
+#: Events between two rounds at drifts at least, and in a long run this share of it, so that a round costs little.
+SPACING_EVENTS: Final = 40_000
+SPACING_SHARE: Final = 1 / 8
+#: Events that a round at a drift is made of at most.
+DRIFT_EVENTS_MAX: Final = 400
 #: Positives since the last round at least, so that rounds do not explain the same events.
 SPACING_POSITIVES: Final = 64
 #: Events that a model of river is asked about: it takes a hundred times as long.
@@ -100,20 +104,22 @@ class Explainer:
         self._told = drifts
         position = pipeline.store.next_position
         few = self.recent.positives_seen - self._positives < SPACING_POSITIVES
-        if few or (self.rounds and position - self._last < SPACING_EVENTS):
+        if few or (self.rounds and position - self._last < max(SPACING_EVENTS, SPACING_SHARE * position)):
             return
         self.explain(pipeline, next(s for s in reversed(pipeline.signals) if s.kind == "drift"))
 
     def explain(self, pipeline: Pipeline, cause: Signal | None = None) -> Round | None:
         """Explain the pipeline as it stands and remember it; None where too few events of either class are known."""
-        sample = self.recent.sample()
-        learner = pipeline.learner
+        sample, learner = self.recent.sample(), pipeline.learner
+        at_drift = cause is not None
+        if at_drift:
+            sample = sample.thinned(DRIFT_EVENTS_MAX)
         fast = isinstance(learner, LinearClassifier | TreeEnsemble | BlendClassifier)
         asked = sample if fast else sample.thinned(SLOW_EVENTS_MAX)
         positive, parameters = pipeline.schema.positive, pipeline.controller.parameters
         found = importance(
             lambda X: scores(predict(learner, X), parameters)[:, positive], asked, seed=self._seed,
-            repeats=3 if fast else 1, confidence=pipeline.config.evaluation.confidence,
+            repeats=1 if at_drift or not fast else REPEATS, confidence=pipeline.config.evaluation.confidence,
         )  # fmt: skip
         if found is None:
             return None

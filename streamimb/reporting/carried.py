@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -85,7 +85,7 @@ def _course(run: RunFolder, rounds: list[Told]) -> Markup | None:
 
 def _changes(run: RunFolder, rounds: list[Told]) -> list[Child]:
     """What changed from each drift to the next round, the latest first."""
-    pairs = list(itertools.pairwise(rounds))[-PAIRS_MAX:][::-1]
+    pairs = list(pairwise(rounds))[-PAIRS_MAX:][::-1]
     if not pairs:
         return []
     parts: list[Child] = [el("h3", "What changed across a drift")]

@@ -11,7 +11,7 @@ from streamimb.reporting.charts import bar, in_square
 from streamimb.reporting.figures import percent, rate, short, value_of
 from streamimb.reporting.folder import RunFolder
 from streamimb.reporting.html import Child, Markup, el, folded, table
-from streamimb.reporting.over_time import queue_chart
+from streamimb.reporting.over_time import class_order, queue_chart
 
 #: Classes of a confusion matrix, and of a table of classes, at most; the others are put together, or counted.
 CLASSES_SHOWN_MAX: Final = 12
@@ -72,8 +72,7 @@ def _windowed(metrics: dict[str, Any], name: str) -> Child:
 def confusion(run: RunFolder) -> Markup:
     """The confusion matrix, of many classes the positive and the largest ones."""
     C, names = run.measured.confusion, list(run.schema.class_names)
-    positive = run.schema.positive
-    order = sorted(range(len(names)), key=lambda k: (k != positive, -int(C[k].sum())))
+    order = class_order(run)
     kept = order if len(order) <= CLASSES_SHOWN_MAX else order[: CLASSES_SHOWN_MAX - 1]
     groups = [[k] for k in kept] + ([[k for k in order if k not in kept]] if len(kept) < len(order) else [])
     titles = [names[g[0]] if len(g) == 1 else OTHERS for g in groups]

@@ -62,12 +62,18 @@ def stretches_told(run: RunFolder) -> str:
     return f"Each point is a stretch of {events:,} events of its own" if n > 1 else f"One stretch of {events:,} events"
 
 
+def class_order(run: RunFolder) -> list[int]:
+    """The classes as every part of a page has them: the positive one, then the largest first."""
+    sizes = run.measured.confusion.sum(1)
+    return sorted(range(len(sizes)), key=lambda k: (k != run.schema.positive, -int(sizes[k])))
+
+
 def stream_section(run: RunFolder) -> list[Child]:
     """The class shares along the stream, and its drifts."""
     m, names = run.measured, run.schema.class_names
     shares = m.shares()
     across, positive = across_of(run, m.at), run.schema.positive
-    order = sorted(range(len(names)), key=lambda k: (k != positive, -int(m.margins[:, 0, k].sum())))
+    order = class_order(run)
     shown = order[:1] if len(names) == 2 else order[:LINES_MAX]
     lines = [Line(f"share of {names[k]}", shares[:, k]) for k in shown]
     extra = [("labelled events", m.known.tolist()), (f"of them {run.positive}", m.margins[:, 0, positive].tolist())]
@@ -143,7 +149,7 @@ def control_charts(run: RunFolder) -> Markup:
 
 
 def _by_class(run: RunFolder, metric: str, title: str, note: str, told: Any) -> Markup:
-    names = sorted(run.schema.class_names, key=lambda name: name != run.positive)
+    names = [run.schema.class_names[k] for k in class_order(run)]
     tracks = [(name, run.track(metric, name, "now")) for name in names]
     known: list[tuple[str, Track]] = [(name, track) for name, track in tracks if track is not None][:LINES_MAX]
     x = known[0][1].x if known else np.zeros(0)

@@ -26,7 +26,7 @@ def run_page(run: RunFolder) -> str:
         "quality": ("How well it went", [over_time.quality_charts(run), decisions.classes_table(run),
                                          decisions.metrics_table(run)]),
         "decisions": ("What was decided", [decisions.curves(run), el(
-            "div", el("div", decisions.confusion(run)), el("div", decisions.objectives(run)), class_="grid2")]),
+            "div", el("div", decisions.confusion(run)), el("div", decisions.objectives(run)), class_="grid23")]),
         "features": (f"What carries {run.positive}", carried(run)),
         "control": ("What was detected and done", [happened.detected(run), happened.done(run)]),
         "balance": ("How it was rebalanced", [over_time.control_charts(run)]),
@@ -49,8 +49,8 @@ def document(title: str, head: list[Child], sections: dict[str, tuple[str, list[
             el("section", el("h2", t, id=f"{key}-title"), content, id=key, aria_labelledby=f"{key}-title")
             for key, (t, content) in sections.items()
         ]),
-        el("footer", "Made by streamimb. Intervals are of 95 % unless the configuration says otherwise. Charts show at"
-           " most a hundred or so points; the tables under them hold the same numbers."),
+        el("footer", "Made by streamimb. Intervals in charts are of 95 %, the others as evaluation.confidence says."
+           " Lines break where a value is undefined, and end where labels are still awaited. Times are UTC."),
     ]  # fmt: skip
     meta = [
         Markup('<meta charset="utf-8"/>'),

@@ -16,7 +16,7 @@ main,header.top,footer{max-width:1120px;margin:0 auto;padding:0 20px}
 header.top{padding-top:28px}
 h1{font-size:26px;line-height:1.25;margin:0 0 4px;overflow-wrap:anywhere}
 h2{font-size:19px;margin:0 0 4px;overflow-wrap:anywhere}
-h3{font-size:15px;margin:0;overflow-wrap:anywhere}
+h3{font-size:15px;margin:18px 0 0;overflow-wrap:anywhere}
 p{margin:4px 0 10px;max-width:76ch;overflow-wrap:anywhere}
 section{border-top:1px solid var(--rule);margin-top:32px;padding-top:20px}
 .quiet{color:var(--quiet)}
@@ -34,7 +34,9 @@ nav ul{list-style:none;display:flex;flex-wrap:wrap;gap:4px 18px;margin:14px 0 0;
 .grid2{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:26px 36px}
 .grid3{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:26px 30px}
 .grid2+.scroll,.grid3+.grid2,.scroll+.grid2{margin-top:18px}
+.grid23{display:grid;grid-template-columns:minmax(0,2fr) minmax(0,3fr);gap:26px 36px;margin-top:18px}
 figure{margin:14px 0 0;min-width:0;break-inside:avoid}
+figcaption h3{margin:0}
 figcaption p{margin:0 0 4px;font-size:13.5px}
 figure>svg{display:block;width:100%;height:auto;overflow:visible}
 figure.square>svg{max-width:360px}
@@ -75,9 +77,9 @@ details{margin:4px 0;font-size:14px}
 summary{cursor:pointer;color:var(--quiet);width:fit-content}
 pre{background:var(--soft);padding:12px 14px;border-radius:6px;overflow-x:auto;font-size:12.5px;line-height:1.45}
 footer{color:var(--quiet);font-size:13px;padding-top:26px;padding-bottom:40px}
-@media (max-width:760px){.grid2,.grid3{grid-template-columns:minmax(0,1fr)}svg text{font-size:14px}
+@media (max-width:760px){.grid2,.grid3,.grid23{grid-template-columns:minmax(0,1fr)}svg text{font-size:14px}
 figure.square svg text{font-size:12px}
-tbody th{min-width:11ch}h1{font-size:22px}
+tbody th{min-width:14ch}h1{font-size:22px}
 .tiles{grid-template-columns:repeat(2,minmax(0,1fr))}main,header.top,footer{padding-left:14px;padding-right:14px}}
 @media print{:root{--paper:#fff;--ink:#000;--quiet:#444;--rule:#ccc;--soft:#f4f4f4;--c0:#0072b2;--c1:#b34a00;
 --c2:#007d5a;--c3:#9d4d7e;--c4:#8a6d00;--c5:#333;--drift:#c04400;--warning:#a97900}

@@ -70,6 +70,17 @@ def test_same_events_same_explanations_and_no_trace():
     assert last["says"].positives_moved_p < 0.02
 
 
+def test_of_a_model_of_river_a_copy_is_asked():
+    """A model that cannot be taken apart has importances all the same, on fewer events, and is left as it was."""
+    X, y = stream(2_000)
+    pipeline, explainer = replayed(X, y, model="river.tree.HoeffdingTreeClassifier")
+    before = digest(pipeline.state())
+    told = explainer.explain(pipeline)
+    assert (told.unit, told.events <= 200, digest(pipeline.state()) == before) == (None, True, True)
+    says, silent, _ = told.features
+    assert says.low > 0 and says.drop > silent.high and np.isnan(says.leaning)
+
+
 def test_too_few_events_are_no_explanation():
     """With fewer than ten positives there is none to give."""
     X, _ = stream(200)

@@ -161,7 +161,7 @@ def test_a_run_holds_all_that_a_report_needs(streamimb, stream, tmp_path):
     result = streamimb("replay", file, "--run", run, "--objective", "g_mean", "--json")
     assert {p.name for p in run.iterdir()} == {
         "predictions.parquet", "metrics.parquet", "signals.parquet", "rejects.ndjson", "actions.ndjson",
-        "config.toml", "schema.toml", "summary.json", "versions.json", "notes.md",
+        "config.toml", "schema.toml", "importance.json", "summary.json", "versions.json", "notes.md",
     }  # fmt: skip
     assert json.loads((run / "summary.json").read_text()) == json.loads(result.stdout)
     assert tomllib.loads((run / "config.toml").read_text())["control"]["objective"] == "g_mean"

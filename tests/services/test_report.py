@@ -185,3 +185,64 @@ def test_lines_break_where_undefined():
     few = over_stream("T", "", across, [Line("a", np.array([np.nan, np.nan, np.nan, 0.3, np.nan]))])
     assert "too few points" in few
     assert "<b>" not in lanes("T", "", across, [("<b>", across.marks)])
+
+
+def test_importance_is_in_the_run_and_on_the_page(report, stream, schema):
+    """The feature that tells of the class stands first, with its fall and interval as importance.json has them."""
+    run, page = report(stream(n=2_000), "--schema", schema)
+    told = json.loads((run / "importance.json").read_text())
+    last = told["rounds"][-1]
+    assert (told["positive"], last["cause"], last["position"]) == ("bad", "end", 2_000)
+    x = next(f for f in last["features"] if f["feature"] == "x")
+    assert x["low"] > 0 and x["leaning"] > 0
+    shown = section(parsed(page), "features").find(".//tbody/tr")
+    cells = [words(cell) for cell in shown]
+    assert cells[0] == "x"
+    assert cells[2:4] == [f"{x['drop']:.3f}", f"{x['low']:.3f} to {x['high']:.3f}"]
+
+
+def test_what_changed_across_a_drift_is_told(report, stream, schema):
+    """A feature whose interval moved away is in bold, one whose values moved is told with the distance."""
+    run, _ = report(stream(n=600), "--schema", schema)
+
+    def round_(position, drop, moved_p):
+        features = [
+            {"feature": name, "drop": d, "low": d - 0.01, "high": d + 0.01, "leaning": 0.5, "moved": 0.4,
+             "moved_p": p, "positives_moved": None, "positives_moved_p": None}
+            for name, d, p in (("x", drop, None), ("z", 0.0, moved_p))
+        ]  # fmt: skip
+        return {"position": position, "time": "2020-09-20T00:00:00Z", "cause": "share", "class": "bad", "events": 90,
+                "positives": 30, "area": 0.5, "unit": "log_odds", "features": features}  # fmt: skip
+
+    rounds = [round_(100, 0.3, None), round_(500, 0.1, 0.005)]
+    (run / "importance.json").write_text(json.dumps({"rounds": rounds}))
+    found = ET.fromstring(run_page(read_folder(run)).split("\n", 1)[1])
+    changes = section(found, "features").findall(".//table")[-1]
+    rows = [[words(cell) for cell in row] for row in changes.findall("tbody/tr")]
+    assert rows == [
+        ["x", "0.300 (0.290 to 0.310)", "0.100 (0.090 to 0.110)", "", ""],
+        ["z", "0.000 (-0.010 to 0.010)", "0.000 (-0.010 to 0.010)", "0.400", ""],
+    ]
+    assert [words(b) for b in changes.iter("b")] == ["0.300 (0.290 to 0.310)", "0.100 (0.090 to 0.110)"]
+
+
+def test_comparison_as_a_page(streamimb, stream, schema, tmp_path):
+    """The page tells what the JSON does: verdicts, differences with intervals, McNemar's counts, what was unlike."""
+    poor, page = tmp_path / "poor<b>.toml", tmp_path / "c.html"
+    poor.write_text('[control]\nthreshold = 0.97\n[learner]\nmodel = "linear"\nparameters = { rate = 0.00001 }\n')
+    args = ["compare", stream(n=1_500), "--schema", schema, "--with", poor, "--html", page, "--json"]
+    result = streamimb(*args)
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.endswith(f"the comparison is in {page}\n")
+    told, found = json.loads(result.stdout), parsed(page)
+    assert told["verdicts"]["decisions"]["text"] in words(found.find("body/header"))
+    rows = {tuple(words(cell) for cell in row)[:3]: row for row in found.iter("tr")}
+    (f1,) = [d for d in told["differences"] if d["metric"] == "f1"]
+    cells = [words(cell) for cell in rows[("F1 of bad", "default", "poor<b>")]]
+    assert cells[3] == f"+{abs(f1['difference'][0]):.3f}" and cells[6] == "yes: default"
+    test = next(m for m in told["mcnemar"] if m["class"] == "bad")
+    cells = [words(cell) for cell in rows[("bad", "default", "poor<b>")]]
+    assert cells[3:5] == [f"{test['a_only']:,}", f"{test['b_only']:,}"]
+    assert "control.threshold" in words(section(found, "made"))
+    assert len([f for f in section(found, "course").iter("figure") if f.find("svg") is not None]) == 4
+    assert not re.search(r"https?:|url\(|<script", page.read_text())
