@@ -104,9 +104,9 @@ class LogObserver(Observer):
 
 
 class Everyone(Observer):
-    """Passes on to several observers."""
+    """Passes on to several, each of which has an observer's methods."""
 
-    def __init__(self, *observers: Observer) -> None:
+    def __init__(self, *observers: Any) -> None:
         self._observers = observers
 
     def consumed(self, records: Any) -> None:
@@ -140,6 +140,18 @@ class Everyone(Observer):
     def restored(self, unit: str, name: str | None, rotten: Sequence[tuple[str, str]], position: int) -> None:
         for each in self._observers:
             each.restored(unit, name, rotten, position)
+
+    def begins(self, unit: str, pipeline: Pipeline) -> None:
+        for each in self._observers:
+            each.begins(unit, pipeline)
+
+    def ends(self, unit: str) -> None:
+        for each in self._observers:
+            each.ends(unit)
+
+    def rebalanced(self, kind: str) -> None:
+        for each in self._observers:
+            each.rebalanced(kind)
 
     def role(self, role: str) -> None:
         for each in self._observers:

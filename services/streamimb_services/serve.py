@@ -7,6 +7,8 @@ import socket
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +20,19 @@ from streamimb.config import Config
 from streamimb.delivery import Worker
 from streamimb.delivery.trouble import Trouble
 from streamimb.errors import ConfigError
+from streamimb.metrics import Exporter, Page
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
 from streamimb.schema_toml import load_schema
+from streamimb.serving import Hub
 from streamimb.settings import Settings, load_settings
 from streamimb.sinks.clients import make_sink
 from streamimb.sinks.log import LogSink
 from streamimb.sources.clients import make_source
 from streamimb.sources.log import LogSource
+from streamimb_services.attending import Attendant, patient_sleep
+from streamimb_services.http.app import Service
+from streamimb_services.http.server import listening, read_token
 from streamimb_services.logs import Everyone, LogObserver, configure
 from streamimb_services.stopping import Stopping
 
@@ -61,25 +68,34 @@ def serve(settings: Settings, schema: Schema) -> None:
     """Run until SIGTERM or Ctrl-C. Raises what ends it otherwise; each error has its exit code."""
     config = settings.config
     log = configure(config.log)
-    with Stopping() as stop:
+    assert config.state.url is not None
+    store = CheckpointStore(
+        config.state.url, config.state.keep, config.state.storage_options, setup=Setup(schema, config)
+    )
+    hub = Hub(clock=time.monotonic)
+    exporter = Exporter(schema, config, version=version("streamimb"), wall=time.time)
+    attendant = Attendant(hub, store, exporter, log)
+    observer = Everyone(LogObserver(log), exporter, attendant)
+    with Stopping(attendant.draining) as stop, ExitStack() as stack:
         log.info("starting", pid=os.getpid(), topic=config.source.topic, group=config.source.group)
-        assert config.state.url is not None
-        store = CheckpointStore(
-            config.state.url, config.state.keep, config.state.storage_options, setup=Setup(schema, config)
-        )
-        observer = Everyone(LogObserver(log))
+        if config.http.enabled:
+            page = Page(exporter.values, clock=time.monotonic)
+            service = Service(schema, config, hub, exporter, page, version("streamimb"), read_token(config.http))
+            log.info("listening", host=config.http.host, port=stack.enter_context(listening(service)))
+        stack.enter_context(hub.loop())
         warm_up(schema, config)
-        log.info("ready to join", seconds=round(time.process_time(), 1))
-        with ThreadPoolExecutor(1, "checkpoint") as executor:
-            trouble = Trouble(config.budget, clock=time.monotonic, sleep=time.sleep, observer=observer)
-            trouble.stopping = stop
-            source, sink = trouble.ask(lambda: source_of(config)), trouble.ask(lambda: sink_of(config))
-            worker = Worker(
-                schema, config, source, sink, store,
-                owner=owner(config), executor=executor, clock=time.monotonic, sleep=time.sleep,
-                observer=observer,
-            )  # fmt: skip
-            worker.run(stop)
+        sleep = patient_sleep(hub)
+        trouble = Trouble(config.budget, clock=time.monotonic, sleep=sleep, observer=observer)
+        trouble.stopping = stop
+        source, sink = trouble.ask(lambda: source_of(config)), trouble.ask(lambda: sink_of(config))
+        executor = stack.enter_context(ThreadPoolExecutor(1, "checkpoint"))
+        worker = Worker(
+            schema, config, source, sink, store,
+            owner=owner(config), executor=executor, clock=time.monotonic, sleep=sleep, observer=observer,
+            between=attendant.between, idle=hub.idle, busy=hub.busy,
+        )  # fmt: skip
+        log.info("joining", cpu_seconds=round(time.process_time(), 1))
+        worker.run(stop)
         log.info("stopped")
 
 

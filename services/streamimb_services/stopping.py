@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 
 class Stopping:
-    """While it is entered, the first signal sets ``asked``; a second ends the process at once, with 143 or 130."""
+    """While it is entered, the first signal sets ``asked``; a second ends the process at once, with 143 or 130.
 
-    def __init__(self) -> None:
-        self.asked = False
+    on_ask: called at the first, from wherever the process is.
+    """
+
+    def __init__(self, on_ask: Callable[[], None] = lambda: None) -> None:
+        self.asked, self._on_ask = False, on_ask
         self._before: dict[signal.Signals, Any] = {}
 
     def __call__(self) -> bool:
@@ -34,3 +38,4 @@ class Stopping:
         if self.asked:
             os._exit(128 + number)
         self.asked = True
+        self._on_ask()

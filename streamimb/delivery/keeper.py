@@ -50,6 +50,14 @@ class Keeper:
         for unit in due:
             self._save([unit], wait=False)
 
+    def save_now(self, unit: Unit) -> None:
+        """Save and commit a unit, whether or not that is due. Raises StorageError where it cannot be written."""
+        units = list(self.owned.units.values()) if self._outgoing.transactional else [unit]
+        self._settle(wait=units)
+        self._save(units, wait=True)
+        if unit.name in self._saver.failed:
+            raise self._saver.failed[unit.name]
+
     def release(self, units: Sequence[Unit]) -> None:
         """Send, save and commit everything of these units, or raise what stands in the way."""
         if self._outgoing.transactional:

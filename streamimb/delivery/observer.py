@@ -38,6 +38,15 @@ class Observer:
     def restored(self, unit: str, name: str | None, rotten: Sequence[tuple[str, str]], position: int) -> None:
         """A unit begins, from a checkpoint or from nothing; which newer ones could not be used."""
 
+    def begins(self, unit: str, pipeline: Pipeline) -> None:
+        """The unit is ours, and learns from now on by this pipeline."""
+
+    def ends(self, unit: str) -> None:
+        """The unit is ours no more."""
+
+    def rebalanced(self, kind: str) -> None:
+        """Partitions were ``assigned``, ``revoked`` or ``lost``."""
+
     def role(self, role: str) -> None:
         """``owner`` or ``standby`` from now on."""
 

@@ -68,6 +68,7 @@ class Ownership:
         return WHOLE if self._config.state.scope == "topic" else f"partition-{partition.number}"
 
     def assigned(self, partitions: Sequence[Partition]) -> None:
+        self._observer.rebalanced("assigned")
         self.partitions.update(partitions)
         by_unit: dict[str, list[Partition]] = {}
         for partition in sorted(partitions):
@@ -81,6 +82,7 @@ class Ownership:
     def revoked(self, partitions: Sequence[Partition]) -> None:
         """Save and commit what is to be given up; others learn again what cannot be saved in time."""
         self._probe("revoking")
+        self._observer.rebalanced("revoked")
         names = {self.unit_of(p) for p in partitions}
         try:
             with self._trouble.within(release_s(self._config)):
@@ -92,6 +94,7 @@ class Ownership:
         self.drop(partitions)
 
     def lost(self, partitions: Sequence[Partition]) -> None:
+        self._observer.rebalanced("lost")
         self.drop(partitions)
 
     def drop(self, partitions: Iterable[Partition]) -> None:
@@ -102,10 +105,13 @@ class Ownership:
             self.turns.pop(partition, None)
         names = {self.unit_of(p) for p in gone}
         dropped = [self.units.pop(name) for name in sorted(names) if name in self.units]
+        for unit in dropped:
+            self._observer.ends(unit.name)
         aborted = [self._forget(unit) for unit in dropped]
         if any(aborted):
             names |= self.units.keys()
             for unit in self.units.values():
+                self._observer.ends(unit.name)
                 self._forget(unit)
             self.units.clear()
         for name in sorted(names):
@@ -149,7 +155,9 @@ class Ownership:
         notes = self._trouble.ask(lambda: begin(unit, self._source, partitions, skip=skip, beginning=beginning))
         for note in notes:
             self._observer.told("partition begins", unit=name, note=note)
-        self.units[name] = unit
+        if name not in self.units:
+            self.units[name] = unit
+            self._observer.begins(name, unit.pipeline)
         self.turns.update((partition, next(self._sought)) for partition in partitions)
         self._began(unit)
 

@@ -8,8 +8,9 @@ checkpoint that is restored is the one that the commit names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import numpy as np
@@ -30,7 +31,7 @@ from streamimb.delivery.unit import cut
 from streamimb.errors import BrokersAwayError, ConfigError, FencedError, OutputError, StorageError, StreamimbError
 from streamimb.schema import Schema
 from streamimb.sinks.log import LogSink
-from streamimb.sources.log import LogSource, Partition, Records
+from streamimb.sources.log import LogSource, Membership, Partition, Records
 
 #: Records learned between two looks at what else is due.
 PIECE_RECORDS: Final = 512
@@ -42,11 +43,31 @@ ALIVE_S: Final = 1.0
 LAG_S: Final = 1.0
 
 
+class Attentive:
+    """A membership that is told what moves while ``busy`` is entered."""
+
+    def __init__(self, membership: Membership, busy: Callable[[], AbstractContextManager[None]]) -> None:
+        self._membership, self._busy = membership, busy
+
+    def assigned(self, partitions: Sequence[Partition]) -> None:
+        with self._busy():
+            self._membership.assigned(partitions)
+
+    def revoked(self, partitions: Sequence[Partition]) -> None:
+        with self._busy():
+            self._membership.revoked(partitions)
+
+    def lost(self, partitions: Sequence[Partition]) -> None:
+        with self._busy():
+            self._membership.lost(partitions)
+
+
 class Worker:
     """Learns what it owns, one unit of state a topic or a partition.
 
     owner: who claims; executor: where checkpoints are written; clock: seconds that only go forward; sleep: waits so
-    many; between: called between two pieces, for whoever else wants to ask or tell the pipelines something.
+    many; between: called between two pieces, for whoever else wants to ask or tell the pipelines something; idle: is
+    entered while nothing but waiting for records is done, and busy while ownership moves meanwhile.
 
     Raises ConfigError where no topic is named.
     """
@@ -65,6 +86,8 @@ class Worker:
         sleep: Callable[[float], None],
         observer: Observer | None = None,
         between: Callable[[Worker], None] = lambda _: None,
+        idle: Callable[[], AbstractContextManager[None]] = nullcontext,
+        busy: Callable[[], AbstractContextManager[None]] = nullcontext,
         probe: Probe = no_probe,
     ) -> None:
         if config.source.topic is None:
@@ -84,6 +107,7 @@ class Worker:
         self._aligner = Aligner(source, self.owned.topics, config.source.buffer_records_max)
         self._breaker = Breaker(config.budget)
         self._looked = self._alive = clock()
+        self._idle, self._busy = idle, busy
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Learn until asked to stop; then everything is sent, saved and committed, and the group is left.
@@ -94,7 +118,7 @@ class Worker:
         self._trouble.stopping = stop
         leave = True
         try:
-            self._trouble.ask(lambda: self._source.subscribe(self.owned.topics, self.owned))
+            self._trouble.ask(lambda: self._source.subscribe(self.owned.topics, Attentive(self.owned, self._busy)))
             while not stop():
                 self.step()
             self._keeper.release(list(self.owned.units.values()))
@@ -135,7 +159,12 @@ class Worker:
         self._look()
 
     def _poll(self) -> list[Records]:
-        return self._source.poll(records_max=self.config.source.poll_records_max, timeout_s=POLL_S)
+        with self._idle():
+            return self._source.poll(records_max=self.config.source.poll_records_max, timeout_s=POLL_S)
+
+    def save(self, unit: str) -> None:
+        """Save and commit a unit now, whatever is due. Raises StorageError where that fails."""
+        self._keeper.save_now(self.owned.units[unit])
 
     def _in_order(self, polled: list[Records], turns: Mapping[Partition, int]) -> Iterator[Records]:
         if len(self.owned.topics) == 1:

@@ -269,7 +269,7 @@ def _sets(schema: Schema, config: Config, shown: tuple[str, ...], version: str) 
         "predict_requests_total": [(outcome,) for outcome in n.ANSWERS],
         "phase": n.PHASES,
         "what": n.TROUBLES,
-        "role": n.ROLES,
+        "role": [(role,) for role in n.ROLES],  # the metric's name as well as its label's
         "stage": n.STAGES,
         "version": (version,),
         "model_info": [_model(config)],

@@ -80,8 +80,8 @@ class _Question:
 
 
 class Hub:
-    """The loop's side: ``loop``, ``idle``, ``turn``, ``attach``, ``detach``, ``check``, ``take_levers``. The other
-    side, from any thread: ``predict``, ``ask``, ``pull``, ``alive``, ``ready``, ``checks``.
+    """The loop's side: ``loop``, ``idle``, ``busy``, ``turn``, ``attach``, ``detach``, ``check``, ``take_levers``.
+    The other side, from any thread: ``predict``, ``ask``, ``pull``, ``alive``, ``ready``, ``checks``.
 
     clock: seconds that only go forward.
     """
@@ -90,6 +90,7 @@ class Hub:
         self._clock, self._turn = clock, threading.Lock()
         self._questions: deque[_Question] = deque()
         self._levers: deque[LeverRequest] = deque()
+        self._idle = False
         self._served: dict[str, Served] = {}
         self._checks: dict[str, bool] = {}
         self._ticked = clock()
@@ -106,13 +107,24 @@ class Hub:
     def idle(self) -> Iterator[None]:
         """The loop waits and touches no pipeline: those who ask answer themselves."""
         self.turn()
+        before, self._idle = self._idle, True
         self._turn.release()
         try:
             self._try()  # what was asked while the turn was given up
             yield
         finally:
             self._turn.acquire()
+            self._idle = before
             self._ticked = self._clock()
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Within ``idle``, the loop touches pipelines after all; elsewhere it holds the turn already."""
+        if not self._idle:
+            yield
+            return
+        with self._turn:
+            yield
 
     def turn(self) -> None:
         """Answer what has been asked, for a bounded time; also says that the loop lives."""

@@ -291,7 +291,7 @@ def test_what_runs_is_told():
 def test_levers_are_pulled_while_the_loop_learns():
     """Each is answered with where it took effect, is in the export, and can be pulled back."""
     with running() as run, driven(run):
-        run.saved["ckpt-7"] = run.pipeline.state()
+        run.saved["ckpt-7"] = run.hub.ask("topic", lambda served: served.pipeline.state()).result(30)
         for kind, order in (
             ("freeze", {}), ("resume", {}), ("pin", {"threshold": 0.25}), ("unpin", {}), ("reset", {}),
             ("rollback", {"checkpoint": "ckpt-7"}),

@@ -1,0 +1,96 @@
+"""Whoever asks and whoever pulls levers, beside a worker that learns: what its observer and its pauses do for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from streamimb.checkpoint import CheckpointStore
+from streamimb.delivery import Observer, Worker
+from streamimb.errors import StateError
+from streamimb.learners.base import State
+from streamimb.metrics import Exporter
+from streamimb.pipeline import Pipeline
+from streamimb.serving import Hub
+from streamimb_services.serve_levers import carry_out
+
+RESTORED: Final = "checkpoint restored"
+MEMBER: Final = "partitions assigned or standing by"
+RUNNING: Final = "not draining"
+
+
+class Attendant(Observer):
+    """Keeps the hub's picture of what is served, and carries out levers between two pieces."""
+
+    def __init__(self, hub: Hub, store: CheckpointStore, exporter: Exporter, log: Any) -> None:
+        self._hub, self._store, self._exporter, self._log = hub, store, exporter, log
+        self._pipelines: dict[str, Pipeline] = {}
+        self._restored: dict[str, str | None] = {}
+        self._following: str | None = None
+        for check, ok in (("configuration", True), (RESTORED, False), (MEMBER, False), (RUNNING, True)):
+            hub.check(check, ok)
+
+    def begins(self, unit: str, pipeline: Pipeline) -> None:
+        self._pipelines[unit], self._following = pipeline, None
+        self._hub.attach(unit, pipeline, role="owner", checkpoint=self._restored.get(unit))
+        self._hub.check(RESTORED, True)
+        self._hub.check(MEMBER, True)
+
+    def restored(self, unit: str, name: str | None, rotten: Sequence[tuple[str, str]], position: int) -> None:
+        del rotten, position
+        self._restored[unit] = name
+
+    def ends(self, unit: str) -> None:
+        self._pipelines.pop(unit, None)
+        self._hub.detach(unit)
+
+    def saved(self, unit: str, name: str, size: int, seconds: float, position: int) -> None:
+        del size, seconds, position
+        if unit in self._pipelines:
+            self._hub.attach(unit, self._pipelines[unit], role="owner", checkpoint=name)
+
+    def draining(self) -> None:
+        """The process was asked to stop: it takes no more traffic."""
+        self._hub.check(RUNNING, False)
+
+    def between(self, worker: Worker) -> None:
+        """Answer what was asked since, follow what a standby follows, pull levers."""
+        self._hub.turn()
+        self._follow(worker)
+        for request in self._hub.take_levers():
+            pipeline = self._pipelines.get(request.unit)
+            if pipeline is None:
+                request.failed(StateError(f"{request.unit} was given up meanwhile"))
+                continue
+            pulled = carry_out(request, pipeline, self._state_of, worker.save)
+            if pulled is not None:
+                self._exporter.pulled(pulled.action)
+                self._log.warning("lever", unit=request.unit, kind=request.kind, number=pulled.lever.number,
+                                  position=pulled.lever.position)  # fmt: skip
+
+    def _follow(self, worker: Worker) -> None:
+        standby = worker.owned.standby.unit
+        if self._pipelines or standby is None:
+            return
+        if standby.saved_name != self._following:
+            self._following = standby.saved_name
+            self._hub.attach(standby.name, standby.pipeline, role="standby", checkpoint=standby.saved_name)
+            self._hub.check(RESTORED, True)
+            self._hub.check(MEMBER, True)
+
+    def _state_of(self, unit: str, name: str | None) -> State:
+        found = self._store.restore(unit, name)
+        if found is None:
+            raise StateError(f"{unit} has no checkpoint yet")
+        return found.state
+
+
+def patient_sleep(hub: Hub) -> Any:
+    """A sleep during which those who ask are answered."""
+
+    def sleep(seconds: float) -> None:
+        with hub.idle():
+            time.sleep(seconds)
+
+    return sleep
