@@ -27,6 +27,8 @@ CLASSES_SHOWN_MAX: Final = 5
 #: Partitions whose lag has a series of its own; the lag of those beyond is added up as ``other``.
 PARTITIONS_SHOWN_MAX: Final = 16
 MICROSECONDS: Final = 1e6
+#: Gauges are read no more often than this, seconds: a page is rendered once a second.
+GAUGES_S: Final = 0.5
 #: Actions after which another learner, or an empty one, decides.
 RESETS: Final = ("reset", "replaced", "rollback")
 #: Counters of the label store, by the metric that shows them.
@@ -41,12 +43,16 @@ STORE_COUNTERS: Final = {
 class Exporter:
     """Hears what the worker tells (the methods of ``delivery.Observer``) and keeps the values of all metrics.
 
-    version: of the program; wall: seconds since 1970, read once a batch. Counters count what this process did: what a
-    restored pipeline counted before is left out. Gauges of several units of state are their means, counts their sums.
+    version: of the program; wall: seconds since 1970, read once a batch; gauges_s: how often gauges are read, seconds.
+    Counters count what this process did: what a restored pipeline counted before is left out. Gauges of several units
+    of state are their means, counts their sums.
     """
 
-    def __init__(self, schema: Schema, config: Config, *, version: str, wall: Callable[[], float]) -> None:
-        self._schema, self._wall = schema, wall
+    def __init__(
+        self, schema: Schema, config: Config, *, version: str, wall: Callable[[], float], gauges_s: float = GAUGES_S
+    ) -> None:
+        self._schema, self._wall, self._gauges_s = schema, wall, gauges_s
+        self._shown_at: dict[str, float] = {}
         self._shown = _shown_classes(schema)
         self._names = [name if name in self._shown else n.OTHER for name in schema.class_names]
         self.values = Values(_sets(schema, config, self._shown, version))
@@ -83,7 +89,7 @@ class Exporter:
 
     def ends(self, unit: str) -> None:
         """The unit is another's now: its gauges go."""
-        for held in (self._before, self._read, self._measured):
+        for held in (self._before, self._read, self._measured, self._shown_at):
             held.pop(unit, None)
         self._put_gauges()
 
@@ -91,8 +97,10 @@ class Exporter:
         self._count(unit, pipeline)
         self._tell(outcome)
         self._measure(unit, outcome.metrics)
-        self._show(unit, pipeline)
         now = self._wall()
+        if not 0 <= now - self._shown_at.get(unit, -math.inf) < self._gauges_s:
+            self._shown_at[unit] = now
+            self._show(unit, pipeline)
         self.values.put("last_event_timestamp_seconds", now)
         if self._records is not None:
             self.values.observe("event_delay_seconds", np.maximum(now - self._records.timestamps / MICROSECONDS, 0.0))

@@ -38,7 +38,7 @@ def schema(n_classes=2):
 
 def made(n_classes=2):
     contract, clock = schema(n_classes), [0.0]
-    exporter = Exporter(contract, CONFIG, version="1.2.3", wall=lambda: 1_000.0)
+    exporter = Exporter(contract, CONFIG, version="1.2.3", wall=lambda: 1_000.0, gauges_s=0.0)
     return exporter, Pipeline(contract, CONFIG), Page(exporter.values, clock=lambda: clock[0]), clock
 
 
@@ -225,6 +225,19 @@ def test_a_storm_of_scrapes_renders_once_a_second():
     clock[0] = 1.0
     page.content()
     assert page.renderings == 2
+
+
+def test_gauges_are_read_twice_a_second_at_most():
+    """Counters follow every batch; what takes longer to read waits for its turn."""
+    wall = [1_000.0]
+    exporter = Exporter(schema(), CONFIG, version="0", wall=lambda: wall[0])
+    pipeline, page = Pipeline(schema(), CONFIG), Page(exporter.values, clock=lambda: wall[0])
+    exporter.processed("topic", pipeline, pipeline.process(batch_of(10, labelled=False)))
+    exporter.processed("topic", pipeline, pipeline.process(batch_of(10, first=10, labelled=False)))
+    assert value(page, "pending_labels") == 10
+    wall[0] += 1
+    exporter.processed("topic", pipeline, pipeline.process(batch_of(10, first=20, labelled=False)))
+    assert value(page, "pending_labels") == 30
 
 
 def test_process_metrics_stay():
