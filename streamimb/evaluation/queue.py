@@ -150,8 +150,12 @@ class QueueEvaluation:
         Days that were counted with another k, for other ``queue_days`` or at another cost do not go with those to come:
         then counting begins anew.
         """
-        if (state["k"], state["days"], state["has_cost"]) != (self.k, self.days, self._has_cost) or not same_cost:
-            seen = state["marks"][at.SEEN]
+        made_for = state.get("k"), state.get("days"), state.get("has_cost")
+        marks = state.get("marks")
+        if None in made_for or not isinstance(marks, np.ndarray) or marks.shape != (at.MARKS,):
+            raise StateError("queue: the state is none of a queue")
+        if made_for != (self.k, self.days, self._has_cost) or not same_cost:
+            seen = marks[at.SEEN]
             for array in self._arrays.values():
                 array[:] = 0
             self._arrays["marks"][[at.SEEN, at.FIRST]] = seen

@@ -228,6 +228,6 @@ def test_what_cannot_be_held_is_refused():
     with pytest.raises(ConfigError, match="queue_k 100000 on each"):
         make(100_000, 30)
     queue = make()
-    for state in (make(4).state(), {}, {**queue.state(), "counts": queue.state()["counts"] + 9}):
+    for state in ({**make(4).state(), "k": queue.k}, {}, {**queue.state(), "counts": queue.state()["counts"] + 9}):
         with pytest.raises(StateError, match="queue"):
             queue.restore(state)
