@@ -11,7 +11,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from streamimb.learners.registry import make_learner
 from streamimb.levers import Kind as LeverKind
 from streamimb.levers import LeverBook
 from streamimb.operate import Pulled, pull
+from streamimb.onlooker import Onlooker
 from streamimb.outcome import Course, Metric, Outcome, Predicted, Signal
 from streamimb.rebalance import Rebalancer
 from streamimb.schema import Schema
@@ -53,18 +54,6 @@ PARTS = (
     "store", "succession", "rebalancer", "reactor", "windows", "evaluation", "queue", "false_positives", "monitor",
     "controller", "book",
 )  # fmt: skip
-
-
-class Observer(Protocol):
-    """What looks on, as explanations do: it is no part of the state, and changes nothing."""
-
-    def matured(self, X: NDArray[np.float32], slots: NDArray[np.int64], y: NDArray[np.int16]) -> None:
-        """Mature events, rows ``slots`` of X (s, d), in event-time order; y: int16 (m,)."""
-        ...
-
-    def renewing(self, pipeline: Pipeline) -> None:
-        """The Plan is about to be renewed, and nothing has been done yet about what was detected."""
-        ...
 
 
 class Pipeline:
@@ -109,7 +98,7 @@ class Pipeline:
         self.signals: deque[Signal] = deque(maxlen=SIGNALS_MAX)
         self.signal_counts: dict[str, int] = {}
         self._rejected: dict[str, int] = {}
-        self.observer: Observer | None = None
+        self.observer: Onlooker | None = None
 
     state_version = STATE_VERSION
 
