@@ -1,4 +1,4 @@
-"""How a pulled lever takes effect on a pipeline, and how a run is repeated with the levers of another."""
+"""What people ask of a pipeline and do to it: predictions, levers, and a run repeated with the levers of another."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from streamimb.batch import Batch
+from streamimb.control.scoring import score_rows
 from streamimb.errors import ConfigError, InputError, StateError
-from streamimb.learners.base import State
+from streamimb.labels import layout as at
+from streamimb.learners.base import PREDICT, State, Tape
 from streamimb.levers import FREEZE, KINDS, NAME_CHARS_MAX, PIN, RESET, RESUME, ROLLBACK, Kind, Lever, check_threshold
-from streamimb.outcome import Action, Outcome, Signal, nothing
+from streamimb.outcome import Action, Outcome, Predicted, Signal, nothing
 
 if TYPE_CHECKING:
     from streamimb.pipeline import Pipeline
@@ -29,6 +34,22 @@ class Pulled(NamedTuple):
 
     lever: Lever
     action: Action
+
+
+def predict(pipeline: Pipeline, X: NDArray[np.float32]) -> Predicted:
+    """What would be said of events that came now. See ``Pipeline.predict``."""
+    n, k, control = len(X), pipeline.schema.n_classes, pipeline.controller
+    ops = np.zeros((n, 4), np.int64)
+    ops[:, 0], ops[:, 2] = np.arange(n), np.arange(n) + pipeline.store.next_position
+    tape = Tape(ops[:, 0].copy(), np.full(n, PREDICT, np.int8), ops[:, 2].copy(), np.ones(n))
+    P = pipeline.learner.run(np.ascontiguousarray(X), np.zeros(n, np.int16), tape, control.plan.weights)
+    raw, scores, told = (np.zeros((n, k), np.float32) for _ in range(3))
+    decision, threshold = np.zeros(n, np.int16), np.zeros(n, np.float32)
+    score_rows(
+        P, ops, control.parameters, control.plan.cuts, raw, scores, np.zeros((n, at.NOTES), np.int16), np.zeros(k),
+        pipeline.schema.positive, 0, np.zeros(n, np.int64), told, decision, threshold,
+    )  # fmt: skip
+    return Predicted(told, decision, threshold)
 
 
 def pull(pipeline: Pipeline, kind: Kind, threshold: float | None, state: State | None, checkpoint: str) -> Pulled:

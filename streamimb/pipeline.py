@@ -31,12 +31,12 @@ from streamimb.evaluation.queue import QUEUE_K
 from streamimb.gather import Gathered, Ripe, Rows
 from streamimb.labels import LabelStore, Segment, Snapshot
 from streamimb.labels import layout as at
-from streamimb.learners.base import PREDICT, Learner, State, Tape
+from streamimb.learners.base import Learner, State
 from streamimb.learners.registry import make_learner
 from streamimb.levers import Kind as LeverKind
 from streamimb.levers import LeverBook
-from streamimb.operate import Pulled, pull
 from streamimb.onlooker import Onlooker
+from streamimb.operate import Pulled, predict, pull
 from streamimb.outcome import Course, Metric, Outcome, Predicted, Signal
 from streamimb.rebalance import Rebalancer
 from streamimb.schema import Schema
@@ -284,18 +284,7 @@ class Pipeline:
 
     def predict(self, X: NDArray[np.float32]) -> Predicted:
         """What would be said of events, X float32 (n, d), if they came now; it leaves no trace in the state."""
-        n, k, control = len(X), self.schema.n_classes, self.controller
-        ops = np.zeros((n, 4), np.int64)
-        ops[:, 0], ops[:, 2] = np.arange(n), np.arange(n) + self.store.next_position
-        tape = Tape(ops[:, 0].copy(), np.full(n, PREDICT, np.int8), ops[:, 2].copy(), np.ones(n))
-        P = self.learner.run(np.ascontiguousarray(X), np.zeros(n, np.int16), tape, control.plan.weights)
-        raw, scores, told = (np.zeros((n, k), np.float32) for _ in range(3))
-        decision, threshold = np.zeros(n, np.int16), np.zeros(n, np.float32)
-        score_rows(
-            P, ops, control.parameters, control.plan.cuts, raw, scores, np.zeros((n, at.NOTES), np.int16), np.zeros(k),
-            self.schema.positive, 0, np.zeros(n, np.int64), told, decision, threshold,
-        )  # fmt: skip
-        return Predicted(told, decision, threshold)
+        return predict(self, X)
 
     def pull(
         self, kind: LeverKind, *, threshold: float | None = None, state: State | None = None, checkpoint: str = ""

@@ -36,7 +36,7 @@ PARTS = {
     "tell": ("tell", ""),
     "gather": ("gather gather_kernels", "labels"),
     "levers": ("levers", ""),
-    "operate": ("operate", "levers"),
+    "operate": ("operate", "control levers"),
     "pipeline": ("pipeline", "control drift evaluation gather labels learners levers operate rebalance tell windows"),
     "delivery": ("delivery", "checkpoint decode labels pipeline sinks sources"),
     "metrics": ("metrics", "labels pipeline sources"),
