@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from streamimb.errors import OutputError
-from streamimb_services import cli_service
+from streamimb_services import cli_kafka, cli_service
 from streamimb_services import options as o
 from streamimb_services.control_cli import app as control_app
 from streamimb_services.exits import INTERRUPTED, drop_output, guarded, note, tell
@@ -301,6 +301,8 @@ def models(json: o.AsJson = False) -> None:
 
 
 app.command("serve")(cli_service.serve)
+app.command("produce")(cli_kafka.produce)
+app.add_typer(cli_kafka.dlq_app, name="dlq")
 
 
 @checkpoint_app.command("list")

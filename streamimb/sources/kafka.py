@@ -172,7 +172,7 @@ class KafkaSource:
                 if self._joining is not None:
                     self._consumer._net.run(self._manager.wait_for, self._joining, timeout_ms)
                 elif self._coordinator.coordinator_unknown():
-                    self._coordinator.ensure_coordinator_ready(timeout_ms=timeout_ms)
+                    return bool(self._coordinator.ensure_coordinator_ready(timeout_ms=timeout_ms))
             except kafka.errors.KafkaTimeoutError:
                 return False
             finally:

@@ -49,7 +49,10 @@ class Committed(NamedTuple):
 
 
 class Membership(Protocol):
-    """Who is told when ownership moves: called from within ``poll``, by the thread that polls."""
+    """Who is told when ownership moves: called from within ``poll`` or ``keep_alive``, by the thread that polls.
+
+    What a call raises comes through to whoever polls, and the same is told again at the next poll.
+    """
 
     def assigned(self, partitions: Sequence[Partition]) -> None:
         """These are ours from now on; nothing of them is fetched before they were sought."""

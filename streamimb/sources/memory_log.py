@@ -25,6 +25,7 @@ class MemorySource:
         self._topics: tuple[str, ...] = ()
         self._member: Member | None = None
         self._owned: list[Partition] = []
+        self._untold: list[Partition] = []
         self._positions: dict[Partition, int] = {}
         self._paused: set[Partition] = set()
         self._lag: dict[Partition, int] = {}
@@ -91,11 +92,16 @@ class MemorySource:
         if gained:
             group.holds.update(dict.fromkeys(gained, self.member))
             self._owned = sorted([*self._owned, *gained])
-            self._membership.assigned(gained)
+            self._untold += gained
+        if self._untold:  # told again where the membership raised
+            self._membership.assigned(list(self._untold))
+            self._untold.clear()
 
     def _drop(self, partitions: list[Partition]) -> list[Partition]:
         for partition in partitions:
             self._owned.remove(partition)
+            if partition in self._untold:
+                self._untold.remove(partition)
             self._positions.pop(partition, None)
             self._lag.pop(partition, None)
             self._paused.discard(partition)
