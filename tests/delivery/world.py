@@ -202,6 +202,7 @@ class World:
         for i, record in enumerate(records):
             self.log.append("events", record, number=i % partitions, timestamp=i)
         self.folder, self.config, self.group = folder, config(**tables), group
+        self.idle = 3
         self._owners = count()
         self._ids = {}
 
@@ -234,14 +235,17 @@ class World:
         """A member of the group that takes a step when it is told to."""
         return Joined(*self.worker(*arguments, **others))
 
-    def serve(self, probe=lambda _: None, executor=None, idle=3, **others):
-        """Run to the end of the log and stop in good order; True, or False where the process died on the way."""
+    def serve(self, probe=lambda _: None, executor=None, idle=None, **others):
+        """Run to the end of the log and stop in good order; True, or False where the process died on the way.
+
+        idle: how often it asks in vain, once nothing is left to read, whether it should stop.
+        """
         worker, source = self.worker(probe, executor, **others)
         quiet = count()
 
         def stop():
             lag = source.lag()
-            return bool(lag) and not any(lag.values()) and next(quiet) >= idle
+            return bool(lag) and not any(lag.values()) and next(quiet) >= (idle or self.idle)
 
         try:
             worker.run(stop)
