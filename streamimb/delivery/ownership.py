@@ -60,6 +60,7 @@ class Ownership:
         self.partitions: set[Partition] = set()
         self.turns: dict[Partition, int] = {}
         self._sought = count()
+        self._adrift: set[Partition] = set()
         self.standby = Standby(schema, config, store, WHOLE)
         self.role = "standby"
 
@@ -70,6 +71,7 @@ class Ownership:
     def assigned(self, partitions: Sequence[Partition]) -> None:
         self._observer.rebalanced("assigned")
         self.partitions.update(partitions)
+        self._adrift.difference_update(partitions)
         by_unit: dict[str, list[Partition]] = {}
         for partition in sorted(partitions):
             by_unit.setdefault(self.unit_of(partition), []).append(partition)
@@ -83,6 +85,7 @@ class Ownership:
         """Save and commit what is to be given up; others learn again what cannot be saved in time."""
         self._probe("revoking")
         self._observer.rebalanced("revoked")
+        self._adrift.difference_update(partitions)
         names = {self.unit_of(p) for p in partitions}
         try:
             with self._trouble.within(release_s(self._config)):
@@ -95,6 +98,7 @@ class Ownership:
 
     def lost(self, partitions: Sequence[Partition]) -> None:
         self._observer.rebalanced("lost")
+        self._adrift.difference_update(partitions)
         self.drop(partitions)
 
     def drop(self, partitions: Iterable[Partition]) -> None:
@@ -121,20 +125,24 @@ class Ownership:
         self._tell_role()
 
     def drop_unit(self, unit: Unit) -> None:
-        """Another owns this unit now."""
-        self.drop([p for p in self.partitions if self.unit_of(p) == unit.name])
+        """Another claimed this unit; the group may tell us so at the next poll."""
+        gone = [p for p in self.partitions if self.unit_of(p) == unit.name]
+        self._adrift.update(gone)
+        self.drop(gone)
 
-    def again(self, partitions: Iterable[Partition]) -> None:
-        """Take back what the group still gives us after another had claimed it, unless the group is what we missed."""
-        mine = sorted(set(partitions) - self.partitions)
-        if not mine:
+    def again(self) -> None:
+        """Take back what the group gives us all the same, as it has just told or not, unless it says otherwise now.
+
+        A straggler's claim of a unit that it has no more would leave the unit to nobody.
+        """
+        if not self._adrift:
             return
+        mine = sorted(self._adrift)
         try:
             self._trouble.ask(lambda: self._source.commit(self._source.committed(mine)))
-        except FencedError as error:
-            self._observer.told("membership lost", error=str(error))
-        else:
-            self.assigned(mine)
+        except FencedError:
+            return
+        self.assigned(mine)
 
     def follow(self, now: float) -> None:
         """A standby keeps the newest checkpoint at hand, to answer with it and to take over at once."""

@@ -147,7 +147,7 @@ class Worker:
             self._probe("polled")
         self.owned.follow(self._clock())
         turns = dict(self.owned.turns)
-        self.owned.again(records.partition for records in polled)
+        self.owned.again()
         for records in self._in_order(polled, turns):
             for piece in self._pieces(records):
                 if turns.get(piece.partition) != self.owned.turns.get(piece.partition, -1):

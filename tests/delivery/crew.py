@@ -61,7 +61,7 @@ class Crew:
                 log.move(held[0], self.members[0].source.member)
 
     def _gone(self, member):
-        self.world.log.expire(member.source.member)
+        self.world.bury(member.source)
         if member in self.members:
             self.members.remove(member)
 
@@ -75,9 +75,9 @@ class Crew:
             for which in range(len(self.members)):
                 self.step(which)
             owned = [m for m in self.members if m.worker.owned.partitions]
-            if owned and sum(len(m.worker.owned.partitions) for m in owned) == len(self.world.log.lanes("events")):
-                if not any(any(m.source.lag().values()) for m in owned):
-                    break
+            held = sum(len(m.worker.owned.partitions) for m in owned)
+            if held == len(self.world.log.lanes("events")) and not any(any(m.source.lag().values()) for m in owned):
+                break
         else:
             raise AssertionError("what was left was never learned")
         while self.members:

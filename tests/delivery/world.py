@@ -9,6 +9,7 @@ import numpy as np
 from streamimb.checkpoint import CheckpointStore, Setup
 from streamimb.config import Config
 from streamimb.delivery import Observer, Worker
+from streamimb.errors import StreamimbError
 from streamimb.schema import Feature, Identity, Label, Schema, Time
 from streamimb.sinks.memory_log import MemoryLogSink
 from streamimb.sources.memory_log import MemoryLog, MemorySource
@@ -159,13 +160,14 @@ class Joined:
 
 
 class History(Observer):
-    """What state holds: the partition and offset of each event by its position, those after a restored one begun anew."""
+    """What state holds: partition and offset of each event by its position, begun anew where one is restored."""
 
     def __init__(self):
         self.events, self.told_of, self.troubles = {}, [], []
 
     def restored(self, unit, name, rotten, position):
-        self.events[unit] = self.events.get(unit, [])[:position]
+        known = self.events.get(unit, [])[:position]
+        self.events[unit] = known + [None] * (position - len(known))
         self.told_of.append(("restored", unit, name, rotten))
 
     def processed(self, unit, pipeline, outcome):
@@ -200,7 +202,9 @@ class World:
         for i, record in enumerate(records):
             self.log.append("events", record, number=i % partitions, timestamp=i)
         self.folder, self.config, self.group = folder, config(**tables), group
+        self.idle = 3
         self._owners = count()
+        self._ids = {}
 
     def store(self, probe=lambda _: None):
         return CheckpointStore(
@@ -213,6 +217,7 @@ class World:
         # One learner: its successor has its transactional id. A learner a partition: each process has its own.
         id_ = "t" if self.config.state.scope == "topic" else f"t-{number}"
         sink = MemoryLogSink(self.log, transactional_id=id_ if self.config.output.transactions else None)
+        self._ids[source] = id_
         worker = Worker(
             SCHEMA, self.config, Mortal(source, probe), Mortal(sink, probe), self.store(probe),
             owner=f"owner-{number}", executor=executor or AtOnce(), clock=clock or (lambda: next(ticks) * 1e-3),
@@ -220,24 +225,36 @@ class World:
         )  # fmt: skip
         return worker, source
 
+    def bury(self, source):
+        """The broker has waited long enough for a process that died: its membership and its transaction end."""
+        self.log.expire(source.member)
+        if self.config.output.transactions and self._ids[source] != "t":
+            self.log.fence(self._ids[source])
+
     def join(self, *arguments, **others):
         """A member of the group that takes a step when it is told to."""
         return Joined(*self.worker(*arguments, **others))
 
-    def serve(self, probe=lambda _: None, executor=None, idle=3, **others):
-        """Run to the end of the log and stop in good order; True, or False where the process died on the way."""
+    def serve(self, probe=lambda _: None, executor=None, idle=None, **others):
+        """Run to the end of the log and stop in good order; True, or False where the process died on the way.
+
+        idle: how often it asks in vain, once nothing is left to read, whether it should stop.
+        """
         worker, source = self.worker(probe, executor, **others)
         quiet = count()
 
         def stop():
             lag = source.lag()
-            return bool(lag) and not any(lag.values()) and next(quiet) >= idle
+            return bool(lag) and not any(lag.values()) and next(quiet) >= (idle or self.idle)
 
         try:
             worker.run(stop)
         except Crash:
-            self.log.expire(source.member)
+            self.bury(source)
             return False
+        except StreamimbError:
+            self.bury(source)
+            raise
         return True
 
     def state(self, unit="topic"):
