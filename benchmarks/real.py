@@ -50,7 +50,7 @@ JIT_TIME, JIT_REVELATION = "author_date_unix_timestamp", "3"
 METRICS = ("g_mean", "windowed_pr_auc", "pr_auc", "roc_auc", "kappa", "f1")
 ALONE = {"weights": "none", "threshold": 0.5}
 #: Told only of streams that are longer than what river's models see.
-AS_MANY = "streamimb linear, as many"
+AS_MANY = "streamimb, as many"
 #: River's own scores, as a user of river would see them.
 RIVER_ALONE = {**ALONE, "prior_correction": False, "calibration": False}
 
@@ -96,7 +96,11 @@ class Row:
 
 def models(*, river: bool) -> list[Model]:
     """The pipeline, its learner alone, river's models, and the pipeline over no more events than river's see."""
-    own = [Model("streamimb linear"), Model("the same, no rebalancing, 1/2", ALONE)]
+    own = [
+        Model("streamimb"),
+        Model("the same, no rebalancing, 1/2", ALONE),
+        Model("streamimb, learner linear", learner={"model": "linear"}),
+    ]
     if not river:
         return own
     linear = {"model": "river.linear_model.LogisticRegression", "parameters": {"scaler": True}}

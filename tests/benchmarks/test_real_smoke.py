@@ -70,7 +70,7 @@ def test_every_stream_and_model_has_its_row(real, data, capsys, tmp_path):
     rows = json.loads(out.read_text())
     printed = capsys.readouterr().out
     names = {m.name for m in real.models(river=True)} - {real.AS_MANY}
-    assert len(names) == 5
+    assert len(names) == 6
     for stream in ("calls", "fraud_transactions", "jit tiny", "jit tiny, final truth"):
         assert {r["model"] for r in rows if r["stream"] == stream} == names
     assert all(f"| {r['stream']}" in printed and r["model"] in printed for r in rows)
