@@ -182,3 +182,13 @@ def test_an_older_owners_transaction_ends_before_its_commits_are_read(records, r
     source.subscribe(worker.owned.topics, worker.owned)
     worker.step()
     assert order[:2] == ["fence", "committed"]
+
+
+def test_a_transaction_commits_the_offsets_of_every_learner_whose_outputs_it_holds(records, tmp_path):
+    """One learner's checkpoint is due, the other's is not: both are saved, and both partitions' offsets committed."""
+    tables = {**TABLES, "state": {"every_events": 30, "scope": "partition"}, "source": {"poll_records_max": 12}}
+    world = World(tmp_path, records, partitions=2, **tables)
+    member = world.join()
+    while not world.log.groups["g"].committed:
+        member.step()
+    assert world.log.groups["g"].committed.keys() == {Partition("events", 0), Partition("events", 1)}

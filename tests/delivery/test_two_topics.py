@@ -12,8 +12,8 @@ N = 120
 SECOND = 1_000_000
 
 
-def two_topics(folder, labels_topic="labels", partitions=1, label_partitions=None, **tables):
-    """A world with a history of both: the label of each event comes ten seconds after it."""
+def two_topics(folder, labels_topic="labels", partitions=1, label_partitions=None, delay=10, **tables):
+    """A world with a history of both: the label of each event comes so many seconds after it."""
     source = {"labels_topic": labels_topic, "poll_records_max": 30}
     tables = {"state": {"every_events": 25}, "label": {"wait": "1h"}, "source": source} | tables
     world = World(folder, [], partitions=partitions, **tables)
@@ -27,12 +27,12 @@ def two_topics(folder, labels_topic="labels", partitions=1, label_partitions=Non
         world.log.append("events", json.dumps(told).encode(), number=number, timestamp=now)
         label = {"id": f"e{i}", "time": now, "label": "fraud" if x > 1 else "legit"}
         at = number % (label_partitions or partitions)
-        world.log.append(labels_topic, json.dumps(label).encode(), number=at, timestamp=now + 10 * SECOND)
+        world.log.append(labels_topic, json.dumps(label).encode(), number=at, timestamp=now + delay * SECOND)
     return world
 
 
 class Labels(History):
-    """Counts the labels that found no event."""
+    """When, and from which topic, records came to be learned."""
 
     def __init__(self):
         super().__init__()
@@ -56,7 +56,7 @@ def test_catching_up_reads_labels_after_their_features(tmp_path, labels_topic):
 def test_a_topic_that_is_far_ahead_waits_in_bounds(tmp_path):
     """Of a partition that is ahead no more is held than source.buffer_records_max and one poll; then it is paused."""
     source = {"labels_topic": "labels", "poll_records_max": 30, "buffer_records_max": 20}
-    world = two_topics(tmp_path, source=source)
+    world = two_topics(tmp_path, source=source, delay=10 * N)
     member = world.join(observer=(told := Labels()))
     held = []
     for _ in range(60):
