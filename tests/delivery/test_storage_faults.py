@@ -117,7 +117,8 @@ def test_past_its_budget_the_process_ends(records, tmp_path):
 
 def test_a_claim_waits_for_the_storage(records, reference, tmp_path):
     """At the start too the storage is waited for, and trouble of long ago does not count towards its budget."""
-    world, clock = World(tmp_path / "state", records, state=SAVE, budget={"storage_seconds": 20}), Clock()
+    tables = {"state": SAVE | {"every_events": 1_000}, "budget": {"storage_seconds": 20}}
+    world, clock = World(tmp_path / "state", records, **tables), Clock()
     (tmp_path / "state").write_bytes(b"")
     sleeps = []
 
