@@ -20,6 +20,7 @@ from streamimb.config import Config
 from streamimb.delivery import Worker
 from streamimb.delivery.trouble import Trouble
 from streamimb.errors import ConfigError
+from streamimb.kernel import without_blas
 from streamimb.metrics import Exporter, Page
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
@@ -127,6 +128,7 @@ def owner(config: Config) -> str:
 
 def warm_up(schema: Schema, config: Config) -> None:
     """Compile what the stream will need by a pipeline of its own, so that no member of the group ever stands still."""
+    without_blas()
     rng = np.random.default_rng(1)
     d, n = len(schema.features), WARM_EVENTS
     y = (np.arange(n) % schema.n_classes).astype(np.int16)

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Final
 
 from streamimb.config import LearnerConfig
 from streamimb.errors import ConfigError
 from streamimb.learners.base import Learner
-from streamimb.learners.blend import BlendClassifier
-from streamimb.learners.forest import ForestClassifier
-from streamimb.learners.linear import LinearClassifier
 from streamimb.learners.parameters import nearest
-from streamimb.learners.tree import HoeffdingTreeClassifier
 from streamimb.schema import Schema
 
-#: The compiled learners, a blend of any apart.
-COMPILED: Final[dict[str, Callable[..., Learner]]] = {
-    "linear": LinearClassifier,
-    "tree": HoeffdingTreeClassifier,
-    "forest": ForestClassifier,
+#: The compiled learners, a blend of any apart: where each is, since only the one that is asked for is imported.
+COMPILED: Final = {
+    "linear": ("streamimb.learners.linear", "LinearClassifier"),
+    "tree": ("streamimb.learners.tree", "HoeffdingTreeClassifier"),
+    "forest": ("streamimb.learners.forest", "ForestClassifier"),
 }
 
 
@@ -32,9 +29,13 @@ def make_learner(schema: Schema, config: LearnerConfig) -> Learner:
     'LinearClassifier'
     """
     if config.model == "blend":
+        from streamimb.learners.blend import BlendClassifier
+
         return BlendClassifier(schema, make_learner, seed=config.seed, **config.parameters)
     if config.model in COMPILED:
-        return COMPILED[config.model](schema, seed=config.seed, **config.parameters)
+        module, name = COMPILED[config.model]
+        make: Callable[..., Learner] = getattr(import_module(module), name)
+        return make(schema, seed=config.seed, **config.parameters)
     if config.model.startswith("river."):
         from streamimb.learners.river import RiverClassifier  # river takes a second to import
 
