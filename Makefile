@@ -20,7 +20,7 @@ help: ## Show what there is to make
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 8 | sed 's/^/  make /'
 
 demo: $(FLIGHTS) ## Replay 336,776 flights and show how their rare class was learned
-	$(RUN) -m streamimb_services replay $(FLIGHTS) -c benchmarks/flights.toml --run .demo/run
+	$(RUN) -m streamimb_services replay $(FLIGHTS) -c benchmarks/flights.toml --run .demo/run --serve 8080
 	$(RUN) -m streamimb_services report .demo/run -o .demo/report.html
 
 test: lint ## Lint, check types, run every test

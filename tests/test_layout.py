@@ -40,7 +40,7 @@ PARTS = {
     "pipeline": ("pipeline", "control drift evaluation gather labels learners levers operate rebalance tell windows"),
     "delivery": ("delivery", "checkpoint decode labels pipeline sinks sources"),
     "metrics": ("metrics", "labels pipeline sources"),
-    "serving": ("serving", "decode levers operate pipeline"),
+    "serving": ("serving", "decode delivery levers metrics operate pipeline"),
     "river": ("river", "control drift labels learners rebalance windows"),
     "explain": ("explain", "control learners"),
     "reporting": ("reporting", "evaluation infer"),

@@ -12,7 +12,7 @@ from streamimb.errors import StateError
 from streamimb.learners.base import State
 from streamimb.metrics import Exporter
 from streamimb.pipeline import Pipeline
-from streamimb.serving import Hub
+from streamimb.serving import Hub, Recorder
 from streamimb_services.serve_levers import carry_out
 
 RESTORED: Final = "checkpoint restored"
@@ -23,8 +23,8 @@ RUNNING: Final = "not draining"
 class Attendant(Observer):
     """Keeps the hub's picture of what is served, and carries out levers between two pieces."""
 
-    def __init__(self, hub: Hub, store: CheckpointStore, exporter: Exporter, log: Any) -> None:
-        self._hub, self._store, self._exporter, self._log = hub, store, exporter, log
+    def __init__(self, hub: Hub, store: CheckpointStore, told: Sequence[Exporter | Recorder], log: Any) -> None:
+        self._hub, self._store, self._told, self._log = hub, store, told, log
         self._pipelines: dict[str, Pipeline] = {}
         self._restored: dict[str, str | None] = {}
         self._following: str | None = None
@@ -65,7 +65,8 @@ class Attendant(Observer):
                 continue
             pulled = carry_out(request, pipeline, self._state_of, worker.save)
             if pulled is not None:
-                self._exporter.pulled(pulled.action)
+                for each in self._told:
+                    each.pulled(pulled.action)
                 self._log.warning("lever", unit=request.unit, kind=request.kind, number=pulled.lever.number,
                                   position=pulled.lever.position)  # fmt: skip
 

@@ -83,6 +83,7 @@ def replay(
     positive: o.PositiveClass = None,
     save_state: o.SaveState = None,
     levers: o.LeversFile = None,
+    serve: o.ServeAt = None,
     json: o.AsJson = False,
 ) -> None:
     """Replay files as a stream: predict each event, learn its label when it comes, and tell how it went.
@@ -110,6 +111,7 @@ def replay(
         outputs=OutputPaths(run, predictions, metrics, signals, rejects),
         save_state=save_state,
         levers=levers,
+        serve=serve,
     )
     with Interrupt() as interrupt:
         told = replay_files(options, os.environ, interrupt)

@@ -55,6 +55,10 @@ LeversFile = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Pull levers where a service did, from `streamimb control export`."),
 ]
+ServeAt = Annotated[
+    str | None,
+    typer.Option(metavar="[HOST:]PORT", help="Serve the live page and /metrics here while it runs; 0 is a free port."),
+]
 Run = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Write all outputs, configuration, schema, summary and versions in this folder."),

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from streamimb_services.pace import Pacer
 from streamimb_services.progress import ReplayProgress
 from streamimb_services.story import Story
 
+if TYPE_CHECKING:
+    from streamimb_services.watching import Watch
+
 
 class Replay:
     """One replay from a feed through a pipeline into outputs."""
@@ -41,11 +44,13 @@ class Replay:
         limit: int | None = None,
         pacer: Pacer | None = None,
         levers: Sequence[Lever] = (),
+        watch: Watch | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._pipeline, self._feed, self._paths, self.story = pipeline, feed, paths, story
         self._repeated = Repeated(pipeline, levers)
         self._texts, self._limit, self._pacer, self._clock = texts, limit, pacer, clock
+        self._watch = watch
         self._explainer = Explainer(pipeline) if paths.run is not None else None
         pipeline.observer = self._explainer
         self._events = self._positives = 0
@@ -107,12 +112,15 @@ class Replay:
                 done = stop
 
     def _process(self, batch: Batch) -> None:
+        started = self._clock()
         for outcome in self._repeated.process(batch):
             if outcome.rejected:
                 outcome = replace(outcome, rejected=[self._feed.told(r) for r in outcome.rejected])
             self._events += len(outcome.predictions)
             self._positives += int((outcome.matured.label == self.story.schema.positive).sum())
             self._take_down(outcome)
+        if self._watch is not None:
+            self._watch.spent(self._clock() - started)
 
     @property
     def levers_left(self) -> int:
@@ -134,6 +142,8 @@ class Replay:
     def _take_down(self, outcome: Outcome) -> None:
         self.story.take(outcome)
         self._write(lambda: self._outputs.write(outcome))
+        if self._watch is not None:
+            self._watch.took(outcome)
 
     def _write(self, write: Callable[[], None]) -> None:
         """An output that cannot be written ends the replay, but not before its summary."""

@@ -25,7 +25,7 @@ from streamimb.metrics import Exporter, Page
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
 from streamimb.schema_toml import load_schema
-from streamimb.serving import Hub
+from streamimb.serving import Hub, Recorder
 from streamimb.settings import Settings, load_settings
 from streamimb.sinks.clients import make_sink
 from streamimb.sinks.log import LogSink
@@ -33,6 +33,7 @@ from streamimb.sources.clients import make_source
 from streamimb.sources.log import LogSource
 from streamimb_services.attending import Attendant, patient_sleep
 from streamimb_services.http.app import Service
+from streamimb_services.http.live import Live
 from streamimb_services.http.server import listening, read_token
 from streamimb_services.logs import Everyone, LogObserver, configure
 from streamimb_services.stopping import Stopping
@@ -75,13 +76,19 @@ def serve(settings: Settings, schema: Schema) -> None:
     )
     hub = Hub(clock=time.monotonic)
     exporter = Exporter(schema, config, version=version("streamimb"), wall=time.time)
-    attendant = Attendant(hub, store, exporter, log)
-    observer = Everyone(LogObserver(log), exporter, attendant)
+    recorder = Recorder(
+        schema, exporter.values, title=f"topic {config.source.topic}", by_events=False, wall=time.time,
+        clock=time.monotonic,
+    )  # fmt: skip
+    attendant = Attendant(hub, store, [exporter, recorder], log)
+    observer = Everyone(LogObserver(log), exporter, recorder, attendant)
     with Stopping(attendant.draining) as stop, ExitStack() as stack:
         log.info("starting", pid=os.getpid(), topic=config.source.topic, group=config.source.group)
         if config.http.enabled:
             page = Page(exporter.values, clock=time.monotonic)
-            service = Service(schema, config, hub, exporter, page, version("streamimb"), read_token(config.http))
+            live = Live(recorder, lambda: {"alive": hub.alive, "ready": hub.ready},
+                        connections_max=config.http.connections_max)  # fmt: skip
+            service = Service(schema, config, hub, exporter, page, version("streamimb"), read_token(config.http), live)
             log.info("listening", host=config.http.host, port=stack.enter_context(listening(service)))
         stack.enter_context(hub.loop())
         warm_up(schema, config)

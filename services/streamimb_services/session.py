@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -27,6 +29,9 @@ from streamimb_services.progress import ReplayProgress
 from streamimb_services.replay import Replay
 from streamimb_services.story import Story
 from streamimb_services.trajectory import Trajectories
+
+if TYPE_CHECKING:
+    from streamimb_services.watching import Watch
 
 STDIN = "-"
 
@@ -51,6 +56,7 @@ class ReplayOptions:
     save_state: str | None = None
     contract: Schema | None = None
     levers: Path | None = None
+    serve: str | None = None
     title: str = "replaying"
 
 
@@ -91,19 +97,37 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str], interrupt: 
         trajectories=Trajectories(),
         labels=_labels_told(schema, settings, options.labels),
     )
-    pacer = None if options.speed is None else Pacer(options.speed, has_time=schema.has_time)
-    replay = Replay(
-        pipeline, feed, options.outputs, story, texts=lambda told: run_texts(settings, told, inputs),
-        limit=options.limit, pacer=pacer, levers=_levers(options.levers),
-    )  # fmt: skip
     saved = None if options.save_state is None else Ending(options.save_state, schema, settings.config)
-    replay.run(progress, interrupt)
+    levers = _levers(options.levers)
+    with _watched(options, pipeline, settings) as watch:
+        replay = Replay(
+            pipeline, feed, options.outputs, story, texts=lambda told: run_texts(settings, told, inputs),
+            limit=options.limit, pacer=_pacer(options, schema, watch), levers=levers, watch=watch,
+        )  # fmt: skip
+        replay.run(progress, interrupt)
     if saved is not None:
         with interrupt.deferred():
             note(saved.save(pipeline, inputs))
     if replay.levers_left:
         note(f"{replay.levers_left} levers were not pulled: the events ended before them")
     return story
+
+
+@contextmanager
+def _watched(options: ReplayOptions, pipeline: Pipeline, settings: Settings) -> Iterator[Watch | None]:
+    if options.serve is None:
+        yield None
+        return
+    from streamimb_services.watching import watched
+
+    with watched(options.serve, pipeline, settings.config, options.files) as watch:
+        yield watch
+
+
+def _pacer(options: ReplayOptions, schema: Schema, watch: Watch | None) -> Pacer | None:
+    if options.speed is None:
+        return None
+    return Pacer(options.speed, has_time=schema.has_time, sleep=time.sleep if watch is None else watch.sleep)
 
 
 def contract_of(path: Path | None, settings: Settings) -> Schema:

@@ -2,5 +2,6 @@
 
 from streamimb.serving.asking import Answer, answer_json, read_events
 from streamimb.serving.hub import Busy, Hub, LeverRequest, NotHere
+from streamimb.serving.recorder import Recorder
 
-__all__ = ["Answer", "Busy", "Hub", "LeverRequest", "NotHere", "answer_json", "read_events"]
+__all__ = ["Answer", "Busy", "Hub", "LeverRequest", "NotHere", "Recorder", "answer_json", "read_events"]

@@ -23,6 +23,8 @@ from streamimb.schema import Schema
 from streamimb.serving import Busy, Hub, NotHere, answer_json, read_events
 from streamimb.serving.hub import Served
 from streamimb_services.http.guard import Guard, Refused, body_of, failure, json_response
+from streamimb_services.http.live import Live
+from streamimb_services.http.pages import Pages
 from streamimb_services.replay import undefined_as_null
 
 #: A question is answered within so many seconds, or given up; a lever takes a checkpoint's time more.
@@ -51,13 +53,18 @@ class Service:
     page: Page
     version: str
     token: bytes | None
+    live: Live
 
 
 def make_app(service: Service, *, loopback: bool) -> Starlette:
     """The application. loopback: whether it is bound where only this machine reaches it."""
     guard = Guard(service.token, open_to_all=loopback)
-    answers = Answers(service)
+    answers, pages = Answers(service), Pages(service.live)
     routes = [
+        Route("/", guard.nobody(pages.index)),
+        Route("/static/{name:path}", guard.nobody(pages.static)),
+        Route("/events", guard.usual(pages.events)),
+        Route("/table", guard.usual(pages.table)),
         Route("/livez", answers.livez),
         Route("/readyz", answers.readyz),
         Route("/metrics", answers.metrics),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ipaddress
 import socket
 import sys
@@ -16,6 +18,7 @@ import uvicorn
 from streamimb.errors import ConfigError
 from streamimb.service_config import HttpConfig
 from streamimb_services.http.app import Service, make_app
+from streamimb_services.http.live import Live
 
 #: A connection that is silent between two requests is closed after so many seconds.
 KEEP_ALIVE_S: Final = 5
@@ -24,6 +27,8 @@ SHUTDOWN_S: Final = 2
 #: How long a thread may keep the interpreter, seconds: with the usual 0.005 the loop would wait for whoever answers.
 SWITCH_S: Final = 0.0005
 TOKEN_BYTES_MIN: Final = 16
+#: A peer that takes nothing of what was sent for so long, milliseconds, is cut off (where the system can).
+STALLED_MS: Final = 20_000
 
 
 def read_token(config: HttpConfig) -> bytes | None:
@@ -65,16 +70,30 @@ def listening(service: Service) -> Iterator[int]:
         timeout_graceful_shutdown=SHUTDOWN_S,
     )  # fmt: skip
     server = uvicorn.Server(settings)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, name="http", daemon=True)
+    thread = threading.Thread(target=_serve, args=(server, bound, service.live), name="http", daemon=True)
     sys.setswitchinterval(min(switch, SWITCH_S))
     thread.start()
     try:
         yield int(bound.getsockname()[1])
     finally:
+        service.live.end()
         server.should_exit = True
         thread.join(SHUTDOWN_S + 1)
         bound.close()
         sys.setswitchinterval(switch)
+
+
+def _serve(server: uvicorn.Server, bound: socket.socket, live: Live) -> None:
+    async def both() -> None:
+        ticking = asyncio.create_task(live.run())
+        try:
+            await server.serve(sockets=[bound])
+        finally:
+            ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await ticking
+
+    asyncio.run(both())
 
 
 def _bind(config: HttpConfig) -> socket.socket:
@@ -83,6 +102,8 @@ def _bind(config: HttpConfig) -> socket.socket:
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_MS)
         bound.bind((config.host, config.port))
     except OSError as error:
         bound.close()

@@ -1,0 +1,37 @@
+"""What the page calls things; ``static/figures.js`` says the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streamimb_services.happened import ACTIONS, ADJUSTED, HELPED
+
+
+def state_told(now: dict[str, Any]) -> str:
+    """One word or two for how the process is.
+
+    >>> state_told({"ended": False, "alive": True, "ready": True, "frozen": True, "role": "owner"})
+    'learning frozen'
+    """
+    if now["ended"]:
+        return "ended"
+    if not now.get("alive", True):
+        return "stalled"
+    if not now.get("ready", True):
+        return "not ready"
+    if now["role"] == "standby":
+        return "standing by"
+    return "learning frozen" if now["frozen"] else "learning"
+
+
+def mark_told(mark: dict[str, Any]) -> str:
+    """What a mark is about: ``recall of fraud``."""
+    name: str = mark["signal"].replace("_", " ")
+    return name if mark["class_"] is None else f"{name} of {mark['class_']}"
+
+
+def action_told(mark: dict[str, Any]) -> str:
+    """What was done, and whether it helped."""
+    action = mark["action"]
+    told = ADJUSTED if action == "adjust" else ACTIONS.get(action, action)
+    return f"{told}; {HELPED[mark['helped']]}" if mark["helped"] in HELPED else told
