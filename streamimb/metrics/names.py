@@ -80,7 +80,7 @@ METRICS: Final = (
     MetricSpec("threshold_pinned", GAUGE, (), "Whether a person has pinned the threshold."),
     MetricSpec("learners", GAUGE, (), "Units of state that this process owns."),
     MetricSpec("build_info", GAUGE, ("version",), "1, for its label."),
-    MetricSpec("model_info", GAUGE, ("model", "objective"), "1, for its labels."),
+    MetricSpec("model_info", GAUGE, ("model", "objective", "positive"), "1, for its labels."),
     MetricSpec("event_duration_seconds", HISTOGRAM, ("stage",), "How long a record was in a stage of the loop."),
     MetricSpec("event_delay_seconds", HISTOGRAM, (), "From a record's own timestamp until it was learned."),
     MetricSpec("label_delay_seconds", HISTOGRAM, (), "From an event until its label was known, in event time."),
