@@ -34,7 +34,7 @@ from streamimb.sinks.log import LogSink
 from streamimb.sources.log import LogSource, Membership, Partition, Records
 
 #: Records learned between two looks at what else is due.
-PIECE_RECORDS: Final = 512
+PIECE_RECORDS: Final = 2_048
 #: Seconds that a poll waits for records.
 POLL_S: Final = 0.2
 #: A batch that takes longer than this is interrupted to keep the membership alive, seconds.

@@ -5,6 +5,7 @@ takes no assignor from Python.
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -57,13 +58,13 @@ class ConfluentSource(KafkaSource):
         found = self._fetching.consume(1, timeout_s)
         if found and records_max > 1:
             found += self._fetching.consume(records_max - 1, 0)
-        by_partition: dict[Partition, list[Any]] = {}
-        for message in found:
-            if message.error() is not None:
+        by_partition: defaultdict[tuple[str, int], list[Any]] = defaultdict(list)
+        for message in found:  # a Partition for each would take as long again
+            if message.error() is None:
+                by_partition[message.topic(), message.partition()].append(message)
+            else:
                 self._hear(message)
-                continue
-            by_partition.setdefault(Partition(message.topic(), message.partition()), []).append(message)
-        ours = {p: messages for p, messages in by_partition.items() if p in self._positions}
+        ours = {Partition(*p): messages for p, messages in by_partition.items() if p in self._positions}
         for partition, messages in ours.items():
             self._positions[partition] = messages[-1].offset() + 1
         return [_records(partition, messages) for partition, messages in ours.items()]

@@ -24,6 +24,7 @@ from streamimb.testing import digest
 from tests.delivery.world import SCHEMA, SMALL
 
 ROOT = Path(__file__).parent.parent.parent
+ENV = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'services'}"}
 #: Seconds that anything may take on a machine that does other things beside.
 PATIENCE_S = 90
 #: What a test's service has where it says nothing else: it looks often, and is missed soon.
@@ -48,7 +49,7 @@ class Service:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "streamimb_services", "serve", "-c", config_file, "--schema", schema_file],
                 stderr=told, stdin=subprocess.DEVNULL, cwd=ROOT,
-                env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'services'}"},
+                env=ENV,
             )  # fmt: skip
         self.begun = time.monotonic()
 

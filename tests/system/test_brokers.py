@@ -22,10 +22,7 @@ def test_a_broker_restarted_in_mid_stream_and_then_gone(own_broker, plant):
     written before.
     """
     records = events(51, 400)
-    plants = [
-        plant(own_broker, client, source={"client": client}, state={"every_events": 50}, output=dict.fromkeys(("signals", "dead_letters")))
-        for client in CLIENTS
-    ]  # fmt: skip
+    plants = [plant(own_broker, client, source={"client": client}, state={"every_events": 50}) for client in CLIENTS]
     services = [it.start(budget={"brokers_seconds": 30}).owns() for it in plants]
     for it in plants:
         it.append(records[:250])

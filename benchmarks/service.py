@@ -1,0 +1,194 @@
+"""How fast the service is on a real broker, and how soon it is back.
+
+    python benchmarks/service.py [--quick] [--bootstrap HOST:PORT]
+
+Events have ten numeric features, an id, a time and a label, 2 % positive; a topic of one partition holds them before
+the clock starts, and a worker as ``streamimb serve`` runs it learns them from the first to the last. At half that rate
+a second process then writes events that carry the moment at which they are written. Without --bootstrap a broker of the
+tests is started, on the same cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import multiprocessing
+import os
+import platform
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import service_runs as runs
+
+from streamimb.schema_toml import schema_to_toml
+
+CLIENTS = ("kafka-python", "confluent")
+#: Events a second that are aimed at, for the linear learner and no predictions sent.
+AIMS = {"kafka-python": 60_000, "confluent": 150_000}
+P99_MS_MAX, RECOVERY_S_MAX = 50.0, 3.0
+ROOT = Path(__file__).parent.parent
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure and print tables."""
+    cli = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    cli.add_argument("--bootstrap", help="a broker that runs; else one is started")
+    cli.add_argument("--quick", action="store_true", help="a tenth of the events")
+    args = cli.parse_args(arguments)
+    scale = 10 if args.quick else 1
+    print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} when begun\n")
+    with tempfile.TemporaryDirectory() as folder, _broker(args.bootstrap, Path(folder)) as bootstrap:
+        bench = Bench(bootstrap, Path(folder), scale)
+        bench.speed()
+        bench.latency()
+        bench.recovery()
+        bench.memory()
+
+
+@contextmanager
+def _broker(bootstrap: str | None, folder: Path) -> Iterator[str]:
+    if bootstrap is not None:
+        yield bootstrap
+        return
+    from tests.broker.local_kafka import LocalKafka
+
+    local = LocalKafka(folder / "broker")
+    try:
+        yield local.bootstrap
+    finally:
+        local.close()
+
+
+class Bench:
+    """Each measure runs in a process of its own, so that none finds what another left in memory."""
+
+    def __init__(self, bootstrap: str, folder: Path, scale: int) -> None:
+        self.bootstrap, self.folder, self.scale = bootstrap, folder, scale
+        self.rates: dict[tuple[str, str], float] = {}
+        self._number = 0
+        self.events = 1_000_000 // scale
+        self.filled = self.topic("filled")
+        runs.fill(bootstrap, self.filled, self.events)
+
+    def topic(self, name: str) -> str:
+        """A topic that nobody else has."""
+        self._number += 1
+        return runs.new_topic(self.bootstrap, f"{name}-{os.getpid()}-{self._number}")
+
+    def speed(self) -> None:
+        """Events a second end to end."""
+        print("| client | learner | predictions | events | events/s | aim | checkpoint's stall, ms: median | most |")
+        print("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |")
+        for client in CLIENTS:
+            for model, share in (("linear", 1), ("forest", 4)):
+                for sends in (False, True):
+                    events = self.events // share // (2 if sends else 1)
+                    self._speed(client, model, events, sends=sends)
+        print()
+
+    def _speed(self, client: str, model: str, events: int, *, sends: bool) -> None:
+        told = self.topic("told") if sends else None
+        config = runs.config(self.bootstrap, self.filled, self.folder, client, model, told)
+        rate, stalls, _ = _apart(_measure, config, self.folder, events, None)
+        aim = AIMS[client] if model == "linear" and not sends else None
+        if not sends:
+            self.rates[client, model] = rate
+        middle, most = (1e3 * statistics.median(stalls), 1e3 * max(stalls)) if stalls else (math.nan, math.nan)
+        told_of = "one an event" if sends else "none"
+        print(f"| {client} | {model} | {told_of} | {events:,} | {rate:,.0f} "
+              f"| {'' if aim is None else f'{aim:,}'} | {middle:.1f} | {most:.1f} |", flush=True)  # fmt: skip
+
+    def latency(self) -> None:
+        """From an event written to the event learned, at half of the rate found."""
+        seconds = 30 if self.scale == 1 else 10
+        print("| client | learner | events/s | p50, ms | p99, ms | p99.9, ms | aim for p99 |")
+        print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
+        for client in CLIENTS:
+            topic, half = self.topic("half"), self.rates[client, "linear"] / 2
+            config = runs.config(self.bootstrap, topic, self.folder, client, "linear", None)
+            feeder = _start(runs.feed, self.bootstrap, topic, half, seconds + 10)
+            _, _, ages = _apart(_measure, config, self.folder, None, seconds + 5)
+            feeder.join()
+            later = np.concatenate(ages)[int(half) :] / 1e3  # the first second is spent on what was there before
+            p50, p99, p999 = np.percentile(later, [50, 99, 99.9])
+            print(f"| {client} | linear | {half:,.0f} | {p50:.1f} | {p99:.1f} | {p999:.1f} | {P99_MS_MAX:g} |",
+                  flush=True)  # fmt: skip
+        print()
+
+    def recovery(self) -> None:
+        """From kill -9 and a start at once to owning the topic again, a static member with compiled code cached."""
+        print(f"| client | seconds to own it again: median of 5 | most | aim |\n{'| --- ' * 4}|")
+        for client in CLIENTS:
+            config = runs.config(self.bootstrap, self.filled, self.folder, client, "linear", None)
+            seconds = _recoveries(config.model_dump(mode="json"), self.folder, 5)
+            print(f"| {client} | {statistics.median(seconds[1:]):.2f} | {max(seconds[1:]):.2f} | {RECOVERY_S_MAX:g} |",
+                  flush=True)  # fmt: skip
+        print()
+
+    def memory(self) -> None:
+        """Resident memory after N events against after a tenth of them."""
+        n = 5_000_000 // self.scale
+        topic = self.topic("long")
+        runs.fill(self.bootstrap, topic, n)
+        config = runs.config(self.bootstrap, topic, self.folder, "confluent", "linear", None)
+        _, _, rss = _apart(_measure, config, self.folder, n, None, True)
+        at = dict(rss)
+        early, late = (min(at, key=lambda events: abs(events - wanted)) for wanted in (n // 10, n))
+        print("| events learned | RSS, MB |\n| ---: | ---: |")
+        for events in (early, late):
+            print(f"| {events:,} | {at[events] / 1e6:,.0f} |")
+
+
+def _measure(config: object, folder: Path, events: int | None, seconds: float | None, rss: bool = False) -> object:
+    watch = runs.run(config, folder, events, seconds)  # type: ignore[arg-type]
+    stalls = [a + b for a, b in zip(watch.seconds.get("flush", []), watch.seconds.get("snapshot", []), strict=False)]
+    return watch.rate, stalls or watch.seconds.get("snapshot", []), watch.rss if rss else watch.waits
+
+
+def _apart(call: Callable[..., object], *arguments: object) -> tuple:  # type: ignore[type-arg]
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(call, arguments)  # type: ignore[return-value]
+
+
+def _start(call: Callable[..., None], *arguments: object) -> multiprocessing.process.BaseProcess:
+    process = multiprocessing.get_context("spawn").Process(target=call, args=arguments)
+    process.start()
+    return process
+
+
+def _recoveries(tables: dict[str, object], folder: Path, times: int) -> list[float]:
+    from tests.system.harness import as_toml  # the tests' way to write a configuration down
+
+    file, schema = folder / "recovery.toml", folder / "schema.toml"
+    wanted = {name: tables[name] for name in ("kafka", "source", "state", "control", "learner", "label")}
+    file.write_text(as_toml(wanted | {"log": {"format": "json"}}))
+    schema.write_text(schema_to_toml(runs.SCHEMA))
+    seconds, environ = [], os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'services'}"}
+    for _ in range(times + 1):
+        begun = time.monotonic()
+        with (folder / "recovery.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "streamimb_services", "serve", "-c", file, "--schema", schema],
+                stderr=log, cwd=ROOT, env=environ,
+            )  # fmt: skip
+        while b'"unit begins"' not in (folder / "recovery.log").read_bytes():
+            if process.poll() is not None:
+                raise RuntimeError((folder / "recovery.log").read_text())
+            time.sleep(0.005)
+        seconds.append(time.monotonic() - begun)
+        time.sleep(3)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    return seconds
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""What the benchmark of the service is made of: a topic that is filled, a worker that is watched at its work."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from streamimb.checkpoint import CheckpointStore, Setup
+from streamimb.config import Config
+from streamimb.delivery import Observer, Worker
+from streamimb.outcome import Outcome
+from streamimb.pipeline import Pipeline
+from streamimb.schema import Feature, Identity, Label, Schema, Time
+from streamimb.sources.log import Records
+from streamimb_services.serve import sink_of, source_of, warm_up
+
+FEATURES = 10
+SCHEMA = Schema(
+    features=[Feature(name=f"x{i}") for i in range(FEATURES)],
+    label=Label(classes=["legit", "fraud"], positive="fraud"),
+    time=Time(unit="us"),
+    id=Identity(),
+)
+#: So many different rows of features and labels are written again and again, each time under a new id.
+BODIES = 20_000
+#: Microseconds between two events of a topic that is filled beforehand.
+STEP_US = 1_000
+EPOCH_US = 1_700_000_000_000_000
+
+
+def bodies(seed: int = 1) -> list[str]:
+    """Features and label as the end of a JSON object: 2 % fraud, which three of ten features tell of."""
+    rng = np.random.default_rng(seed)
+    y = rng.random(BODIES) < 0.02
+    X = rng.normal(size=(BODIES, FEATURES)) + 1.5 * y[:, None] * (np.arange(FEATURES) < 3)
+    rows = zip(X.round(3).tolist(), y.tolist(), strict=True)
+    return [
+        ", ".join(f'"x{i}": {v}' for i, v in enumerate(x)) + f', "label": "{"fraud" if fraud else "legit"}"}}'
+        for x, fraud in rows
+    ]
+
+
+def fill(bootstrap: str, topic: str, events: int, first: int = 0) -> None:
+    """Write events as fast as they go; their times step evenly."""
+    ends, producer = bodies(), _producer(bootstrap)
+    for i in range(first, first + events):
+        value = f'{{"id": "{i}", "time": {EPOCH_US + i * STEP_US}, {ends[i % BODIES]}'
+        _produce(producer, topic, value)
+    if producer.flush(120):
+        raise RuntimeError(f"{topic} was not filled: the broker acknowledges nothing")
+
+
+def feed(bootstrap: str, topic: str, per_second: float, seconds: float) -> None:
+    """Write events at a pace, their time the moment at which they are written."""
+    ends, producer = bodies(), _producer(bootstrap)
+    begun, i = time.time(), 0
+    while (now := time.time()) < begun + seconds:
+        while i < (now - begun) * per_second:
+            value = f'{{"id": "f{i}", "time": {time.time_ns() // 1_000}, {ends[i % BODIES]}'
+            _produce(producer, topic, value)
+            i += 1
+        producer.poll(0)
+        time.sleep(0.001)
+    producer.flush(120)
+
+
+def _producer(bootstrap: str) -> Any:
+    return Producer({"bootstrap.servers": bootstrap, "linger.ms": 1, "queue.buffering.max.messages": 200_000})
+
+
+def _produce(producer: Any, topic: str, value: str) -> None:
+    while True:
+        try:
+            return producer.produce(topic, value)
+        except BufferError:
+            producer.poll(0.05)
+
+
+def new_topic(bootstrap: str, name: str) -> str:
+    """Create a topic of one partition."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin.create_topics([NewTopic(name, 1, 1)])[name].result(30)
+    return name
+
+
+def config(bootstrap: str, topic: str, folder: Path, client: str, model: str, predictions: str | None) -> Config:
+    """A service's configuration; each has a group of its own."""
+    tables: dict[str, Any] = {
+        "kafka": {"bootstrap.servers": bootstrap},
+        "source": {"topic": topic, "group": f"g-{time.time_ns()}", "client": client, "group_instance_id": "bench"},
+        "state": {"url": str(folder / f"state-{time.time_ns()}"), "every_seconds": 2.0},
+        "output": {} if predictions is None else {"predictions": predictions},
+        "control": {"objective": "f1"},
+        "learner": {"model": model},
+        "label": {"wait": "7d"},
+    }
+    return Config.model_validate(tables)
+
+
+@dataclass
+class Watch(Observer):
+    """Counts what is learned, and when."""
+
+    ages: bool = False
+    events: int = 0
+    begun: float = 0.0
+    last: float = 0.0
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    waits: list[np.ndarray[Any, Any]] = field(default_factory=list)
+    rss: list[tuple[int, int]] = field(default_factory=list)
+
+    def consumed(self, records: Records) -> None:  # noqa: ARG002  an observer's
+        self.begun = self.begun or time.perf_counter()
+
+    def processed(self, unit: str, pipeline: Pipeline, outcome: Outcome) -> None:  # noqa: ARG002  an observer's
+        p = outcome.predictions
+        self.events += len(p)
+        self.last = time.perf_counter()
+        if self.ages:
+            self.waits.append(time.time_ns() // 1_000 - p.time)
+        elif self.events // 50_000 > (self.events - len(p)) // 50_000:
+            self.rss.append((self.events, rss_bytes()))
+
+    def phase(self, name: str, seconds: float) -> None:
+        if name in ("flush", "snapshot", "save"):
+            self.seconds.setdefault(name, []).append(seconds)
+
+    @property
+    def rate(self) -> float:
+        """Events a second, from the first record taken to the last learned."""
+        return self.events / (self.last - self.begun)
+
+
+def run(config: Config, folder: Path, stop_at: int | None = None, seconds: float | None = None) -> Watch:
+    """Let a worker learn so many events, or for so long."""
+    warm_up(SCHEMA, config)
+    watch = Watch(ages=stop_at is None)
+    store = CheckpointStore(str(config.state.url), config.state.keep, setup=Setup(SCHEMA, config))
+    until = None if seconds is None else time.monotonic() + seconds
+    with ThreadPoolExecutor(1) as executor:
+        worker = Worker(
+            SCHEMA, config, source_of(config), sink_of(config), store, owner=f"bench-{folder.name}",
+            executor=executor, clock=time.monotonic, sleep=time.sleep, observer=watch,
+        )  # fmt: skip
+        worker.run(
+            lambda: (
+                (stop_at is not None and watch.events >= stop_at) or (until is not None and time.monotonic() > until)
+            )
+        )
+    return watch
+
+
+def rss_bytes() -> int:
+    """Memory of this process that is resident."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) * 1_024
+    raise RuntimeError("no VmRSS is told here")
