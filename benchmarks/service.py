@@ -24,17 +24,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import service_runs as runs
 
+from streamimb.config import Config
 from streamimb.schema_toml import schema_to_toml
+from streamimb.settings import Settings
+from streamimb_services.show import settings_as_toml
 
 CLIENTS = ("kafka-python", "confluent")
 #: Events a second that are aimed at, for the linear learner and no predictions sent.
 AIMS = {"kafka-python": 60_000, "confluent": 150_000}
 P99_MS_MAX, RECOVERY_S_MAX = 50.0, 3.0
 ROOT = Path(__file__).parent.parent
+#: Events a second, seconds of each stall, and what was noted beside: memory, or how long events waited.
+Measured = tuple[float, list[float], list[Any]]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -60,7 +66,7 @@ def _broker(bootstrap: str | None, folder: Path) -> Iterator[str]:
         return
     from tests.broker.local_kafka import LocalKafka
 
-    local = LocalKafka(folder / "broker")
+    local: Any = LocalKafka(folder / "broker")  # type: ignore[no-untyped-call]
     try:
         yield local.bootstrap
     finally:
@@ -97,7 +103,7 @@ class Bench:
     def _speed(self, client: str, model: str, events: int, *, sends: bool) -> None:
         told = self.topic("told") if sends else None
         config = runs.config(self.bootstrap, self.filled, self.folder, client, model, told)
-        rate, stalls, _ = _apart(_measure, config, self.folder, events, None)
+        rate, stalls, _ = _apart(config, self.folder, events, None)
         aim = AIMS[client] if model == "linear" and not sends else None
         if not sends:
             self.rates[client, model] = rate
@@ -115,7 +121,7 @@ class Bench:
             topic, half = self.topic("half"), self.rates[client, "linear"] / 2
             config = runs.config(self.bootstrap, topic, self.folder, client, "linear", None)
             feeder = _start(runs.feed, self.bootstrap, topic, half, seconds + 10)
-            _, _, ages = _apart(_measure, config, self.folder, None, seconds + 5)
+            _, _, ages = _apart(config, self.folder, None, seconds + 5)
             feeder.join()
             later = np.concatenate(ages)[int(half) :] / 1e3  # the first second is spent on what was there before
             p50, p99, p999 = np.percentile(later, [50, 99, 99.9])
@@ -128,7 +134,7 @@ class Bench:
         print(f"| client | seconds to own it again: median of 5 | most | aim |\n{'| --- ' * 4}|")
         for client in CLIENTS:
             config = runs.config(self.bootstrap, self.filled, self.folder, client, "linear", None)
-            seconds = _recoveries(config.model_dump(mode="json"), self.folder, 5)
+            seconds = _recoveries(config, self.folder, 5)
             print(f"| {client} | {statistics.median(seconds[1:]):.2f} | {max(seconds[1:]):.2f} | {RECOVERY_S_MAX:g} |",
                   flush=True)  # fmt: skip
         print()
@@ -139,7 +145,7 @@ class Bench:
         topic = self.topic("long")
         runs.fill(self.bootstrap, topic, n)
         config = runs.config(self.bootstrap, topic, self.folder, "confluent", "linear", None)
-        _, _, rss = _apart(_measure, config, self.folder, n, None, True)
+        _, _, rss = _apart(config, self.folder, n, None, True)
         at = dict(rss)
         early, late = (min(at, key=lambda events: abs(events - wanted)) for wanted in (n // 10, n))
         print("| events learned | RSS, MB |\n| ---: | ---: |")
@@ -147,15 +153,15 @@ class Bench:
             print(f"| {events:,} | {at[events] / 1e6:,.0f} |")
 
 
-def _measure(config: object, folder: Path, events: int | None, seconds: float | None, rss: bool = False) -> object:
-    watch = runs.run(config, folder, events, seconds)  # type: ignore[arg-type]
+def _measure(config: Config, folder: Path, events: int | None, seconds: float | None, rss: bool = False) -> Measured:
+    watch = runs.run(config, folder, events, seconds)
     stalls = [a + b for a, b in zip(watch.seconds.get("flush", []), watch.seconds.get("snapshot", []), strict=False)]
     return watch.rate, stalls or watch.seconds.get("snapshot", []), watch.rss if rss else watch.waits
 
 
-def _apart(call: Callable[..., object], *arguments: object) -> tuple:  # type: ignore[type-arg]
+def _apart(*arguments: Any) -> Measured:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(call, arguments)  # type: ignore[return-value]
+        return pool.apply(_measure, arguments)
 
 
 def _start(call: Callable[..., None], *arguments: object) -> multiprocessing.process.BaseProcess:
@@ -164,12 +170,9 @@ def _start(call: Callable[..., None], *arguments: object) -> multiprocessing.pro
     return process
 
 
-def _recoveries(tables: dict[str, object], folder: Path, times: int) -> list[float]:
-    from tests.system.harness import as_toml  # the tests' way to write a configuration down
-
+def _recoveries(config: Config, folder: Path, times: int) -> list[float]:
     file, schema = folder / "recovery.toml", folder / "schema.toml"
-    wanted = {name: tables[name] for name in ("kafka", "source", "state", "control", "learner", "label")}
-    file.write_text(as_toml(wanted | {"log": {"format": "json"}}))
+    file.write_text(settings_as_toml(Settings(config)))
     schema.write_text(schema_to_toml(runs.SCHEMA))
     seconds, environ = [], os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'services'}"}
     for _ in range(times + 1):

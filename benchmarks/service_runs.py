@@ -78,7 +78,8 @@ def _producer(bootstrap: str) -> Any:
 def _produce(producer: Any, topic: str, value: str) -> None:
     while True:
         try:
-            return producer.produce(topic, value)
+            producer.produce(topic, value)
+            return
         except BufferError:
             producer.poll(0.05)
 
@@ -99,6 +100,7 @@ def config(bootstrap: str, topic: str, folder: Path, client: str, model: str, pr
         "output": {} if predictions is None else {"predictions": predictions},
         "control": {"objective": "f1"},
         "learner": {"model": model},
+        "http": {"enabled": False},
         "label": {"wait": "7d"},
     }
     return Config.model_validate(tables)
