@@ -7,7 +7,7 @@ from typing import Any
 from streamimb.evaluation.compare import Comparison, Difference
 from streamimb_services.compare import Compared
 from streamimb_services.comparison import RANKING, title_of
-from streamimb_services.replay import undefined_as_null
+from streamimb_services.nulls import undefined_as_null
 
 
 def as_json(found: Compared) -> dict[str, Any]:

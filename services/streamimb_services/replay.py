@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from streamimb.outcome import Course, Metric, Outcome, nothing, told_row
 from streamimb.pipeline import Pipeline
 from streamimb_services.feed import Feed
 from streamimb_services.interrupt import Interrupt
+from streamimb_services.nulls import undefined_as_null
 from streamimb_services.outputs import OutputPaths, Outputs
 from streamimb_services.pace import Pacer
 from streamimb_services.progress import ReplayProgress
@@ -169,14 +170,3 @@ class Replay:
             self._explainer.explain(self._pipeline)
             self.story.importance = undefined_as_null(self._explainer.told(self._pipeline))
         self._write(lambda: self._outputs.close(self._texts(self.story)))
-
-
-def undefined_as_null(value: Any) -> Any:
-    """Plain data for JSON: NaN and infinities as None, NumPy scalars as Python's."""
-    if isinstance(value, dict):
-        return {str(k): undefined_as_null(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [undefined_as_null(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

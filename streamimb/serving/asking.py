@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.batch import Kind, Reason, Rejected
-from streamimb.decode import JsonDecoder
+from streamimb.decode_json import JsonDecoder
 from streamimb.errors import InputError
 from streamimb.outcome import Predicted
 from streamimb.schema import Schema

@@ -9,7 +9,7 @@ from streamimb.config import Config
 from streamimb.outcome import Course, Signal, nothing
 from streamimb.reporting.figures import DASH
 from streamimb.schema import Feature, Label, Schema, Time
-from streamimb_services.replay import undefined_as_null
+from streamimb_services.nulls import undefined_as_null
 from streamimb_services.sparkline import sparkline
 from streamimb_services.story import Story
 from streamimb_services.summary import WIDTH_MAX, print_summary

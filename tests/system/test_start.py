@@ -16,7 +16,7 @@ def test_it_is_ready_soon(broker, plant):
     it = plant(broker)
     it.append(events(61, 50))
     service = it.start()
-    assert service.wait_for("ready to join")["seconds"] < READY_S_MAX
+    assert service.wait_for("joining")["cpu_seconds"] < READY_S_MAX
     it.wait_for_offset(50)
     assert service.stop() == 0
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from streamimb.config import Config
-from streamimb.decode import JsonDecoder
+from streamimb.decode_json import JsonDecoder
 from streamimb.errors import ConfigError, InputError, StreamimbError
 from streamimb.levers import KINDS, PIN, ROLLBACK, write_levers
 from streamimb.metrics import Exporter, Page
@@ -25,7 +25,7 @@ from streamimb.serving.hub import Served
 from streamimb_services.http.guard import Guard, Refused, body_of, failure, json_response
 from streamimb_services.http.live import Live
 from streamimb_services.http.pages import Pages
-from streamimb_services.replay import undefined_as_null
+from streamimb_services.nulls import undefined_as_null
 
 #: A question is answered within so many seconds, or given up; a lever takes a checkpoint's time more.
 ANSWER_S: Final = 10.0
