@@ -24,8 +24,8 @@ class HeldRules:
 
     A rule is an offset a class, (K,), in log odds: decided is the class of the largest ``raw + offset``
     (``Plan.offsets``), which for two classes is a cut. Raw scores know nothing of shares, calibration and thresholds,
-    so that a decision under a held rule changes only where the learner or the events do. A class's rule is the Plan's when
-    it is first watched; it is renewed, and its recall watched anew, where the Plan's has stood ``APART_MAX`` from
+    so that a decision under a held rule changes only where the learner or the events do. A class's rule is the Plan's
+    when it is first watched; it is renewed, and its recall watched anew, where the Plan's has stood ``APART_MAX`` from
     it for ``APART_EVENTS`` events of the class. A class that becomes a minority begins anew, one that is none any more
     is not watched.
 
