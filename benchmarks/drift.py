@@ -9,8 +9,8 @@ events. False alarms are counted on streams where nothing moves. Share detectors
 recall (.8 to .5, .9 to .6, .7 to .4, a ramp from .85 to .45), monitors of both signals both at once.
 
 With ``--loop`` no decision is drawn: a whole pipeline learns generated streams of two classes, and its decisions, which
-hang together, are what is watched. False alarms are counted where nothing ever changes, delays where the concept does at
-once. All that is not the learner or the setting is the default.
+hang together, are what is watched. False alarms are counted where nothing ever changes, delays where the concept does
+at once. All that is not the learner or the setting is the default.
 """
 
 from __future__ import annotations
