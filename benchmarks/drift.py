@@ -1,12 +1,16 @@
 """Delay, missed drifts and false alarms of every drift detector, at class ratios from 1:1 to 1:1,000.
 
-    python benchmarks/drift.py [--quick] [--only NAME ...]
+    python benchmarks/drift.py [--quick] [--only NAME ...] [--loop]
 
 Streams are drawn, with fixed seeds: 500 minority events on average before the change, after it as many events as held
 400 minority events before. A change that is not told by then is missed; the delay of the others is counted in minority
 events. False alarms are counted on streams where nothing moves. Share detectors see changes of the minority's share
 (sudden: doubled, halved, fivefold; ramps to triple and to a third over half the time), recall detectors those of its
 recall (.8 to .5, .9 to .6, .7 to .4, a ramp from .85 to .45), monitors of both signals both at once.
+
+With ``--loop`` no decision is drawn: a whole pipeline learns generated streams of two classes, and its decisions, which
+hang together, are what is watched. False alarms are counted where nothing ever changes, delays where the concept does
+at once. All that is not the learner or the setting is the default.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streamimb.config import DetectorConfig, DriftConfig
+from streamimb.config import Config, DetectorConfig, DriftConfig
 from streamimb.drift.adwin import ADWIN
 from streamimb.drift.base import Detector
 from streamimb.drift.ddm_oci import DDMOCI
@@ -28,6 +32,9 @@ from streamimb.drift.lfr import LFR
 from streamimb.drift.monitor import Monitor
 from streamimb.drift.pauc_ph import PAUCPageHinkley
 from streamimb.drift.share_test import ShareTest
+from streamimb.outcome import Signal
+from streamimb.pipeline import Pipeline
+from streamimb.streams import Spec, Stream, generate
 
 RATIOS: Final = (1, 10, 100, 1_000)
 BEFORE_MINORITY: Final = 500
@@ -214,12 +221,61 @@ def table(kind: str, names: Sequence[str], *, quick: bool) -> Iterator[str]:
         yield "| " + " | ".join([name, *cells]) + " |"
 
 
+LOOP_RATIOS: Final = (20, 100)
+LOOP_LEARNERS: Final = ("linear", "blend")
+#: Streams of each, and events of a still one.
+LOOP_REPEATS: Final = 3
+LOOP_STILL_EVENTS: Final = 200_000
+#: Minority events before the concept changes, on average: a learner is worth watching once it has learned.
+LOOP_BEFORE_MINORITY: Final = 1_000
+
+
+def looped(stream: Stream, learner: str, setting: str) -> list[Signal]:
+    """The drifts of shares and recalls that a whole pipeline tells on a stream."""
+    drift = {signal: {"setting": setting} for signal in ("share", "recall")}
+    pipeline = Pipeline(stream.schema, Config.model_validate({"learner": {"model": learner}, "drift": drift}))
+    told = [signal for batch in stream.batches() for signal in pipeline.process(batch).signals]
+    return [s for s in told if s.kind == "drift" and s.signal in drift]
+
+
+def loop_cell(ratio: int, learner: str, setting: str, *, repeats: int, n: int) -> str:
+    """Delay and misses of the minority's recall where the concept changes; events a drift, drifts where none does."""
+    found, missed, false = [], 0, 0
+    before, after = LOOP_BEFORE_MINORITY * (1 + ratio), AFTER_MINORITY * (1 + ratio)
+    still, changing = {"ratio": str(1 / (1 + ratio))}, {"concept": f"sudden:{before}"}
+    for seed in range(1, repeats + 1):
+        false += len(looped(generate(Spec().with_texts(**still), n=n, seed=seed), learner, setting))
+        stream = generate(Spec().with_texts(**still, **changing), n=before + after, seed=seed)
+        told = [s.position for s in looped(stream, learner, setting) if s.signal == "recall" and s.position >= before]
+        if told:
+            found.append(int((stream.y[before : told[0] + 1] == stream.schema.positive).sum()))
+        else:
+            missed += 1
+    return cell(found, missed, false, n * repeats)
+
+
+def loop_table(*, quick: bool) -> Iterator[str]:
+    """The lines of the loop's table, a row a learner and setting."""
+    repeats, n = (1, QUICK_STILL_EVENTS) if quick else (LOOP_REPEATS, LOOP_STILL_EVENTS)
+    yield "| " + " | ".join(["loop", *(f"1:{ratio:,}" for ratio in LOOP_RATIOS)]) + " |"
+    yield "|---" * (len(LOOP_RATIOS) + 1) + "|"
+    for learner in LOOP_LEARNERS:
+        for setting in ("sensitive", "calm"):
+            cells = [loop_cell(ratio, learner, setting, repeats=repeats, n=n) for ratio in LOOP_RATIOS]
+            yield "| " + " | ".join([f"{learner}, {setting}", *cells]) + " |"
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Print a table for each kind of change: delay in minority events, missed, events between false alarms."""
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument("--quick", action="store_true", help="a few short streams: that it runs, not what it shows")
     cli.add_argument("--only", nargs="*", default=[], help="detectors by the names of the table")
+    cli.add_argument("--loop", action="store_true", help="through the whole pipeline, on generated streams")
     args = cli.parse_args(arguments)
+    if args.loop:
+        for line in loop_table(quick=args.quick):
+            print(line, flush=True)
+        return
     for kind in CHANGES:
         for line in table(kind, args.only, quick=args.quick):
             print(line, flush=True)

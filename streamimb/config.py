@@ -124,7 +124,7 @@ class ControlConfig(Strict):
     every: Positive = 250
     weights: Annotated[Rule, LIVE] = "inverse_frequency"
     class_rules: Annotated[dict[str, Rule], LIVE] = Field(default_factory=dict)
-    weight_max: Annotated[float, Field(ge=1, le=1e6), LIVE] = 10.0
+    weight_max: Annotated[float, Field(ge=1, le=1e6), LIVE] = 3.0
     smoothing: Annotated[float, Field(ge=0, lt=1), LIVE] = 0.5
     effective_beta: Annotated[Share, LIVE] = 0.99
     size_decay: Share = 0.999

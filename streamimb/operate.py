@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 OPERATOR: Final = "operator"
 #: What a rollback takes from the older state; what waits, offsets and the counts of labels stay as they are.
 ROLLED_BACK: Final = (
-    "succession", "rebalancer", "windows", "evaluation", "queue", "false_positives", "monitor", "controller",
+    "succession", "rebalancer", "windows", "evaluation", "queue", "false_positives", "monitor", "held",
+    "controller",
 )  # fmt: skip
 
 

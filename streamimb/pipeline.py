@@ -21,6 +21,7 @@ from streamimb.config import Config
 from streamimb.control import Controller, Reactor, Succession
 from streamimb.control.scoring import score_rows
 from streamimb.drift.bank import RECALL, SHARE
+from streamimb.drift.held import HeldRules
 from streamimb.drift.make import make_unlabelled
 from streamimb.drift.monitor import Monitor
 from streamimb.drift.unlabelled import UnlabelledMonitor
@@ -44,7 +45,7 @@ from streamimb.tell import course, gauges, summarise
 from streamimb.windows import ClassWindows
 
 #: Raised when the layout of a saved state changes.
-STATE_VERSION = 5
+STATE_VERSION = 6
 #: Signals that a pipeline remembers for its summary.
 SIGNALS_MAX = 1_000
 #: No position that comes.
@@ -52,7 +53,7 @@ NEVER = (1 << 62) - 1
 #: What a pipeline's state is made of, beside a few numbers.
 PARTS = (
     "store", "succession", "rebalancer", "reactor", "windows", "evaluation", "queue", "false_positives", "monitor",
-    "controller", "book",
+    "held", "controller", "book",
 )  # fmt: skip
 
 
@@ -80,6 +81,7 @@ class Pipeline:
         self.monitor = Monitor(
             schema.n_classes, schema.positive, config.drift, schema.class_names, has_time=schema.has_time
         )
+        self.held = HeldRules(schema.n_classes)
         self.unlabelled = make_unlabelled(schema, config.drift.unlabelled)
         objective = config.control.objective or "f1"
         self.controller = Controller(
@@ -178,6 +180,7 @@ class Pipeline:
             self.observer.matured(X, slots, y)
         self.controller.observe(raw, y, time, shadows, loss)
         self._mature = int(position[-1])
+        self.held.decide(raw, y, of_recall)
         found = self.monitor.update(position, time, y, of_recall)
         if found:
             wanted = {SHARE: self.config.drift.share.action, RECALL: self.config.drift.recall.action}
@@ -227,6 +230,10 @@ class Pipeline:
             if self._recall_from == NEVER and self.controller.is_ready(counts):
                 self._recall_from = position
             self.controller.renew(counts, self.rebalancer.trained, window_events=events, at_once=at_once)
+            if self._recall_from != NEVER:
+                plan = self.controller.plan
+                for k in self.held.renew(plan.offsets(), plan.shares):
+                    self.monitor.forget_class(RECALL, k)
             if events and (at_once or math.isnan(self.reference[0])):
                 self.reference = self.windows.shares("rarest")
         if position % self.config.evaluation.every == 0:
@@ -280,7 +287,7 @@ class Pipeline:
     def _another_decides(self) -> None:
         """Scores, and recall as it was, are those of a learner that is in force no more."""
         self.controller.forget()
-        self._recall_from = NEVER
+        self.decide_anew()
 
     def predict(self, X: NDArray[np.float32]) -> Predicted:
         """What would be said of events, X float32 (n, d), if they came now; it leaves no trace in the state."""
@@ -311,6 +318,7 @@ class Pipeline:
     def decide_anew(self) -> None:
         """Decisions are made by another rule from now on: recall under another one is no drift."""
         self.monitor.forget(RECALL)
+        self.held.forget()
         self._recall_from = NEVER
 
     def course(self) -> Course:

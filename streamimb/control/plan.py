@@ -67,6 +67,11 @@ class Plan:
         )
         return rows
 
+    def offsets(self) -> Floats:
+        """The rule of decision on raw scores, in log odds, (K,): the class of the largest ``raw + offset`` is it."""
+        put_in = np.log(self.shares) if self.corrects_prior else 0.0
+        return np.asarray(put_in + (self.bias - np.log(self.thresholds)) / self.temperature, np.float64)
+
     def state(self) -> State:
         return {name: getattr(self, name) for name in self.__slots__}
 

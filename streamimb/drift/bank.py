@@ -14,6 +14,7 @@ from streamimb.drift.base import Detector, Firings
 from streamimb.drift.ddm_oci import DDMOCI
 from streamimb.drift.hddm_w import HDDMW
 from streamimb.drift.scan import ScanBank
+from streamimb.drift.scan_kernels import SINCE, WANTED
 from streamimb.drift.share_scan import CALM, SENSITIVE
 from streamimb.drift.share_test import ShareTest
 from streamimb.errors import ConfigError, StateError
@@ -136,3 +137,16 @@ def between(n: int, config: DetectorConfig) -> float:
 def make_bank(n: int, signal: str, config: DetectorConfig) -> Bank | None:
     """N detectors of a signal; None where it is not watched. Raises ConfigError where the detector cannot watch it."""
     return None if config.detector == "none" else MAKERS[config.detector](n, signal, config)
+
+
+def begin_anew(bank: Bank, fresh: Bank, d: int, now: int) -> None:
+    """Let detector d of a bank be as that of one just made with the same arguments; now: events of the stream."""
+    state, as_made = bank.state(), fresh.state()
+    for name, value in as_made.items():
+        if isinstance(value, np.ndarray) and name != "made_with":
+            state[name][d] = value[d]
+        elif name == str(d):
+            state[name] = value
+    if isinstance(bank, ScanBank):
+        state["reals"][d, WANTED], state["wholes"][d, SINCE] = bank.between[d], now
+    bank.restore(state)

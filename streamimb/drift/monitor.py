@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.config import DriftConfig
-from streamimb.drift.bank import RECALL, SHARE, Bank, make_bank
+from streamimb.drift.bank import RECALL, SHARE, Bank, begin_anew, make_bank
 from streamimb.drift.base import DRIFT, Firings
 from streamimb.drift.pace import Pace
 from streamimb.drift.scan import ScanBank
@@ -192,14 +192,16 @@ class Monitor:
 
     def forget(self, signal: str) -> None:
         """Begin a signal's detectors anew: what they watch is not what it was, and that is no drift."""
+        for k in self._classes[signal]:
+            self.forget_class(signal, k)
+
+    def forget_class(self, signal: str, k: int) -> None:
+        """Begin the detector of class k anew, likewise."""
         if signal in self._banks:
-            bank = make_bank(len(self._classes[signal]), signal, self._configs[signal])
-            assert bank is not None, "there was one"
-            before = self._banks[signal]
-            if isinstance(bank, ScanBank) and isinstance(before, ScanBank):
-                bank.between = before.between
-            self._banks[signal] = bank
-            self._told[signal][HELD] = 0.0
+            fresh = make_bank(len(self._classes[signal]), signal, self._configs[signal])
+            assert fresh is not None, "there was one"
+            begin_anew(self._banks[signal], fresh, self._place(signal, k), self._seen)
+            self._told[signal][HELD, self._place(signal, k)] = 0.0
 
     def width(self, signal: str, k: int) -> int:
         """Values that a detector holds, all since the last change it saw: mature events of any class for a share, of

@@ -13,6 +13,7 @@ from streamimb.config import ControlConfig, DriftConfig, ReactionConfig, Samples
 from streamimb.control import Controller, Reactor, Succession
 from streamimb.control.scoring import PROBABILITY_MIN, score_rows
 from streamimb.drift.bank import RECALL, SHARE
+from streamimb.drift.held import HeldRules
 from streamimb.drift.monitor import Monitor
 from streamimb.labels import layout as at
 from streamimb.outcome import Signal
@@ -58,6 +59,7 @@ class Loop:
             schema, self._control, self._control.objective or "f1", events_max=self._window.events_max
         )
         self.monitor = Monitor(k, k - 1, self._drift, names)
+        self.held = HeldRules(k)
         self.rebalancer = Rebalancer(schema, self._control, SamplesConfig())
         reaction = ReactionConfig()
         self.reactor = Reactor(reaction, has_time=False)
@@ -120,7 +122,9 @@ class Loop:
         self.windows.update(y, place)
         self.controller.observe(self._raw, y, place, self._notes[:, at.SHADOWS])
         self.seen += 1
-        for found in self.monitor.update(place, place, y, np.array([scored.decision], np.int16)):
+        of_recall = np.array([scored.decision], np.int16)
+        self.held.decide(self._raw, y, of_recall)
+        for found in self.monitor.update(place, place, y, of_recall):
             wanted = self._drift.share.action if found.signal == SHARE else self._drift.recall.action
             self.signals.append(self.reactor.note(found, wanted))
         if self.seen % self._control.every == 0:
@@ -135,7 +139,7 @@ class Loop:
             if cause.action == "reset":
                 self.succession.reset(cause.signal)
                 self.rebalancer.forget_trained()
-                self.controller.forget()
+                self._another_decides()
             elif cause.signal == SHARE and cause.action != "trial":
                 self.windows.shorten("rarest", max(self.monitor.width(SHARE, k), self._window.events_min))
             elif cause.signal == RECALL and cause.action != "trial":
@@ -145,11 +149,19 @@ class Loop:
         outcome = self.succession.settle(contested=contested is not None)
         if outcome and contested is not None:
             if outcome == "replaced":
-                self.controller.forget()
+                self._another_decides()
             self.reactor.did(outcome, contested, self.seen, self.seen, self._confusion)
         self.reactor.measure(self.seen, self.seen - 1, self._confusion)
         return any(cause.action != "trial" for cause in causes)
 
+    def _another_decides(self) -> None:
+        self.controller.forget()
+        self.monitor.forget(RECALL)
+        self.held.forget()
+
     def _renew(self, *, at_once: bool) -> None:
         counts, events = self.windows.counts("rarest"), self.windows.length("rarest")
-        self.controller.renew(counts, self.rebalancer.trained, window_events=events, at_once=at_once)
+        plan = self.controller.renew(counts, self.rebalancer.trained, window_events=events, at_once=at_once)
+        if self.controller.is_ready(counts):
+            for k in self.held.renew(plan.offsets(), plan.shares):
+                self.monitor.forget_class(RECALL, k)

@@ -43,3 +43,16 @@ def test_a_stream_changes_where_it_says(bench):
     assert hit[:first][y[:first] == 1].mean() == pytest.approx(0.9, abs=0.05)
     assert hit[first:][y[first:] == 1].mean() == pytest.approx(0.5, abs=0.05)
     assert ((events.score >= 0.5) == hit).all()
+
+
+def test_the_loop_has_a_row_for_each_learner_and_setting(bench, capsys, monkeypatch):
+    """A cell a ratio: delay, missed, events a drift."""
+    monkeypatch.setattr(bench, "LOOP_RATIOS", (20,))
+    monkeypatch.setattr(bench, "LOOP_LEARNERS", ("linear",))
+    monkeypatch.setattr(bench, "LOOP_BEFORE_MINORITY", 100)
+    monkeypatch.setattr(bench, "AFTER_MINORITY", 60)
+    monkeypatch.setattr(bench, "QUICK_STILL_EVENTS", 2_000)
+    bench.main(["--quick", "--loop"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:]] == ["| linear, sensitive", "| linear, calm"]
+    assert all(line.endswith("> 2,000 |") and line.count("|") == 3 for line in lines[2:])
