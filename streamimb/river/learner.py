@@ -52,6 +52,10 @@ class DictLearner:
         """Class probabilities of one row, float64 (1, K)."""
         return np.array([self._probabilities(x)], np.float64)
 
+    def learn(self, x: dict[Any, Any], code: int, weight: float) -> None:
+        """One lesson of the stream's first class, before there is a tape."""
+        self._teach(x, self.labels[code], weight, 0)
+
     def run(self, X: Any, y: NDArray[np.int16], tape: Tape, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         told = []
         lesson_weights = tape.lesson_weights(y, weights).tolist()
@@ -60,7 +64,7 @@ class DictLearner:
             if kind == PREDICT:
                 told.append(self._probabilities(X[row]))
             else:
-                self._learn(X[row], self.labels[y[row]], weight, event)
+                self._teach(X[row], self.labels[y[row]], weight, event)
         return np.array(told, np.float64).reshape(len(told), len(weights))
 
     def _probabilities(self, x: dict[Any, Any]) -> list[float]:
@@ -76,7 +80,7 @@ class DictLearner:
             return [1 / len(p)] * len(p)
         return [v / total for v in p]
 
-    def _learn(self, x: dict[Any, Any], label: Any, weight: float, event: int) -> None:
+    def _teach(self, x: dict[Any, Any], label: Any, weight: float, event: int) -> None:
         if self._native:
             if weight > 0.0:
                 self.model.learn_one(x, label, w=weight)

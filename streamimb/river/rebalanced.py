@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
@@ -13,8 +13,10 @@ from streamimb.control import parse_objective
 from streamimb.errors import ConfigError
 from streamimb.learners.parameters import nearest
 from streamimb.outcome import Action, Signal
+from streamimb.river.classes import Classes, checked_frame, checked_labels_of, checked_weight
 from streamimb.river.learner import DictLearner, obeys_weights
 from streamimb.river.loop import Loop
+from streamimb.river.wrapped import last_step, require_classifier
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +30,8 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
 
     ``predict_proba_one`` gives probabilities under the stream's own class shares, whatever the model was weighted to;
     ``predict_one`` decides by the tuned thresholds. Test-then-train: an event's own decision is the one that
-    ``predict_one`` would have given just before ``learn_one``. Classes and features may appear later.
+    ``predict_one`` would have given just before ``learn_one``. Classes and features may appear later; a binary model
+    takes any two labels, which it is told as False and True.
 
     Parameters
     ----------
@@ -47,8 +50,11 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         Bound of a lesson's weight.
     seed
         Rounds repeated lessons.
+    positive
+        The label of the class that the objective is about. None: True where the first label is a boolean, else the
+        rarest class, guessed anew with each class that appears and fixed once GUESS_LABELS labels were seen.
 
-    Raises ConfigError where a parameter names nothing that is known.
+    Raises ConfigError where a parameter names nothing that is known, TypeError where the model is no river classifier.
 
     Examples
     --------
@@ -75,10 +81,13 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         every: int = 250,
         weight_max: float = 10.0,
         seed: int = 1,
+        positive: Any = None,
     ) -> None:
-        for name, value, known in (("strategy", strategy, STRATEGIES), ("drift", drift, REACTIONS)):
-            if value not in known:
-                raise ConfigError(f"{name}: {value!r} is none of {', '.join(known)}{nearest(value, known)}")
+        require_classifier(model)
+        _require_known("strategy", strategy, STRATEGIES)
+        _require_known("drift", drift, REACTIONS)
+        if not isinstance(objective, str):
+            raise ConfigError(f"objective: {objective!r} is a {type(objective).__name__}: a name is wanted, as 'f1'")
         if any(parse_objective(objective).amounts):
             raise ConfigError(f"objective: {objective!r}: amounts of features serve streamimb.Pipeline only")
         self.model = model
@@ -88,17 +97,27 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         self.every = every
         self.weight_max = weight_max
         self.seed = seed
-        self._labels: list[Hashable] = [] if self._multiclass else [False, True]
-        self._codes: dict[Hashable, int] = {label: i for i, label in enumerate(self._labels)}
+        self.positive = positive
+        try:
+            self._classes = Classes(binary=not self._multiclass, positive=positive)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"positive: {error}") from None
         self._loop: Loop | None = None
         self._configs = self._settings()
-        self._learner = DictLearner(model.clone, self._labels, native=obeys_weights(model), seed=seed)
-        if not self._multiclass:
-            self._loop = self._start()
+        self._learner = DictLearner(model.clone, self._classes.inner, native=obeys_weights(model), seed=seed)
+        self._fit_loop()
 
     @property
     def _wrapped_model(self) -> base.Classifier:
         return self.model
+
+    @property
+    def _multiclass(self) -> bool:
+        return bool(last_step(self.model)._multiclass)  # a pipeline says no, whatever it ends in
+
+    @property
+    def _labels(self) -> list[Hashable]:
+        return self._classes.labels
 
     @classmethod
     def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
@@ -116,22 +135,32 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
             raise ConfigError("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
         return control, DriftConfig.model_validate({"share": detector, "recall": detector}), WindowConfig()
 
-    def _start(self) -> Loop:
-        return Loop(self._learner, len(self._labels), *self._configs)
+    def _fit_loop(self) -> None:
+        """Let there be a loop of as many classes as are known, and of the class that is positive now."""
+        k, positive = len(self._labels), self._classes.positive
+        if k < 2:
+            self._loop = None
+        elif self._loop is None:
+            self._loop = Loop(self._learner, k, positive, *self._configs)
+        elif (self._loop.n_classes, self._loop.positive) != (k, positive):
+            self._loop.rebuild(k, positive)
 
-    def learn_one(self, x: dict[Any, Any], y: Any, **kwargs: Any) -> None:  # noqa: ARG002  # river's
-        """Learn an event: its features and its class."""
-        if y not in self._codes:
-            self._codes[y] = len(self._labels)
-            self._labels.append(y)
-            if self._loop is not None:
-                self._loop.grow()
-            elif len(self._labels) == 2:
-                self._loop = self._start()
+    def learn_one(self, x: dict[Any, Any], y: Any, w: float = 1.0, **kwargs: Any) -> None:  # noqa: ARG002  # river's
+        """Learn an event: its features and its class; ``w`` multiplies the lesson's weight.
+
+        Raises ValueError where the label is missing, not finite or one class too many, or the weight is negative or
+        not finite, TypeError where either is of another kind; then nothing has changed.
+        """
+        weight = checked_weight(w)
+        self._learn(x, self._classes.check([y])[0], weight)
+
+    def _learn(self, x: dict[Any, Any], label: Hashable, weight: float) -> None:
+        code = self._classes.take(label)
+        self._fit_loop()
         if self._loop is None:
-            self._learner.model.learn_one(x, y)  # one class so far: there is nothing to balance
+            self._learner.learn(x, code, weight)  # one class so far: there is nothing to balance
         else:
-            self._loop.learn(x, self._codes[y])
+            self._loop.learn(x, code, weight)
 
     def predict_proba_one(self, x: dict[Any, Any], **kwargs: Any) -> dict[Any, float]:  # noqa: ARG002  # river's
         """Probabilities under the stream's own class shares; of no class before one was seen."""
@@ -147,22 +176,29 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         return self._labels[self._loop.score(x).decision]
 
     def learn_many(self, X: pd.DataFrame, y: pd.Series, **kwargs: Any) -> None:  # noqa: ARG002  # river's
-        """Learn a frame of events in order, as ``learn_one`` would one by one."""
-        for x, label in zip(X.to_dict("records"), y, strict=True):
-            self.learn_one(x, label)
+        """Learn a frame of events in order, as ``learn_one`` would one by one.
+
+        Raises what it raises, TypeError where X is no frame, and ValueError where y has another length; then nothing
+        has changed.
+        """
+        labels = self._classes.check(checked_labels_of(checked_frame(X), y))
+        for x, label in zip(X.to_dict("records"), labels, strict=True):
+            self._learn(x, label, 1.0)
 
     def predict_proba_many(self, X: pd.DataFrame, **kwargs: Any) -> pd.DataFrame:  # noqa: ARG002  # river's
         """Probabilities of a frame of events, a column a class."""
         import pandas as pd
 
-        rows = [self.predict_proba_one(x) for x in X.to_dict("records")]
+        rows = [self.predict_proba_one(x) for x in checked_frame(X).to_dict("records")]
         return pd.DataFrame(rows, index=X.index, columns=self._labels)
 
     def predict_many(self, X: pd.DataFrame, **kwargs: Any) -> pd.Series:  # noqa: ARG002  # river's
         """Decisions of a frame of events."""
         import pandas as pd
 
-        return pd.Series([self.predict_one(x) for x in X.to_dict("records")], index=X.index, dtype="object")
+        return pd.Series(
+            [self.predict_one(x) for x in checked_frame(X).to_dict("records")], index=X.index, dtype="object"
+        )
 
     @property
     def signals(self) -> list[Signal]:
@@ -176,8 +212,15 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
 
     @property
     def classes(self) -> list[Hashable]:
-        """The classes seen so far, in order of appearance; those of a binary model are False and True."""
+        """The classes seen so far, in order of appearance; those of a binary model are False and True until a label
+        says otherwise.
+        """
         return list(self._labels)
+
+    @property
+    def positive_class(self) -> Hashable:
+        """The class that the objective is about, as far as it is known now; None before a class was seen."""
+        return self._labels[self._classes.positive] if self._labels else None
 
     @property
     def thresholds(self) -> dict[Hashable, float]:
@@ -185,3 +228,9 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         if self._loop is None:
             return {}
         return dict(zip(self._labels, self._loop.controller.plan.thresholds.tolist(), strict=True))
+
+
+def _require_known(name: str, value: Any, known: Sequence[str]) -> None:
+    if not isinstance(value, str) or value not in known:
+        near = nearest(str(value), [k for k in known if k != "none"])  # nobody is sent to what turns a thing off
+        raise ConfigError(f"{name}: {value!r} is not one of {', '.join(known)}{near}")

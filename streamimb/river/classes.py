@@ -1,0 +1,164 @@
+"""The classes of a river estimator: what counts as a label, what the model is told instead, which one is positive."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Sized
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from streamimb.schema import CLASSES_MAX
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Labels after which the rarest class is taken for the positive one, for good.
+GUESS_LABELS: Final = 1_000
+#: Where a model knows no more than False and True.
+BINARY_CLASSES_MAX: Final = 2
+
+
+def checked_label(y: Any) -> Hashable:
+    """The label as a plain bool, whole or finite real number, or text.
+
+    Raises ValueError where it is missing or not finite, TypeError where it is of another kind.
+
+    >>> checked_label(np.str_("fraud")), checked_label(np.bool_(True)), checked_label(3)
+    ('fraud', True, 3)
+    """
+    label = y.item() if isinstance(y, np.generic) else y
+    if label is None or (isinstance(label, float) and math.isnan(label)):
+        raise ValueError(f"label: {y!r}: a missing label cannot be learned: leave the event out")
+    if isinstance(label, float) and math.isinf(label):
+        raise ValueError(f"label: {y!r} is not finite")
+    if not isinstance(label, bool | int | float | str):
+        raise TypeError(f"label: {y!r} is a {type(y).__name__}: a label is a bool, a number or text")
+    return label
+
+
+def checked_weight(w: Any) -> float:
+    """A lesson's weight. Raises ValueError where it is negative or not finite, TypeError where it is no number."""
+    if isinstance(w, str) or not isinstance(w, int | float | np.number):
+        raise TypeError(f"w: {w!r} is a {type(w).__name__}: a weight is a number")
+    if not 0.0 <= w < math.inf:
+        raise ValueError(f"w: {w!r}: a weight is 0 or more, and finite")
+    return float(w)
+
+
+def checked_frame(X: Any) -> pd.DataFrame:
+    """X itself. Raises TypeError where it is no pandas frame."""
+    import pandas as pd
+
+    if not isinstance(X, pd.DataFrame):
+        kind = f"{type(X).__module__.partition('.')[0]}.{type(X).__name__}"
+        raise TypeError(f"X: a pandas DataFrame is wanted, not a {kind}: its columns name the features")
+    return X
+
+
+def checked_labels_of(X: pd.DataFrame, y: Any) -> list[Any]:
+    """The labels of a frame's rows. Raises TypeError where y is no column of values, ValueError for another length."""
+    if isinstance(y, str | dict) or not isinstance(y, Iterable) or not isinstance(y, Sized):
+        raise TypeError(f"y: a pandas Series is wanted, not a {type(y).__name__}")
+    if len(y) != len(X):
+        raise ValueError(f"y: {len(y)} labels for {len(X)} rows of X")
+    return list(y)
+
+
+class Classes:
+    """Labels by their codes, in order of appearance.
+
+    The positive class is the declared one. Without a declaration it is True where the first label is a boolean; else
+    it is the rarest of the classes so far (of equally rare ones the last to appear), guessed anew with each class that
+    appears until GUESS_LABELS labels of two classes were seen, and from then on fixed, even where the shares flip.
+
+    binary: the model inside knows False and True only. The positive class is its True as far as that is known when the
+    class appears: the declared one, or else the second. Until a label says otherwise its classes are False and True.
+
+    Raises what ``checked_label`` does of a declared class that can be no label.
+
+    >>> classes = Classes(binary=True)
+    >>> [classes.take(y) for y in classes.check(["legit", "legit", "fraud"])]
+    [0, 0, 1]
+    >>> classes.labels, classes.inner, classes.labels[classes.positive]
+    (['legit', 'fraud'], [False, True], 'fraud')
+    """
+
+    def __init__(self, *, binary: bool, positive: Any = None) -> None:
+        self._binary = binary
+        self._declared = None if positive is None else checked_label(positive)
+        #: The user's names, by code.
+        self.labels: list[Hashable] = []
+        #: The model's names, by code: the same list unless it is binary.
+        self.inner: list[Hashable] = [] if binary else self.labels
+        self._codes: dict[Hashable, int] = {}
+        self._counts: list[int] = []
+        self._seen, self._boolean = 0, False
+        self._guess, self._fixed = 0, False
+        if binary and (positive is None or isinstance(self._declared, bool)):
+            for label in (False, True):
+                self._add(label)
+            self._boolean = True
+
+    def __contains__(self, label: Hashable) -> bool:
+        return label in self._codes
+
+    def check(self, labels: Iterable[Any]) -> list[Hashable]:
+        """The labels as they are to be taken, in order; nothing changes.
+
+        Raises ValueError or TypeError where one of them cannot be learned, or there would be too many classes.
+        """
+        found = [checked_label(y) for y in labels]
+        new = dict.fromkeys(y for y in found if y not in self._codes)
+        if new:
+            self._find_room(found, list(new))
+        return found
+
+    def _find_room(self, found: list[Hashable], new: list[Hashable]) -> None:
+        presumed = self._seen == 0 and not isinstance(found[0], bool)
+        known = dict.fromkeys([] if presumed else self.labels)
+        if self._binary and self._declared is not None:
+            known[self._declared] = None
+        most = BINARY_CLASSES_MAX if self._binary else CLASSES_MAX
+        for y in found if presumed else new:
+            known[y] = None
+            if len(known) > most:
+                told = ", ".join(repr(k) for k in list(known)[:-1][:3])
+                why = "the model tells two classes apart" if self._binary else f"at most {most:,} classes are learned"
+                raise ValueError(f"label: {y!r} is one class too many beside {told}: {why}")
+
+    def take(self, label: Hashable) -> int:
+        """Count a label that was checked; its code."""
+        if self._seen == 0:
+            self._begin(label)
+        new = label not in self._codes
+        if new:
+            self._add(label)
+        code = self._codes[label]
+        self._counts[code] += 1
+        self._seen += 1
+        if not self._fixed and (new or self._seen == GUESS_LABELS):
+            self._guess = min(range(len(self._counts)), key=lambda k: (self._counts[k], -k))
+            self._fixed = self._seen >= GUESS_LABELS and len(self._counts) > 1
+        return code
+
+    def _begin(self, first: Hashable) -> None:
+        self._boolean = isinstance(first, bool)
+        if not self._boolean:
+            for known in (self.labels, self.inner, self._codes, self._counts):
+                known.clear()
+
+    def _add(self, label: Hashable) -> None:
+        if self._binary:
+            declared = isinstance(label, bool) or self._declared is None
+            second = label if isinstance(label, bool) else bool(self.labels)
+            self.inner.append(second if declared else label == self._declared)
+        self._codes[label] = len(self.labels)
+        self.labels.append(label)
+        self._counts.append(0)
+
+    @property
+    def positive(self) -> int:
+        """Code of the positive class."""
+        sure = True if self._declared is None and self._boolean else self._declared
+        return self._codes.get(sure, self._guess)
