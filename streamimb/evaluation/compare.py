@@ -165,7 +165,7 @@ def compare(
     values = prepared.measure(np.ones(len(labels), np.int32))
     draws = _draws(prepared, values, block, count, seed, tell)
     support = np.bincount(labels, minlength=prepared.n_classes)
-    few = min(int(support.sum() - support.max()), len(labels) // block)
+    freedom = max(min(int(support.sum() - support.max()), len(labels) // block) - 1, 1)
     less = LESS_IS_BETTER | {name for name, goal in prepared.goals.items() if not goal.more_is_better}
     disagreements = _disagreements(prepared)
     return Comparison(
@@ -177,9 +177,7 @@ def compare(
         confidence=confidence,
         values={metric: _estimates(prepared, metric, values, draws, confidence, seed) for metric in values},
         differences={
-            metric: _differences(
-                prepared.names, metric, values, draws, max(few - 1, 1), confidence, disagreements, less
-            )
+            metric: _differences(prepared.names, metric, values, draws, freedom, confidence, disagreements, less)
             for metric in values
         },
         mcnemar=_mcnemar(prepared),

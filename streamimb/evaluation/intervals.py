@@ -104,11 +104,12 @@ def student_tail(t: float, freedom: float) -> float:
     >>> round(student_tail(4.0, 4), 4)
     0.0161
     """
-    a, b, x = freedom / 2, 0.5, freedom / (freedom + min(abs(t), 1e150) ** 2)
-    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x)) * (1 - x) ** b
+    a, b, square = freedom / 2, 0.5, min(abs(t), 1e150) ** 2
+    x, rest = freedom / (freedom + square), square / (freedom + square)
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x)) * rest**b
     if x < (a + 1) / (a + b + 2):
         return front * _beta_fraction(a, b, x) / a
-    return 1 - front * _beta_fraction(b, a, 1 - x) / b
+    return 1 - front * _beta_fraction(b, a, rest) / b
 
 
 def _beta_fraction(a: float, b: float, x: float) -> float:
