@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streamimb.config import Config, DetectorConfig, DriftConfig
+from streamimb.config import Config, DetectorConfig, DriftConfig, RecallDetectorConfig
 from streamimb.drift.adwin import ADWIN
 from streamimb.drift.base import Detector
 from streamimb.drift.ddm_oci import DDMOCI
@@ -100,7 +100,7 @@ Watch = Callable[[Events], NDArray[np.int64]]
 
 def monitored(share: dict[str, Any], recall: dict[str, Any]) -> Watch:
     """The pipeline's monitor, without a cool-down."""
-    config = DriftConfig(share=DetectorConfig(cooldown=0, **share), recall=DetectorConfig(cooldown=0, **recall))
+    config = DriftConfig(share=DetectorConfig(cooldown=0, **share), recall=RecallDetectorConfig(cooldown=0, **recall))
     monitor = Monitor(2, 1, config, ("majority", "minority"))
 
     def watch(events: Events) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -35,6 +35,8 @@ Positive = Annotated[int, Field(gt=0, le=COUNT_MAX)]
 NotNegative = Annotated[int, Field(ge=0, le=COUNT_MAX)]
 WindowEvents = Annotated[int, Field(gt=0, le=WINDOW_EVENTS_MAX)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+#: The keys by which each detector is tuned, beside those that any takes.
+DETECTOR_KEYS: Final = {"scan": ("setting", "pages_a_week"), "adwin": ("delta",), "hddm_w": ("delta",)}
 Rule = Literal["inverse_frequency", "effective_number", "cost", "oob", "uob", "hybrid", "none"]
 
 
@@ -146,9 +148,13 @@ class DetectorConfig(Strict):
     detector: ``scan``, this library's own, is tuned from false alarms as they are lived: so many ``pages_a_week`` over
     all classes at the stream's own rate (for streams with event times), or the events between two that ``setting``
     stands for: 200,000 when ``sensitive``, 5,000,000 when ``calm``. ``adwin`` and ``hddm_w`` take a significance,
-    ``delta``; ``ddm_oci`` (recall) and ``share_test`` (share) are as published. For ``cooldown`` mature events after
-    a drift of a class no other is told of it; what that kept silent and still stands is told at its end.
+    ``delta``; ``ddm_oci`` (recall) and ``share_test`` (share) are as published. A key of another detector is refused.
+    For ``cooldown`` mature events after a drift of a class no other is told of it; what that kept silent and still
+    stands is told at its end. ``LFR`` and ``PAUCPageHinkley`` of streamimb.drift are not to be had here: they watch
+    confusion and scores, where a pipeline's detectors are told shares and hits of one class at a time.
     """
+
+    _table: ClassVar[str] = "drift.share"
 
     detector: Literal["scan", "adwin", "hddm_w", "ddm_oci", "share_test", "none"] = "scan"
     setting: Literal["sensitive", "calm"] = "sensitive"
@@ -156,6 +162,24 @@ class DetectorConfig(Strict):
     delta: Share = 0.002
     action: Annotated[Literal["tell", "adjust", "replace", "reset"], LIVE] = "adjust"
     cooldown: Annotated[NotNegative, LIVE] = 5_000
+
+    @model_validator(mode="after")
+    def _no_key_of_another_detector(self) -> Self:
+        taken = DETECTOR_KEYS.get(self.detector, ())
+        for key in ("setting", "pages_a_week", "delta") if self.detector != "none" else ():
+            value = getattr(self, key)
+            if key not in taken and value != type(self).model_fields[key].default:
+                takes = " and ".join(taken) or "none of the keys that tune others"
+                raise ValueError(f"{self._table}.{key} = {value!r}: the detector {self.detector} takes {takes}")
+        return self
+
+
+class RecallDetectorConfig(DetectorConfig):
+    """The detector of recall, with the keys of any: a fall of it is answered by a new learner unless told otherwise."""
+
+    _table: ClassVar[str] = "drift.recall"
+
+    action: Annotated[Literal["tell", "adjust", "replace", "reset"], LIVE] = "replace"
 
 
 class UnlabelledConfig(Strict):
@@ -175,7 +199,7 @@ class DriftConfig(Strict):
     """One detector for each of the two kinds of signal that labels give, and one for those that need none."""
 
     share: DetectorConfig = DetectorConfig()
-    recall: DetectorConfig = DetectorConfig(action="replace")
+    recall: RecallDetectorConfig = RecallDetectorConfig()
     unlabelled: UnlabelledConfig = UnlabelledConfig()
 
 

@@ -180,3 +180,34 @@ def test_the_clients_settings_keep_their_dotted_names(tmp_path):
     shown = {key: (value, origin.kind) for key, value, origin in settings.items() if key.startswith("kafka.")}
     assert shown["kafka.sasl.password"] == ("(secret)", "file")
     assert shown["kafka.security.protocol"] == ("SSL", "environment")
+
+
+@pytest.mark.parametrize(("table", "action"), [("share", "adjust"), ("recall", "replace")])
+def test_a_key_of_a_detector_leaves_the_default_of_the_others(write, table, action):
+    """Given one key in the file or in the environment, the action is still the table's own default."""
+    by_file = load_settings(write(f"[drift.{table}]\ncooldown = 7"))
+    by_variable = load_settings(environ={f"STREAMIMB_DRIFT__{table.upper()}__COOLDOWN": "7"})
+    for settings in (load_settings(), by_file, by_variable):
+        assert getattr(settings.config.drift, table).action == action
+        assert origin_of(settings, f"drift.{table}.action").kind == "default"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[drift.share]\ndelta = 0.01", "drift.share.delta = 0.01: the detector scan takes setting and pages_a_week"),
+        ("[drift.recall]\ndetector = 'adwin'\nsetting = 'calm'",
+         "drift.recall.setting = 'calm': the detector adwin takes delta"),
+        ("[drift.share]\ndetector = 'hddm_w'\npages_a_week = 1",
+         "drift.share.pages_a_week = 1.0: the detector hddm_w takes delta"),
+        ("[drift.recall]\ndetector = 'ddm_oci'\ndelta = 0.1",
+         "drift.recall.delta = 0.1: the detector ddm_oci takes none of the keys that tune others"),
+        ("[drift.share]\ndetector = 'share_test'\nsetting = 'calm'",
+         "drift.share.setting = 'calm': the detector share_test takes none of"),
+    ],
+)  # fmt: skip
+def test_a_key_that_a_detector_would_ignore_is_refused(write, text, message):
+    """It is told which key, and what the chosen detector is tuned by."""
+    with pytest.raises(ConfigError) as caught:
+        load_settings(write(text))
+    assert message in str(caught.value)

@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from streamimb.evaluation import blocks
 from streamimb.evaluation.estimates import Estimate, difference_of, estimate_of
-from streamimb.evaluation.intervals import student_quantile
 from streamimb.evaluation.pairs import DeLong, McNemar, delong, holm, mcnemar
 from streamimb.evaluation.replicates import LESS_IS_BETTER, OF_SCORES, Goal, Judged, Runs
 
@@ -144,7 +143,8 @@ def compare(
 
     The interval of a difference is the value and as many of its replicates' standard deviations either way as
     Student's quantile says for the blocks, or the events not of the largest class where these are fewer. P-values are
-    the levels at which such an interval ends at 0, corrected by Holm's method over the pairs.
+    the levels at which such an interval ends at 0, Student's tails of as many degrees of freedom, corrected by Holm's
+    method over the pairs.
 
     >>> rng = np.random.default_rng(1)
     >>> y = (rng.random(5_000) < 0.1).astype(int)
@@ -165,13 +165,9 @@ def compare(
     values = prepared.measure(np.ones(len(labels), np.int32))
     draws = _draws(prepared, values, block, count, seed, tell)
     support = np.bincount(labels, minlength=prepared.n_classes)
-    few = min(int(support.sum() - support.max()), len(labels) // block)
-    quantile = student_quantile(confidence, max(few - 1, 1))
+    freedom = max(min(int(support.sum() - support.max()), len(labels) // block) - 1, 1)
     less = LESS_IS_BETTER | {name for name, goal in prepared.goals.items() if not goal.more_is_better}
-    disagreements = {
-        (a, b): int(np.count_nonzero(prepared.decisions[i] != prepared.decisions[j]))
-        for (i, a), (j, b) in combinations(enumerate(prepared.names), 2)
-    }
+    disagreements = _disagreements(prepared)
     return Comparison(
         names=prepared.names,
         events=len(labels),
@@ -179,15 +175,9 @@ def compare(
         block_events=block,
         replicates=count,
         confidence=confidence,
-        values={
-            metric: {
-                name: estimate_of(prepared, i, metric, float(values[metric][i]), draws[metric][:, i], confidence, seed)
-                for i, name in enumerate(prepared.names)
-            }
-            for metric in values
-        },
+        values={metric: _estimates(prepared, metric, values, draws, confidence, seed) for metric in values},
         differences={
-            metric: _differences(prepared.names, metric, values, draws, quantile, confidence, disagreements, less)
+            metric: _differences(prepared.names, metric, values, draws, freedom, confidence, disagreements, less)
             for metric in values
         },
         mcnemar=_mcnemar(prepared),
@@ -195,6 +185,27 @@ def compare(
         disagreements=disagreements,
         less_is_better=frozenset(less),
     )
+
+
+def _disagreements(prepared: Runs) -> dict[tuple[str, str], int]:
+    return {
+        (a, b): int(np.count_nonzero(prepared.decisions[i] != prepared.decisions[j]))
+        for (i, a), (j, b) in combinations(enumerate(prepared.names), 2)
+    }
+
+
+def _estimates(
+    prepared: Runs,
+    metric: str,
+    values: Mapping[str, Vector],
+    draws: Mapping[str, NDArray[np.float64]],
+    confidence: float,
+    seed: int,
+) -> dict[str, Estimate]:
+    return {
+        name: estimate_of(prepared, i, metric, float(values[metric][i]), draws[metric][:, i], confidence, seed)
+        for i, name in enumerate(prepared.names)
+    }
 
 
 def _check(y: NDArray[np.int16], runs: Mapping[str, Judged]) -> None:
@@ -247,7 +258,7 @@ def _differences(
     metric: str,
     values: Mapping[str, Vector],
     draws: Mapping[str, NDArray[np.float64]],
-    quantile: float,
+    freedom: int,
     confidence: float,
     disagreements: Mapping[tuple[str, str], int],
     less: set[str] | frozenset[str],
@@ -255,7 +266,7 @@ def _differences(
     value, drawn = values[metric], draws[metric]
     pairs = list(combinations(range(len(names)), 2))
     found = [
-        difference_of(float(value[i] - value[j]), drawn[:, i] - drawn[:, j], quantile, confidence) for i, j in pairs
+        difference_of(float(value[i] - value[j]), drawn[:, i] - drawn[:, j], freedom, confidence) for i, j in pairs
     ]
     adjusted = holm([p for *_, p in found])
     out = []

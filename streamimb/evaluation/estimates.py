@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -16,8 +15,9 @@ from streamimb.evaluation.intervals import (
     area_interval,
     bootstrap,
     f1_interval,
-    normal_quantile,
     percentiles,
+    student_quantile,
+    student_tail,
     wilson,
 )
 from streamimb.evaluation.names import CONFUSION_METRICS, F1, KAPPA, MCC, PR_AUC, PRECISION, RECALL, ROC_AUC
@@ -31,10 +31,14 @@ Estimate = tuple[float, float, float]
 Vector = NDArray[np.float64]
 
 
-def difference_of(value: float, drawn: Vector, quantile: float, confidence: float) -> tuple[float, float, float, float]:
+def difference_of(value: float, drawn: Vector, freedom: float, confidence: float) -> tuple[float, float, float, float]:
     """Of a difference and its replicates: value, low, high, and the p-value that goes with the interval.
 
-    quantile: standard deviations on either side that give the confidence.
+    The interval is Student's of so many degrees of freedom about the value; p is what its tails leave beyond 0.
+
+    >>> drawn = np.array([-1.0, 1.0] * 100)
+    >>> [round(v, 3) for v in difference_of(4.01, drawn, 4, 0.95)]
+    [4.01, 1.227, 6.793, 0.016]
     """
     defined = _defined(value, drawn)
     if defined is None:
@@ -42,8 +46,8 @@ def difference_of(value: float, drawn: Vector, quantile: float, confidence: floa
     error = float(defined.std(ddof=1))
     if error == 0:
         return value, value, value, 1.0 if value == 0 else 0.0
-    z = abs(value) / error * normal_quantile(confidence) / quantile
-    return value, value - quantile * error, value + quantile * error, 2 * NormalDist().cdf(-z)
+    half = student_quantile(confidence, freedom) * error
+    return value, value - half, value + half, student_tail(abs(value) / error, freedom)
 
 
 def estimate_of(runs: Runs, i: int, metric: str, value: float, drawn: Vector, confidence: float, seed: int) -> Estimate:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamimb.config import DetectorConfig, DriftConfig
+from streamimb.config import DetectorConfig, DriftConfig, RecallDetectorConfig
 from streamimb.drift.adwin import ADWIN
 from streamimb.drift.bank import CLOCK, RECALL, SHARE
 from streamimb.drift.monitor import Monitor
@@ -21,7 +21,7 @@ def monitor(
 ) -> Monitor:
     config = DriftConfig(
         share=DetectorConfig(**{"detector": detector, "cooldown": 500, **(share or {})}),
-        recall=DetectorConfig(**{"detector": detector, "cooldown": 500, **(recall or {})}),
+        recall=RecallDetectorConfig(**{"detector": detector, "cooldown": 500, **(recall or {})}),
     )
     return Monitor(n_classes, 1, config, NAMES[:n_classes])
 

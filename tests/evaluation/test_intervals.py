@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from streamimb.evaluation import intervals, metrics
+from streamimb.evaluation.estimates import difference_of
 from streamimb.evaluation.names import CONFUSION_METRICS
 
 
@@ -155,3 +156,21 @@ def test_an_interval_of_f_beta_covers():
         for low, high in [intervals.f_beta_interval(h, positives, h + w, beta)]
     ]
     assert np.mean(held) > 0.94
+
+
+@given(st.floats(1, 1e5), st.floats(0, 50), st.sampled_from([0.5, 0.8, 0.95, 0.999]))
+def test_students_tail_and_quantile_are_scipys(freedom, t, confidence):
+    """However few the degrees of freedom, down to the one of two blocks."""
+    assert math.isclose(intervals.student_tail(t, freedom), 2 * stats.t.sf(t, freedom), rel_tol=1e-7, abs_tol=1e-14)
+    expected = stats.t.ppf(0.5 + confidence / 2, freedom)
+    assert math.isclose(intervals.student_quantile(confidence, freedom), expected, rel_tol=1e-7)
+
+
+@given(st.integers(1, 200), st.floats(0.01, 20), st.sampled_from([0.5, 0.9, 0.99]))
+def test_the_p_value_is_the_level_at_which_the_interval_ends_at_0(freedom, value, confidence):
+    """It is the same whatever confidence the interval was asked for, and an interval of 1 - p just touches 0."""
+    drawn = np.array([-1.0, 1.0] * 50)
+    *_, p = difference_of(value, drawn, freedom, confidence)
+    assert p == difference_of(value, drawn, freedom, 0.95)[3]
+    if 1e-6 < p < 0.999:
+        assert math.isclose(difference_of(value, drawn, freedom, 1 - p)[1], 0.0, abs_tol=1e-5 * value)
