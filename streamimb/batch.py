@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -148,10 +148,6 @@ class Batch:
             partition=np.zeros(n, np.int32),
             offset=np.arange(n, dtype=np.int64),
         )
-
-    def with_label_time(self, label_time: NDArray[np.int64]) -> Batch:
-        """The same rows, their labels known at the given times."""
-        return replace(self, label_time=label_time)
 
 
 _ARRAYS = ("X", "y", "kind", "key", "time", "label_time", "partition", "offset")

@@ -26,16 +26,16 @@ def parse_duration(text: str | int, *, has_time: bool, key: str) -> int:
     500
     """
     whole = is_count(text)
-    if not has_time:
-        if not whole or (isinstance(text, int) and text < 0):
-            raise ConfigError(f"{key}: {text!r} is a duration, but the schema names no time: give a count of events")
-        return _bounded(text if isinstance(text, int) else float(text), text, key)
     match = None if whole else _PATTERN.fullmatch(str(text).strip())
-    if match is None:
+    if match is None and (has_time or not whole):
         raise ConfigError(
             f"{key}: {text!r} is no duration: write a number and one of {', '.join(UNITS_US)}, as in '7d'"
         )
-    return _bounded(float(match[1]) * UNITS_US[match[2]], text, key)
+    if match is not None and has_time:
+        return _bounded(float(match[1]) * UNITS_US[match[2]], text, key)
+    if match is not None or (isinstance(text, int) and text < 0):
+        raise ConfigError(f"{key}: {text!r} is a duration, but the schema names no time: give a count of events")
+    return _bounded(text if isinstance(text, int) else float(text), text, key)
 
 
 def _bounded(span: float, text: str | int, key: str) -> int:

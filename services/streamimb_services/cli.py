@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from streamimb.errors import OutputError
-from streamimb_services import cli_kafka, cli_service
+from streamimb_services import cli_checkpoint, cli_kafka, cli_service, control_cli
 from streamimb_services import options as o
-from streamimb_services.control_cli import app as control_app
-from streamimb_services.exits import INTERRUPTED, drop_output, guarded, note, tell
+from streamimb_services.exits import INTERRUPTED, drop_output, guarded, note, tell, tell_json
 
 app = typer.Typer(
     name="streamimb",
@@ -30,9 +29,6 @@ schema_app = typer.Typer(help="Write the event contract of a stream.", no_args_i
 config_app = typer.Typer(help="Show the configuration.", no_args_is_help=True)
 app.add_typer(schema_app, name="schema")
 app.add_typer(config_app, name="config")
-checkpoint_app = typer.Typer(help="Look at what a service saved, and rewrite it.", no_args_is_help=True)
-app.add_typer(checkpoint_app, name="checkpoint")
-app.add_typer(control_app, name="control")
 
 
 def _version(asked: bool) -> None:
@@ -116,7 +112,7 @@ def replay(
     with Interrupt() as interrupt:
         told = replay_files(options, os.environ, interrupt)
         if json:
-            _print_json(told.summary)
+            tell_json(told.summary)
         else:
             from streamimb_services.summary import show_summary
 
@@ -177,7 +173,7 @@ def compare(
     if json:
         from streamimb_services.comparison_json import as_json
 
-        _print_json(as_json(told))
+        tell_json(as_json(told))
     else:
         from streamimb_services.comparison import show_comparison
 
@@ -297,7 +293,7 @@ def models(json: o.AsJson = False) -> None:
 
     names = list_models()
     if json:
-        _print_json(names)
+        tell_json(names)
     else:
         tell("\n".join(names) + "\n")
 
@@ -305,76 +301,8 @@ def models(json: o.AsJson = False) -> None:
 app.command("serve")(cli_service.serve)
 app.command("produce")(cli_kafka.produce)
 app.add_typer(cli_kafka.dlq_app, name="dlq")
-
-
-@checkpoint_app.command("list")
-@guarded
-def checkpoint_list(url: o.StateUrl, storage: o.StorageOptions = None, json: o.AsJson = False) -> None:
-    """List the checkpoints of every unit, oldest first, and who holds it."""
-    from streamimb_services.checkpoints import listed, open_store, show_list
-
-    told = listed(open_store(url, o.pairs(storage)))
-    _print_json(told) if json else show_list(told)
-
-
-@checkpoint_app.command("show")
-@guarded
-def checkpoint_show(
-    url: o.StateUrl,
-    name: o.CheckpointName = None,
-    unit: o.Unit = None,
-    storage: o.StorageOptions = None,
-    json: o.AsJson = False,
-) -> None:
-    """Show what a checkpoint says of itself: offsets, versions, segments; the newest if none is named."""
-    from streamimb_services.checkpoints import open_store, show_one, shown
-
-    told = shown(open_store(url, o.pairs(storage)), unit, name)
-    _print_json(told) if json else show_one(told)
-
-
-@checkpoint_app.command("verify")
-@guarded
-def checkpoint_verify(url: o.StateUrl, storage: o.StorageOptions = None, json: o.AsJson = False) -> None:
-    """Read every checkpoint and its segments whole; exit 70 where one cannot be used."""
-    from streamimb_services.checkpoints import open_store, refuse_rotten, show_verified, verified
-
-    told = verified(open_store(url, o.pairs(storage)))
-    _print_json(told) if json else show_verified(told)
-    refuse_rotten(told)
-
-
-@checkpoint_app.command("migrate")
-@guarded
-def checkpoint_migrate(
-    url: o.StateUrl,
-    config: o.ConfigFile = None,
-    schema: o.SchemaFile = None,
-    unit: o.Unit = None,
-    json: o.AsJson = False,
-) -> None:
-    """Rewrite the newest checkpoint for this version and configuration; only live keys may differ from the saved ones.
-
-    Stop the service first: it is fenced by this. Exit 70 where no way is known.
-    """
-    from streamimb.settings import load_settings
-    from streamimb_services.checkpoints import migrated
-    from streamimb_services.session import contract_of
-
-    settings = load_settings(config, os.environ)
-    told = migrated(url, unit, contract_of(schema, settings), settings.config)
-    if json:
-        _print_json(told)
-    else:
-        tell(f"{told['unit']}: {told['from']} rewritten as {told['to']}\n")
-        for key, (was, given) in told["changed"].items():
-            tell(f"  {key}: {was!r} -> {given!r}\n")
-
-
-def _print_json(value: Any) -> None:
-    import json
-
-    tell(json.dumps(value, allow_nan=False) + "\n")
+app.add_typer(cli_checkpoint.app, name="checkpoint")
+app.add_typer(control_cli.app, name="control")
 
 
 def main() -> None:

@@ -10,13 +10,17 @@ from pathlib import Path
 
 import typer
 
-from streamimb.durations import parse_duration
+from streamimb.durations import is_count, parse_duration
+from streamimb.errors import ConfigError
 from streamimb.evaluation.compare import Comparison, compare
+from streamimb.pipeline import Pipeline
 from streamimb.reporting.folder import RunFolder, read_folder
 from streamimb.schema import Schema
+from streamimb.schema_toml import load_schema
+from streamimb.settings import load_settings
 from streamimb_services.exits import note
 from streamimb_services.goals import goals_of, missed, primary
-from streamimb_services.outputs import OutputPaths
+from streamimb_services.outputs import RUN_FILES, OutputPaths, refuse_other_than_page
 from streamimb_services.progress import counted
 from streamimb_services.runs import Aligned, Run, align, read_run
 from streamimb_services.session import STDIN, ReplayOptions, replay_files
@@ -68,8 +72,14 @@ class Compared:
 
 
 def compare_runs(options: CompareOptions, environ: Mapping[str, str]) -> Compared:
-    """Carry out a comparison. Raises a usage error where it is not clear what to compare."""
+    """Carry out a comparison. Raises a usage error where it is not clear what to compare.
+
+    Every option, configuration and output is checked before the first run.
+    """
     paths = options.replay.files
+    _check_block(options.block)
+    if options.html is not None:
+        refuse_other_than_page(options.html, "--html", owned=[Path(p) / n for p in paths for n in RUN_FILES])
     folders = [path for path in paths if Path(path).is_dir()]
     if folders:
         _refuse_folders(options, folders)
@@ -82,7 +92,9 @@ def compare_runs(options: CompareOptions, environ: Mapping[str, str]) -> Compare
     configs: list[Path | None] = [*options.configs]
     configs = [None, *configs] if len(configs) == 1 else configs
     with _kept(options.run) as parent:
-        return _replayed(options, configs, parent, environ)
+        replays = _replays(options.replay, configs, parent)
+        _check(options, replays, environ)
+        return _replayed(options, replays, environ)
 
 
 def _refuse_folders(options: CompareOptions, folders: Sequence[str]) -> None:
@@ -115,28 +127,43 @@ def _kept(run: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _replayed(
-    options: CompareOptions, configs: Sequence[Path | None], parent: Path, environ: Mapping[str, str]
-) -> Compared:
+def _replays(replay: ReplayOptions, configs: Sequence[Path | None], parent: Path) -> dict[str, ReplayOptions]:
+    """A run's name -> what to replay for it."""
+    total = len(configs)
+    return {
+        name: replace(replay, config=config, title=f"{name} ({number}/{total})", outputs=OutputPaths(run=parent / name))
+        for number, (name, config) in enumerate(zip(_names(configs), configs, strict=True), 1)
+    }
+
+
+def _check(options: CompareOptions, replays: Mapping[str, ReplayOptions], environ: Mapping[str, str]) -> None:
+    """Raise what any of the runs would raise before its first event, so that none is made in vain."""
+    read = [one.config for one in replays.values() if one.config is not None]
+    for replay in replays.values():
+        replay.refuse_overwriting(read)
+        settings = load_settings(replay.config, environ, replay.overrides)
+        contract = load_schema(replay.schema) if replay.schema is not None else settings.config.schema_
+        if contract is None:
+            continue
+        Pipeline(contract, settings.config)
+        if options.block is not None:
+            _block_span(options.block, has_time=contract.has_time)
+
+
+def _replayed(options: CompareOptions, replays: Mapping[str, ReplayOptions], environ: Mapping[str, str]) -> Compared:
     runs: list[Run] = []
     contract, interrupted = options.replay.contract, False
-    names = _names(configs)
-    for number, (name, config) in enumerate(zip(names, configs, strict=True), 1):
-        note(f"run {number} of {len(configs)}: {name} ({config or 'the default configuration'})")
-        story = replay_files(
-            replace(
-                options.replay,
-                config=config,
-                contract=contract,
-                title=f"{name} ({number}/{len(configs)})",
-                outputs=OutputPaths(run=parent / name),
-            ),
-            environ,
-        )
+    for number, (name, replay) in enumerate(replays.items(), 1):
+        note(f"run {number} of {len(replays)}: {name} ({replay.config or 'the default configuration'})")
+        story = replay_files(replace(replay, contract=contract), environ)
         story.raise_failure()
         if contract is None and story.config.schema_ is None:
             contract = story.schema  # what was inferred once holds for all
-        runs.append(read_run(parent / name, name))
+            if options.block is not None:
+                _block_span(options.block, has_time=contract.has_time)
+        folder = replay.outputs.run
+        assert folder is not None
+        runs.append(read_run(folder, name))
         interrupted = story.interrupted
         if interrupted:
             break
@@ -174,7 +201,24 @@ def _block_events(block: str | None, run: Run, aligned: Aligned) -> int | None:
     if block is None:
         return None
     n = len(aligned.y)
-    if block.isdigit():
+    if is_count(block):
         return max(1, min(int(block), n))
-    span = parse_duration(block, has_time=run.schema.has_time, key="--block")
+    span = _block_span(block, has_time=run.schema.has_time)
     return max(1, min(n, round(n * span / max(aligned.span_us or 0, 1))))
+
+
+def _check_block(block: str | None) -> None:
+    """Raise a usage error for a block that is neither a duration nor a count, whatever the stream."""
+    if block is None:
+        return
+    try:
+        length = int(block) if is_count(block) else parse_duration(block, has_time=True, key="--block")
+    except ConfigError as error:
+        raise typer.BadParameter(str(error).removeprefix("--block: "), param_hint="--block") from None
+    if length < 1:
+        raise typer.BadParameter(f"{block!r} is no length", param_hint="--block")
+
+
+def _block_span(block: str, *, has_time: bool) -> int:
+    """A block as the stream has it: microseconds, or a count. Raises ConfigError for a duration where no time is."""
+    return int(block) if is_count(block) else parse_duration(block, has_time=has_time, key="--block")

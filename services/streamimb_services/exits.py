@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import sys
 import textwrap
 import traceback
 from collections.abc import Callable
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import typer
 
@@ -59,6 +60,11 @@ def tell(result: str) -> None:
     except OSError as error:
         drop_output()
         raise OutputError(f"standard output: cannot write: {error.strerror or error}") from None
+
+
+def tell_json(result: Any) -> None:
+    """Write a result on standard output as one line of standard JSON."""
+    tell(json.dumps(result, allow_nan=False) + "\n")
 
 
 def drop_output() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, Final
 import typer
 
 from streamimb.outcome import Outcome
+from streamimb.reporting.page import GENERATOR, GENERATOR_BYTES_MAX
 from streamimb.schema import Schema
 from streamimb.schema_toml import schema_to_toml
 from streamimb.settings import Settings
@@ -22,6 +23,7 @@ from streamimb.sinks.base import Sink
 from streamimb.sinks.predictions import PredictionsSink
 from streamimb.sinks.rejects import RejectsSink
 from streamimb.sinks.tables import MetricsSink, SignalsSink
+from streamimb.sources.base import reading
 from streamimb_services.show import settings_as_toml
 from streamimb_services.story import Story
 
@@ -30,6 +32,9 @@ PACKAGES: Final = ("streamimb", "numpy", "numba", "river", "polars", "pyarrow", 
 
 
 SUMMARY: Final = "summary.json"
+#: All files of a run's folder.
+RUN_FILES: Final = ("predictions.parquet", "metrics.parquet", "signals.parquet", "rejects.ndjson", "actions.ndjson",
+                    "config.toml", "schema.toml", "importance.json", "versions.json", SUMMARY)  # fmt: skip
 #: The endings that say what an output is; a pipe or a device may have any name.
 ENDINGS: Final = {
     "predictions": (".parquet", ".pq"),
@@ -66,15 +71,23 @@ class OutputPaths:
                 raise typer.BadParameter(told, param_hint=f"--{name}")
 
     def refuse_overlap(self, inputs: Sequence[Path]) -> None:
-        """Raise a usage error where two outputs, or an output and an input, are one file."""
+        """Raise a usage error where two outputs, or an output and what is read, are one file."""
         taken = {path.resolve() for path in inputs}
-        for name in ("predictions", "metrics", "signals", "rejects"):
-            path = getattr(self, name)
-            if path is None or (path.exists() and not path.is_file()):
+        for name, path in self._written():
+            if path.exists() and not path.is_file():
                 continue
             if path.resolve() in taken:
                 raise typer.BadParameter(f"{path} is read or written by this command already", param_hint=f"--{name}")
             taken.add(path.resolve())
+
+    def _written(self) -> Iterator[tuple[str, Path]]:
+        """Every file that will be written, with the option that asks for it."""
+        if self.run is not None:
+            yield from (("run", self.run / name) for name in RUN_FILES)
+        for name in ENDINGS:
+            path = getattr(self, name)
+            if path is not None:
+                yield name, path
 
 
 class Outputs:
@@ -144,6 +157,18 @@ class Outputs:
             sink.abort()
         for file in self._texts:
             file.abort()
+
+
+def refuse_other_than_page(path: Path, option: str, owned: Sequence[Path] = ()) -> None:
+    """Raise a usage error where a page would replace a file of a run, or one that is no page of ours."""
+    if path.resolve() in {one.resolve() for one in owned}:
+        raise typer.BadParameter(f"{path} belongs to the run itself: give another name", param_hint=option)
+    if path.is_file():
+        with reading(str(path)), path.open("rb") as file:
+            begins = file.read(GENERATOR_BYTES_MAX)
+        if begins and GENERATOR.encode() not in begins:
+            told = f"{path} exists and is no page of this program: give another name, or remove it first"
+            raise typer.BadParameter(told, param_hint=option)
 
 
 def run_texts(settings: Settings, story: Story, inputs: Sequence[str]) -> dict[str, str]:

@@ -59,6 +59,18 @@ class ReplayOptions:
     serve: str | None = None
     title: str = "replaying"
 
+    @property
+    def inputs(self) -> list[str]:
+        """The files of events, then that of labels."""
+        return [*self.files, *([self.labels] if self.labels else [])]
+
+    def refuse_overwriting(self, more: Sequence[Path] = ()) -> None:
+        """Raise a usage error where an output would replace what is read (``more`` too), or is not what it is named."""
+        self.outputs.refuse_names()
+        read = [Path(path) for path in self.inputs if path != STDIN]
+        read += [path for path in (self.config, self.schema, self.levers) if path is not None]
+        self.outputs.refuse_overlap([*read, *more])
+
 
 def replay_files(options: ReplayOptions, environ: Mapping[str, str], interrupt: Interrupt | None = None) -> Story:
     """Carry out a replay; what was guessed or chosen is told on standard error as it starts.
@@ -68,6 +80,7 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str], interrupt: 
     if interrupt is None:
         with Interrupt() as own:
             return replay_files(options, environ, own)
+    options.refuse_overwriting()
     settings = load_settings(options.config, environ, options.overrides)
     schema, notes = _contract(options, settings)
     if options.labels is not None and settings.config.label.wait is None:
@@ -75,9 +88,6 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str], interrupt: 
             "--labels: events wait for their labels only as long as label.wait says, and it is not set: "
             f"set it in the configuration, or STREAMIMB_LABEL__WAIT={'7d' if schema.has_time else 10_000}"
         )
-    inputs = [*options.files, *([options.labels] if options.labels else [])]
-    options.outputs.refuse_names()
-    options.outputs.refuse_overlap([Path(p) for p in inputs if p != STDIN])
     progress = ReplayProgress(schema.class_names[schema.positive], title=options.title)
     pipeline = Pipeline(schema, settings.config)
     feed = Feed(
@@ -101,13 +111,13 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str], interrupt: 
     levers = _levers(options.levers)
     with _watched(options, pipeline, settings) as watch:
         replay = Replay(
-            pipeline, feed, options.outputs, story, texts=lambda told: run_texts(settings, told, inputs),
+            pipeline, feed, options.outputs, story, texts=lambda told: run_texts(settings, told, options.inputs),
             limit=options.limit, pacer=_pacer(options, schema, watch), levers=levers, watch=watch,
         )  # fmt: skip
         replay.run(progress, interrupt)
     if saved is not None:
         with interrupt.deferred():
-            note(saved.save(pipeline, inputs))
+            note(saved.save(pipeline, options.inputs))
     if replay.levers_left:
         note(f"{replay.levers_left} levers were not pulled: the events ended before them")
     return story

@@ -17,6 +17,9 @@ from streamimb.reporting.style import STYLE
 #: Nothing is fetched and nothing runs, whatever the data hold.
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 INPUTS_SHOWN_MAX: Final = 3
+#: Stands in the first bytes of every page, so that a page can be told from any other file.
+GENERATOR: Final = '<meta name="generator" content="streamimb"/>'
+GENERATOR_BYTES_MAX: Final = 256
 
 
 def run_page(run: RunFolder) -> str:
@@ -54,6 +57,7 @@ def document(title: str, head: list[Child], sections: dict[str, tuple[str, list[
     ]  # fmt: skip
     meta = [
         Markup('<meta charset="utf-8"/>'),
+        Markup(GENERATOR),
         el("meta", http_equiv="Content-Security-Policy", content=POLICY),
         el("meta", name="viewport", content="width=device-width, initial-scale=1"),
         el("meta", name="color-scheme", content="light dark"),

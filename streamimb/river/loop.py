@@ -113,8 +113,8 @@ class Loop:
         out = np.zeros((1, k), np.float32)
         decision = np.zeros(1, np.int16)
         score_rows(
-            P, ops, plan.parameters, plan.plan.cuts, self._raw, self._scores, self._notes, np.zeros(k), self.positive, 0,
-            np.zeros(1, np.int64), out, decision, np.zeros(1, np.float32),
+            P, ops, plan.parameters, plan.plan.cuts, self._raw, self._scores, self._notes, np.zeros(k), self.positive,
+            0, np.zeros(1, np.int64), out, decision, np.zeros(1, np.float32),
         )  # fmt: skip
         return Scored(out[0], int(decision[0]))
 
@@ -127,7 +127,7 @@ class Loop:
         ops = np.array([[0, at.PREDICT, event, 0], [0, at.LEARN_LABEL, event, len(self._matured)]], np.int64)
         weights = self.controller.plan.weights
         lessons = self.rebalancer.lessons(ops, self._raw, y, self._matured, weights)
-        if weight != 1.0:
+        if weight != 1.0 and lessons.tape.weights is not None:
             lesson = lessons.tape.kinds == LEARN
             self.rebalancer.trained[code] += (weight - 1.0) * lessons.tape.weights[lesson].sum()
             lessons.tape.weights[lesson] *= weight

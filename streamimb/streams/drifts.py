@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
-
-SHARE: Final = "share"
-CONCEPT: Final = "concept"
-CLASS: Final = "class"
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
