@@ -108,8 +108,8 @@ def student_tail(t: float, freedom: float) -> float:
     x, rest = freedom / (freedom + square), square / (freedom + square)
     front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x)) * rest**b
     if x < (a + 1) / (a + b + 2):
-        return front * _beta_fraction(a, b, x) / a
-    return 1 - front * _beta_fraction(b, a, rest) / b
+        return float(front * _beta_fraction(a, b, x) / a)
+    return float(1 - front * _beta_fraction(b, a, rest) / b)
 
 
 def _beta_fraction(a: float, b: float, x: float) -> float:

@@ -127,7 +127,8 @@ class Loop:
         ops = np.array([[0, at.PREDICT, event, 0], [0, at.LEARN_LABEL, event, len(self._matured)]], np.int64)
         weights = self.controller.plan.weights
         lessons = self.rebalancer.lessons(ops, self._raw, y, self._matured, weights)
-        if weight != 1.0 and lessons.tape.weights is not None:
+        if weight != 1.0:
+            assert lessons.tape.weights is not None, "a rebalancer weighs every lesson"
             lesson = lessons.tape.kinds == LEARN
             self.rebalancer.trained[code] += (weight - 1.0) * lessons.tape.weights[lesson].sum()
             lessons.tape.weights[lesson] *= weight
