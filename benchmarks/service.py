@@ -38,25 +38,25 @@ CLIENTS = ("kafka-python", "confluent")
 #: Events a second that are aimed at, for the linear learner and no predictions sent.
 AIMS = {"kafka-python": 60_000, "confluent": 150_000}
 P99_MS_MAX, RECOVERY_S_MAX = 50.0, 3.0
+MEASURES = ("speed", "latency", "recovery", "memory")
 ROOT = Path(__file__).parent.parent
-#: Events a second, seconds of each stall, and what was noted beside: memory, or how long events waited.
-Measured = tuple[float, list[float], list[Any]]
+#: Events a second and a core-second, seconds of each stall, and what was noted beside: memory, or events' waits.
+Measured = tuple[tuple[float, float], list[float], list[Any]]
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure and print tables."""
     cli = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     cli.add_argument("--bootstrap", help="a broker that runs; else one is started")
-    cli.add_argument("--quick", action="store_true", help="a tenth of the events")
+    cli.add_argument("--quick", action="store_true", help="a twentieth of the events")
+    cli.add_argument("--only", nargs="+", choices=MEASURES, default=MEASURES, help="these measures alone")
     args = cli.parse_args(arguments)
-    scale = 10 if args.quick else 1
+    scale = 20 if args.quick else 1
     print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} when begun\n")
     with tempfile.TemporaryDirectory() as folder, _broker(args.bootstrap, Path(folder)) as bootstrap:
         bench = Bench(bootstrap, Path(folder), scale)
-        bench.speed()
-        bench.latency()
-        bench.recovery()
-        bench.memory()
+        for measure in args.only:
+            getattr(bench, measure)()
 
 
 @contextmanager
@@ -91,8 +91,10 @@ class Bench:
 
     def speed(self) -> None:
         """Events a second end to end."""
-        print("| client | learner | predictions | events | events/s | aim | checkpoint's stall, ms: median | most |")
-        print("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |")
+        print(
+            "| client | learner | predictions | events | events/s | a core-second | aim | checkpoint's stall, ms: median | most |"
+        )
+        print("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
         for client in CLIENTS:
             for model, share in (("linear", 1), ("forest", 4)):
                 for sends in (False, True):
@@ -103,13 +105,13 @@ class Bench:
     def _speed(self, client: str, model: str, events: int, *, sends: bool) -> None:
         told = self.topic("told") if sends else None
         config = runs.config(self.bootstrap, self.filled, self.folder, client, model, told)
-        rate, stalls, _ = _apart(config, self.folder, events, None)
+        (rate, of_core), stalls, _ = _apart(config, self.folder, events, None)
         aim = AIMS[client] if model == "linear" and not sends else None
         if not sends:
             self.rates[client, model] = rate
         middle, most = (1e3 * statistics.median(stalls), 1e3 * max(stalls)) if stalls else (math.nan, math.nan)
         told_of = "one an event" if sends else "none"
-        print(f"| {client} | {model} | {told_of} | {events:,} | {rate:,.0f} "
+        print(f"| {client} | {model} | {told_of} | {events:,} | {rate:,.0f} | {of_core:,.0f} "
               f"| {'' if aim is None else f'{aim:,}'} | {middle:.1f} | {most:.1f} |", flush=True)  # fmt: skip
 
     def latency(self) -> None:
@@ -118,7 +120,7 @@ class Bench:
         print("| client | learner | events/s | p50, ms | p99, ms | p99.9, ms | aim for p99 |")
         print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
         for client in CLIENTS:
-            topic, half = self.topic("half"), self.rates[client, "linear"] / 2
+            topic, half = self.topic("half"), self._rate(client) / 2
             config = runs.config(self.bootstrap, topic, self.folder, client, "linear", None)
             feeder = _start(runs.feed, self.bootstrap, topic, half, seconds + 10)
             _, _, ages = _apart(config, self.folder, None, seconds + 5)
@@ -128,6 +130,12 @@ class Bench:
             print(f"| {client} | linear | {half:,.0f} | {p50:.1f} | {p99:.1f} | {p999:.1f} | {P99_MS_MAX:g} |",
                   flush=True)  # fmt: skip
         print()
+
+    def _rate(self, client: str) -> float:
+        if (client, "linear") not in self.rates:
+            config = runs.config(self.bootstrap, self.filled, self.folder, client, "linear", None)
+            self.rates[client, "linear"] = _apart(config, self.folder, self.events, None)[0][0]
+        return self.rates[client, "linear"]
 
     def recovery(self) -> None:
         """From kill -9 and a start at once to owning the topic again, a static member with compiled code cached."""
@@ -156,7 +164,11 @@ class Bench:
 def _measure(config: Config, folder: Path, events: int | None, seconds: float | None, rss: bool = False) -> Measured:
     watch = runs.run(config, folder, events, seconds)
     stalls = [a + b for a, b in zip(watch.seconds.get("flush", []), watch.seconds.get("snapshot", []), strict=False)]
-    return watch.rate, stalls or watch.seconds.get("snapshot", []), watch.rss if rss else watch.waits
+    return (
+        (watch.rate, watch.rate_of_core),
+        stalls or watch.seconds.get("snapshot", []),
+        watch.rss if rss else watch.waits,
+    )
 
 
 def _apart(*arguments: Any) -> Measured:

@@ -114,17 +114,20 @@ class Watch(Observer):
     events: int = 0
     begun: float = 0.0
     last: float = 0.0
+    cpu_begun: float = 0.0
+    cpu_last: float = 0.0
     seconds: dict[str, list[float]] = field(default_factory=dict)
     waits: list[np.ndarray[Any, Any]] = field(default_factory=list)
     rss: list[tuple[int, int]] = field(default_factory=list)
 
     def consumed(self, records: Records) -> None:  # noqa: ARG002  an observer's
         self.begun = self.begun or time.perf_counter()
+        self.cpu_begun = self.cpu_begun or time.process_time()
 
     def processed(self, unit: str, pipeline: Pipeline, outcome: Outcome) -> None:  # noqa: ARG002  an observer's
         p = outcome.predictions
         self.events += len(p)
-        self.last = time.perf_counter()
+        self.last, self.cpu_last = time.perf_counter(), time.process_time()
         if self.ages:
             self.waits.append(time.time_ns() // 1_000 - p.time)
         elif self.events // 50_000 > (self.events - len(p)) // 50_000:
@@ -138,6 +141,11 @@ class Watch(Observer):
     def rate(self) -> float:
         """Events a second, from the first record taken to the last learned."""
         return self.events / (self.last - self.begun)
+
+    @property
+    def rate_of_core(self) -> float:
+        """Events for each second of processor time that this process had, whatever else runs on the machine."""
+        return self.events / (self.cpu_last - self.cpu_begun)
 
 
 def run(config: Config, folder: Path, stop_at: int | None = None, seconds: float | None = None) -> Watch:
