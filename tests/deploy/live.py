@@ -96,6 +96,8 @@ url = "{folder / "state"}"
 every_seconds = 2
 [control]
 objective = "f1"
+[learner]
+model = "linear"
 [http]
 port = {port}
 """)

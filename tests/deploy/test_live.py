@@ -1,5 +1,6 @@
 """Every panel's and every alert's expression on a real Prometheus that scrapes the real service on the real broker."""
 
+import re
 import time
 
 import pytest
@@ -15,7 +16,13 @@ SHOWN = [
     for uid, panel in panels()
     for target in panel["targets"]
 ]
-SIDES = sorted({uncompared(rule["expr"]) for rule in rules("alert")})
+
+
+def operands(expr):
+    """What ``and`` and ``or`` join, without the brackets that are left of joining."""
+    parts = re.split(r" and on \([^)]*\) | or ", expr)
+    opened = [part.count("(") - part.count(")") for part in parts]
+    return [part[n:] if n > 0 else part[: len(part) + n] for n, part in zip(opened, parts, strict=True)]
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +56,16 @@ def test_every_alert_looks_at_something(live, rule):
     """Without its comparisons an alert's expression gives data, and so does each thing that it compares."""
     expr = uncompared(rule["expr"])
     assert within_the_first_minute(live, lambda: live.finite(expr))
-    for part in expr.split(" and on "):
-        part = part[part.index(")") + 1 :] if part.startswith("(job") else part
-        if part.count("(") == part.count(")"):
-            assert live.ask(part), part
+    for part in operands(expr):
+        assert within_the_first_minute(live, lambda part=part: live.finite(part)), part
 
 
 def test_a_healthy_service_alarms_nobody(live):
     """Of all alerts none but the news of a drift is raised."""
     assert live.ask('count(ALERTS{alertname!="StreamimbMinorityProportionDrift", alertstate="firing"})') == []
+
+
+def test_operands_are_told_apart():
+    """Each stands alone."""
+    assert operands("(a and on (job) sum(b)) or c") == ["a", "sum(b)", "c"]
+    assert operands("(a or f(b))") == ["a", "f(b)"]
