@@ -111,8 +111,8 @@ class Loop:
         out = np.zeros((1, k), np.float32)
         decision = np.zeros(1, np.int16)
         score_rows(
-            P, ops, plan.parameters, plan.plan.cuts, self._raw, self._scores, self._notes, np.zeros(k), self.positive, 0,
-            np.zeros(1, np.int64), out, decision, np.zeros(1, np.float32),
+            P, ops, plan.parameters, plan.plan.cuts, self._raw, self._scores, self._notes, np.zeros(k), self.positive,
+            0, np.zeros(1, np.int64), out, decision, np.zeros(1, np.float32),
         )  # fmt: skip
         return Scored(out[0], int(decision[0]))
 
@@ -126,9 +126,9 @@ class Loop:
         weights = self.controller.plan.weights
         lessons = self.rebalancer.lessons(ops, self._raw, y, self._matured, weights)
         if weight != 1.0:
-            lesson = lessons.tape.kinds == LEARN
-            self.rebalancer.trained[code] += (weight - 1.0) * lessons.tape.weights[lesson].sum()
-            lessons.tape.weights[lesson] *= weight
+            lesson, own = lessons.tape.kinds == LEARN, lessons.tape.lesson_weights(y, weights)
+            self.rebalancer.trained[code] += (weight - 1.0) * own[lesson].sum()
+            own[lesson] *= weight
         rows: Any = [x]  # what runs these tapes takes dicts
         P = self.succession.run(rows, y, lessons.tape, weights, lessons.own, ops, y)
         scored = self._score(self.rebalancer.hear(lessons, P), ops)

@@ -196,7 +196,9 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         """Decisions of a frame of events."""
         import pandas as pd
 
-        return pd.Series([self.predict_one(x) for x in checked_frame(X).to_dict("records")], index=X.index, dtype="object")
+        return pd.Series(
+            [self.predict_one(x) for x in checked_frame(X).to_dict("records")], index=X.index, dtype="object"
+        )
 
     @property
     def signals(self) -> list[Signal]:
