@@ -19,6 +19,9 @@ Rate = Annotated[
 ]
 Loop = Annotated[bool, typer.Option("--loop", help="Begin anew at the file's end, until Ctrl-C.")]
 LimitRecords = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Stop after N records.")]
+Partitions = Annotated[
+    int, typer.Option("--partitions", metavar="N", min=-1, help="Give a topic that is made so many; -1: the broker's.")
+]
 LettersTopic = Annotated[str | None, typer.Option("--topic", "-t", metavar="T", help="The topic of dead letters.")]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="R", help="Take those alone that have this reason.")]
 FromOffset = Annotated[
@@ -40,13 +43,14 @@ def produce(
     rate: Rate = None,
     loop: Loop = False,
     limit: LimitRecords = None,
+    partitions: Partitions = -1,
     property_: k.Properties = None,
     config: o.ConfigFile = None,
     schema: o.SchemaFile = None,
 ) -> None:
     """Send the rows of a file to a topic as JSON, keyed by their id, so that a service has something to learn.
 
-    Lines of NDJSON go as they are. Ctrl-C ends it once what was handed over is acknowledged (exit 130).
+    A topic that does not exist is made. Lines of NDJSON go as they are. Ctrl-C ends it once what was handed over is acknowledged (exit 130).
     """
     from streamimb.infer import infer_schema
     from streamimb.schema_toml import load_schema
@@ -58,7 +62,7 @@ def produce(
         contract, notes = infer_schema(file)
         for line in notes:
             note(line)
-    run(file, contract, found, rate=rate, loop=loop, limit=limit)
+    run(file, contract, found, rate=rate, loop=loop, limit=limit, partitions=partitions)
 
 
 def _letters_config(

@@ -11,6 +11,7 @@ from streamimb.config import Config
 from streamimb.errors import ConfigError, InputError
 from streamimb.schema import Schema
 from streamimb.sinks.clients import make_sink
+from streamimb.sinks.kafka_topics import make_topics
 from streamimb.sinks.log import LogSink, Message
 from streamimb_services.exits import note
 from streamimb_services.progress import counted
@@ -46,7 +47,14 @@ class Pace:
 
 
 def produce(
-    path: str, schema: Schema, config: Config, *, rate: float | None, loop: bool, limit: int | None = None
+    path: str,
+    schema: Schema,
+    config: Config,
+    *,
+    rate: float | None,
+    loop: bool,
+    limit: int | None = None,
+    partitions: int = -1,
 ) -> int:
     """Send all rows of a file to ``source.topic``, again and again with ``loop``; how many were acknowledged.
 
@@ -56,6 +64,8 @@ def produce(
         raise ConfigError("source.topic is missing: name the topic with -t")
     if not config.kafka.get("bootstrap.servers"):
         raise ConfigError("kafka.bootstrap.servers is missing: name the brokers with -b, as 127.0.0.1:9092")
+    for made in make_topics(config.kafka, [config.source.topic], partitions):
+        note(f"topic {made} did not exist: it was made")
     sink = make_sink(config.source.client, config.kafka)
     pace = Pace(rate)
     total = Path(path).stat().st_size if Path(path).is_file() and not loop else 0

@@ -28,6 +28,7 @@ from streamimb.schema_toml import load_schema
 from streamimb.serving import Hub, Recorder
 from streamimb.settings import Settings, load_settings
 from streamimb.sinks.clients import make_sink
+from streamimb.sinks.kafka_topics import make_topics
 from streamimb.sinks.log import LogSink
 from streamimb.sources.clients import make_source
 from streamimb.sources.log import LogSource
@@ -95,6 +96,8 @@ def serve(settings: Settings, schema: Schema) -> None:
         sleep = patient_sleep(hub)
         trouble = Trouble(config.budget, clock=time.monotonic, sleep=sleep, observer=observer)
         trouble.stopping = stop
+        for made in trouble.ask(lambda: make_topics(config.kafka, outputs_of(config))):
+            log.info("topic made", topic=made)
         source, sink = trouble.ask(lambda: source_of(config)), trouble.ask(lambda: sink_of(config))
         executor = stack.enter_context(ThreadPoolExecutor(1, "checkpoint"))
         worker = Worker(
@@ -115,16 +118,22 @@ def source_of(config: Config) -> LogSource:
     )
 
 
+def outputs_of(config: Config) -> list[str]:
+    """The topics that are written to."""
+    output = config.output
+    return [t for t in (output.predictions, output.signals, output.dead_letters) if t is not None]
+
+
 def sink_of(config: Config) -> LogSink | None:
     """A producer, or None where nothing is to be sent. Raises ConfigError, BrokersAwayError."""
-    output, source = config.output, config.source
-    if not (output.predictions or output.signals or output.dead_letters):
+    source = config.source
+    if not outputs_of(config):
         return None
     # One writer of the whole topic has one name, so that a later one fences an earlier; members that share it have each
     # their own, and are fenced by the group's generation.
     own = source.topic if config.state.scope == "topic" else owner(config)
     return make_sink(
-        source.client, config.kafka, transactional_id=f"{source.group}-{own}" if output.transactions else None
+        source.client, config.kafka, transactional_id=f"{source.group}-{own}" if config.output.transactions else None
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from streamimb.errors import ConfigError, LearnerError, StateError
 from streamimb.learners import linear_kernels as kernels
 from streamimb.learners.base import State, Tape
+from streamimb.learners.linear_growth import move_slots, widened
 from streamimb.learners.linear_parts import linear_parts
 from streamimb.learners.parameters import explain
 from streamimb.schema import Schema, Strict
@@ -115,6 +116,26 @@ class LinearClassifier:
         out, a = np.zeros((len(X), X.shape[1] + 1, self.schema.n_classes)), self._arrays
         linear_parts(_plain(X), self._layout, self._params, a["table"], a["stats"], a["knots"], out)
         return out
+
+    def take_over(self, older: LinearClassifier, lessons: int) -> None:
+        """Go on from a learner of the first of these features and classes, ``lessons`` lessons old.
+
+        Rows without the new features get the older one's answers, unless features are crossed no more.
+        Raises ValueError where the parameters are others or the older one has features or classes that this has not.
+        """
+        d, k = len(older.schema.features), older.schema.n_classes
+        if (
+            older.parameters != self.parameters
+            or older.schema.features != self.schema.features[:d]
+            or k > self._n_classes
+        ):
+            raise ValueError("linear: the older learner is none of the first of these features and classes")
+        mine, before = self._arrays, older._arrays
+        columns = before["table"].shape[1] // 2
+        table = widened(before["table"], columns, self._n_classes, lessons)
+        move_slots(table, mine["table"], (older._layout, self._layout), (older._params, self._params))
+        for name in ("stats", "recent", "knots"):
+            mine[name][:d] = before[name]
 
     def state(self) -> State:
         return {name: array.copy() for name, array in self._arrays.items()}

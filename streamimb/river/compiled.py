@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,15 +15,19 @@ from river import base
 from streamimb.config import LearnerConfig
 from streamimb.errors import ConfigError
 from streamimb.learners.base import LEARN, PREDICT, Learner, Tape
+from streamimb.learners.linear import LinearClassifier
 from streamimb.learners.registry import make_learner
+from streamimb.river.classes import Classes, checked_frame, checked_labels_of, checked_weight
 from streamimb.schema import CATEGORY_CODE_MAX, NUMBER_ABS_MAX, Feature, Label, Schema
 from streamimb.text import Text
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Events that are kept, to be learned again where a feature or a class appears.
-REMEMBERED_EVENTS: Final = 500
+#: Events that are kept where a learner cannot grow, to be learned again where a feature or a class appears.
+REMEMBERED_EVENTS: Final = 5_000
+#: A new feature waits until the learner has had so large a share of the remembered events since it was made.
+GROWTH_SHARE: Final = 0.25
 #: Features beyond these are ignored.
 FEATURES_MAX: Final = 1_000
 
@@ -31,8 +36,10 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
     """A compiled learner of streamimb by its name, for river.
 
     Numbers are numeric features, booleans boolean ones, text categorical ones; what is missing or not finite is
-    missing. A feature keeps the type that it had at first; where a feature or a class appears, the learner is made
-    anew and taught the last REMEMBERED_EVENTS again.
+    missing. A feature keeps the type that it had at first. Where a feature or a class appears, ``linear`` grows and
+    keeps what it learned (but for its pairs of features, once there are too many to cross). The others are made anew
+    and taught the last REMEMBERED_EVENTS again, for a class at once, for features once GROWTH_SHARE as many events
+    were learned since the last time, so that features that appear one by one cost a few times the learning at most.
 
     Parameters
     ----------
@@ -67,12 +74,15 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
         if learner.startswith("river."):
             raise ConfigError(f"learner: {learner!r} is river's own: use it as it is")
         self._features: dict[Hashable, Feature] = {}
-        self._labels: list[Hashable] = []
-        self._codes: dict[Hashable, int] = {}
-        self._seen = 0
-        self._recent: deque[tuple[dict[Hashable, Any], int]] = deque(maxlen=REMEMBERED_EVENTS)
+        self._classes = Classes(binary=False)
+        self._seen = self._made_at = 0
         self._learner: Learner | None = None
-        self._made([Feature(name="x")], ("a", "b"))  # what is wrong with the parameters is told now
+        self._width = self._learner_classes = 0  # of the learner: the first of the features known, and the classes
+        made = self._made([Feature(name="x")], 2)  # what is wrong with the parameters is told now
+        self._grows = isinstance(made, LinearClassifier)
+        self._recent: deque[tuple[NDArray[np.float32], int, float]] = deque(
+            maxlen=0 if self._grows else REMEMBERED_EVENTS
+        )
 
     @property
     def _multiclass(self) -> bool:
@@ -82,55 +92,88 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
     def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
         yield {"learner": "linear"}
 
-    def _made(self, features: list[Feature], classes: tuple[str, ...]) -> Learner:
-        schema = Schema(features=tuple(features), label=Label(classes=classes))
+    @property
+    def _labels(self) -> list[Hashable]:
+        return self._classes.labels
+
+    def _made(self, features: list[Feature], n_classes: int) -> Learner:
+        schema = Schema(features=tuple(features), label=Label(classes=tuple(str(i) for i in range(n_classes))))
         config = LearnerConfig(model=self.learner, parameters=self.parameters or {}, seed=self.seed)
         return make_learner(schema, config)
 
-    def learn_one(self, x: dict[Any, Any], y: Any) -> None:
-        """Learn an event: its features and its class."""
-        self._learn([dict(x)], [y])
+    def learn_one(self, x: dict[Any, Any], y: Any, w: float = 1.0) -> None:
+        """Learn an event: its features and its class, with weight ``w``.
+
+        Raises ValueError where the label is missing, not finite or one class too many, or the weight is negative or not
+        finite, TypeError where one of them or a feature's value is of another kind; then nothing has changed.
+        """
+        weight = checked_weight(w)
+        self._learn([dict(x)], self._classes.check([y]), weight)
 
     def learn_many(self, X: pd.DataFrame, y: pd.Series) -> None:
-        """Learn a frame of events in order, as ``learn_one`` would one by one."""
-        self._learn(X.to_dict("records"), list(y))
+        """Learn a frame of events in order, as ``learn_one`` would one by one.
 
-    def _learn(self, rows: list[dict[Any, Any]], labels: list[Any]) -> None:
-        for x, y in zip(rows, labels, strict=True):
-            if self._is_new(x, y):
-                self._grow(x, y)
-            code = self._codes[y]
-            self._recent.append((x, code))
+        Raises what it raises, TypeError where X is no frame, and ValueError where y has another length; then nothing
+        has changed.
+        """
+        labels = self._classes.check(checked_labels_of(checked_frame(X), y))
+        self._learn(X.to_dict("records"), labels, 1.0)
+
+    def _learn(self, rows: list[dict[Any, Any]], labels: list[Hashable], weight: float) -> None:
+        for x in rows:
+            for name, value in x.items():
+                _require_value(name, value)
+        for x, label in zip(rows, labels, strict=True):
+            self._take_in(x)
+            code = self._classes.take(label)
+            if self._is_due():
+                self._grow()
+            row = np.array(self._encoded(x), np.float32)
+            if self._recent.maxlen:
+                self._recent.append((row, code, weight))
             if self._learner is not None:
-                self._run(LEARN, [x], [code], self._seen)
+                self._run(LEARN, row[None, : self._width], [code], self._seen, [weight])
             self._seen += 1
 
-    def _is_new(self, x: dict[Any, Any], y: Any) -> bool:
-        if y not in self._codes:
-            return True
-        return len(self._features) < FEATURES_MAX and any(k not in self._features for k, v in x.items() if _known(v))
-
-    def _grow(self, x: dict[Any, Any], y: Any) -> None:
-        """Take in a new class and new features, in an order that is no accident of the dict."""
-        if y not in self._codes:
-            self._codes[y] = len(self._labels)
-            self._labels.append(y)
-        for name in sorted((k for k, v in x.items() if k not in self._features and _known(v)), key=repr):
+    def _take_in(self, x: dict[Any, Any]) -> None:
+        """Take in new features, in an order that is no accident of the dict."""
+        new = [k for k, v in x.items() if k not in self._features and _known(v)]
+        for name in sorted(new, key=repr) if new else []:
             if len(self._features) < FEATURES_MAX:
                 self._features[name] = Feature(name=f"x{len(self._features)}", type=_type(x[name]))
-        if not self._features:
-            return
-        classes = tuple(str(i) for i in range(max(len(self._labels), 2)))
-        self._learner = self._made(list(self._features.values()), classes)
-        if self._recent:
-            again = list(self._recent)
-            self._run(LEARN, [row for row, _ in again], [code for _, code in again], self._seen - len(again))
 
-    def _run(self, kind: int, rows: list[dict[Any, Any]], codes: list[int], first: int) -> NDArray[np.float64]:
+    @property
+    def _n_classes(self) -> int:
+        return max(len(self._labels), 2)
+
+    def _is_due(self) -> bool:
+        """Whether the learner is to grow now."""
+        if self._learner is None or self._learner_classes < self._n_classes:
+            return bool(self._features)
+        waits = 0.0 if self._grows else GROWTH_SHARE * len(self._recent)
+        return len(self._features) > self._width and self._seen - self._made_at >= waits
+
+    def _grow(self) -> None:
+        before, self._learner_classes = self._learner, self._n_classes
+        self._width = len(self._features)
+        self._learner = self._made(list(self._features.values()), self._n_classes)
+        if isinstance(self._learner, LinearClassifier):
+            if isinstance(before, LinearClassifier):
+                self._learner.take_over(before, self._seen)
+        elif self._recent:
+            X = np.full((len(self._recent), self._width), np.nan, np.float32)
+            for into, (row, _, _) in zip(X, self._recent, strict=True):
+                into[: len(row)] = row
+            _, codes, weights = zip(*self._recent, strict=True)
+            self._run(LEARN, X, codes, self._seen - len(X), weights)
+        self._made_at = self._seen
+
+    def _run(
+        self, kind: int, X: NDArray[np.float32], codes: Sequence[int], first: int, weights: Sequence[float]
+    ) -> NDArray[np.float64]:
         assert self._learner is not None
-        X = np.array([self._encoded(row) for row in rows], np.float32)
-        weights = np.ones(max(len(self._labels), 2))
-        return self._learner.run(X, np.array(codes, np.int16), Tape.only(kind, len(rows), first), weights)
+        tape = replace(Tape.only(kind, len(X), first), weights=np.array(weights, np.float64))
+        return self._learner.run(X, np.array(codes, np.int16), tape, np.ones(self._n_classes))
 
     def _encoded(self, x: dict[Any, Any]) -> list[float]:
         return [_code(feature, x.get(name)) for name, feature in self._features.items()]
@@ -142,14 +185,22 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
     def _probabilities(self, rows: list[dict[Any, Any]]) -> list[dict[Any, float]]:
         if self._learner is None or len(self._labels) < 2:
             return [dict.fromkeys(self._labels, 1.0) for _ in rows]
-        P = self._run(PREDICT, rows, [0] * len(rows), self._seen)
+        X = np.array([self._encoded(row)[: self._width] for row in rows], np.float32)
+        P = self._run(PREDICT, X, [0] * len(rows), self._seen, [1.0] * len(rows))
         return [dict(zip(self._labels, p, strict=True)) for p in P.tolist()]
 
     def predict_proba_many(self, X: pd.DataFrame) -> pd.DataFrame:
         """Probabilities of a frame of events, a column a class."""
         import pandas as pd
 
-        return pd.DataFrame(self._probabilities(X.to_dict("records")), index=X.index, columns=self._labels)
+        return pd.DataFrame(
+            self._probabilities(checked_frame(X).to_dict("records")), index=X.index, columns=self._labels
+        )
+
+
+def _require_value(name: Hashable, value: Any) -> None:
+    if value is not None and not isinstance(value, str | int | float | np.number | np.bool_):
+        raise TypeError(f"feature {name!r}: {value!r} is a {type(value).__name__}: a value is text, a bool or a number")
 
 
 def _known(value: Any) -> bool:

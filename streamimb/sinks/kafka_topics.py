@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import kafka.errors
 from kafka import KafkaAdminClient
 
-from streamimb.kafka_errors import translated
+from streamimb.kafka_errors import connected, translated
 from streamimb.kafka_settings import Settings, for_kafka_python
 
 
@@ -16,8 +16,10 @@ def make_topics(settings: Settings, topics: Sequence[str], partitions: int = -1)
 
     partitions: of each; -1 is the broker's default. Raises ConfigError where that is not allowed, BrokersAwayError.
     """
+    if not topics:
+        return []
+    admin = connected(KafkaAdminClient, settings.get("bootstrap.servers"), **for_kafka_python(settings, "admin"))
     with translated("making topics"):
-        admin = KafkaAdminClient(**for_kafka_python(settings, "admin"))
         try:
             missing = sorted(set(topics) - set(admin.list_topics()))
             for topic in missing:

@@ -98,7 +98,11 @@ def test_models_that_ignore_weights_are_found_out():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"strategy": "oop"}, "strategy: 'oop' is none of .*did you mean 'oob'"),
+        ({"strategy": "oop"}, "strategy: 'oop' is not one of .*did you mean 'oob'"),
+        ({"strategy": "nope"}, "'nope' is not one of inverse_frequency, .*, none$"),
+        ({"strategy": None}, "strategy: None is not one of"),
+        ({"objective": None}, "objective: None is a NoneType"),
+        ({"positive": float("nan")}, "positive: label: nan"),
         ({"drift": "resett"}, "did you mean 'reset'"),
         ({"objective": "f2"}, "control.objective: 'f2' is not known"),
         ({"objective": "cost:FN=x,FP=1"}, "amounts of features serve"),
