@@ -92,7 +92,8 @@ class Bench:
     def speed(self) -> None:
         """Events a second end to end."""
         print(
-            "| client | learner | predictions | events | events/s | a core-second | aim | checkpoint's stall, ms: median | most |"
+            "| client | learner | predictions | events | events/s | a core-second | aim "
+            "| checkpoint's stall, ms: median | most |"
         )
         print("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
         for client in CLIENTS:

@@ -50,7 +50,8 @@ def produce(
 ) -> None:
     """Send the rows of a file to a topic as JSON, keyed by their id, so that a service has something to learn.
 
-    A topic that does not exist is made. Lines of NDJSON go as they are. Ctrl-C ends it once what was handed over is acknowledged (exit 130).
+    A topic that does not exist is made. Lines of NDJSON go as they are. Ctrl-C ends it once what was handed over is
+    acknowledged (exit 130).
     """
     from streamimb.infer import infer_schema
     from streamimb.schema_toml import load_schema

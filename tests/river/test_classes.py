@@ -91,7 +91,7 @@ def test_a_binary_model_refuses_a_third_class_before_anything_changes():
     with pytest.raises(ValueError, match="'z' is one class too many"):
         model.learn_many(pd.DataFrame({"a": [1.0, 2.0]}), pd.Series(["x", "z"]))
     assert model.predict_proba_one({"a": 1.0}) == before
-    with pytest.raises(ValueError, match="one class too many beside 'p', 'x'|beside 'x', 'p'"):
+    with pytest.raises(ValueError, match=r"one class too many beside 'p', 'x'|beside 'x', 'p'"):
         RebalancedClassifier(linear_model.LogisticRegression(), positive="p").learn_many(
             pd.DataFrame({"a": [1.0, 2.0]}), pd.Series(["x", "y"])
         )
