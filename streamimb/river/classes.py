@@ -150,9 +150,8 @@ class Classes:
 
     def _add(self, label: Hashable) -> None:
         if self._binary:
-            declared = isinstance(label, bool) or self._declared is None
-            second = label if isinstance(label, bool) else bool(self.labels)
-            self.inner.append(second if declared else label == self._declared)
+            declared = label if self._declared is None or isinstance(label, bool) else label == self._declared
+            self.inner.append(not self.inner[0] if self.inner else declared is True)
         self._codes[label] = len(self.labels)
         self.labels.append(label)
         self._counts.append(0)
