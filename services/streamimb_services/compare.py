@@ -11,7 +11,6 @@ from pathlib import Path
 import typer
 
 from streamimb.durations import is_count, parse_duration
-from streamimb.errors import ConfigError
 from streamimb.evaluation.compare import Comparison, compare
 from streamimb.pipeline import Pipeline
 from streamimb.reporting.folder import RunFolder, read_folder
@@ -208,13 +207,10 @@ def _block_events(block: str | None, run: Run, aligned: Aligned) -> int | None:
 
 
 def _check_block(block: str | None) -> None:
-    """Raise a usage error for a block that is neither a duration nor a count, whatever the stream."""
+    """Raise ConfigError or a usage error for a block that is neither a duration nor a count, whatever the stream."""
     if block is None:
         return
-    try:
-        length = int(block) if is_count(block) else parse_duration(block, has_time=True, key="--block")
-    except ConfigError as error:
-        raise typer.BadParameter(str(error).removeprefix("--block: "), param_hint="--block") from None
+    length = _block_span(block, has_time=True)
     if length < 1:
         raise typer.BadParameter(f"{block!r} is no length", param_hint="--block")
 

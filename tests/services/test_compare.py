@@ -343,3 +343,22 @@ def test_colours_are_for_terminals(streamimb, runs):
     print_comparison(compare_runs(CompareOptions(ReplayOptions(files=folders)), {}), console)
     text = console.export_text()
     assert [line.rstrip() for line in text.splitlines()] == plain.splitlines()
+
+
+def test_a_comparison_is_checked_before_its_first_run(streamimb, stream, schema, configs, tmp_path):
+    """A later configuration, the block and the page are looked at while nothing has been run."""
+    good, poor = configs
+    kept, data = tmp_path / "kept", tmp_path / "data.html"
+    data.write_text("x,y")
+    asked = ["compare", stream(), "--schema", schema, "--run", kept, "--with", good, "--with"]
+    poor.write_text("[control]\nevry = 3\n")
+    result = streamimb(*asked, poor)
+    assert (result.exit_code, "control.evry" in result.stderr) == (78, True)
+    poor.write_text('[label]\nwait = "7d"\nexpires_as = "goood"\n')
+    assert streamimb(*asked, poor).exit_code == 78
+    poor.write_text("")
+    result = streamimb(*asked, poor, "--block", "5x")
+    assert (result.exit_code, "'5x' is no duration" in result.stderr) == (78, True)
+    assert streamimb(*asked, poor, "--block", "0").exit_code == 2
+    assert (streamimb(*asked, poor, "--html", data).exit_code, data.read_text()) == (2, "x,y")
+    assert not kept.exists()

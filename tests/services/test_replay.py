@@ -199,6 +199,22 @@ def test_an_output_that_is_an_input_is_refused(streamimb, stream, tmp_path):
     assert streamimb("replay", file, "--predictions", out, "--metrics", out).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [("predictions.parquet", None), ("config.toml", "-c"), ("schema.toml", "--schema"), ("actions.ndjson", "--levers"),
+     ("rejects.ndjson", "--labels")],
+)  # fmt: skip
+def test_a_run_replaces_nothing_that_is_read(streamimb, stream, tmp_path, name, option):
+    """A folder whose files are read by this replay, as events or otherwise, is refused before any is read."""
+    (tmp_path / name).write_text("precious")
+    files = [stream(), option, tmp_path / name] if option else [tmp_path / name]
+    result = streamimb("replay", *files, "--run", tmp_path)
+    assert (result.exit_code, (tmp_path / name).read_text()) == (2, "precious")
+    assert "--run" in result.stderr
+    assert "read or written by this command already" in " ".join(result.stderr.replace("│", " ").split())
+    assert not (tmp_path / "summary.json").exists()
+
+
 def test_an_output_in_no_folder_is_told_before_reading(streamimb, stream, tmp_path):
     """An output that cannot be written exits 74 at once."""
     result = streamimb("replay", stream(), "--predictions", tmp_path / "no" / "p.parquet")

@@ -1,6 +1,7 @@
 import json
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -246,3 +247,19 @@ def test_comparison_as_a_page(streamimb, stream, schema, tmp_path):
     assert "control.threshold" in words(section(found, "made"))
     assert len([f for f in section(found, "course").iter("figure") if f.find("svg") is not None]) == 4
     assert not re.search(r"https?:|url\(|<script", page.read_text())
+
+
+def test_a_report_replaces_nothing_but_a_report(streamimb, report, stream):
+    """A file of the run, and any file that is no page of ours, stays; an older report is replaced."""
+    file = stream()
+    run, page = report(file)
+    html = run.parent / "other.html"
+    html.write_text("<!DOCTYPE html>\n<html><title>mine</title></html>")
+    for output in (run / "summary.json", run / "importance.json", html, file):
+        before = Path(output).read_bytes()
+        result = streamimb("report", run, "-o", output)
+        assert (result.exit_code, Path(output).read_bytes()) == (2, before), output
+    assert streamimb("report", run, "-o", page).exit_code == 0
+    (run / "versions.json").unlink()
+    result = streamimb("report", run, "-o", run / "versions.json")
+    assert (result.exit_code, (run / "versions.json").exists()) == (2, False)
