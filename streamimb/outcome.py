@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +90,10 @@ class Signal:
     action: str
 
 
+#: Actions that change no decision by themselves: nothing is measured of them.
+UNMEASURED: Final = frozenset({"trial", "replace", "dropped"})
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """Something that was done about a signal, and what came of it.
@@ -98,7 +102,8 @@ class Action:
     (adjusted, and the better of both is to stay), ``replaced`` (the new one took over), ``dropped`` (it did not),
     ``reset``; or a lever that a person pulled, whose signal is ``operator``;
     before, after: the G-mean over recent events then, and over
-    as many predicted since (NaN until ``measured_at``, a position); helped: yes, no, unclear, or nothing yet.
+    as many predicted since (NaN until ``measured_at``, a position); helped: yes, no, unclear, or nothing yet. Of
+    ``UNMEASURED`` actions all of these stay undefined.
     """
 
     number: int

@@ -265,18 +265,21 @@ class Pipeline:
         out.actions.append(self.reactor.did(action, cause, *now, self.evaluation.confusion("rarest")))
 
     def _adjust(self, cause: Signal) -> None:
-        """Let the windows forget what came before the change, as far as the detector dates it."""
+        """Let buffers and windows forget what came before the change, as the detector dates it.
+
+        Windows keep ``window.events_min`` events, since shares and thresholds are to be read from them; buffers may be
+        left nearly empty: then nothing is made until they fill again.
+        """
         if cause.class_ not in self.schema.class_names:
             return
-        k, least = self.schema.class_names.index(cause.class_), self.config.window.events_min
+        k, window = self.schema.class_names.index(cause.class_), self.config.window
         since = float(self.monitor.width(cause.signal, k))
         if cause.signal == RECALL:
             share = float(self.windows.shares("rarest")[k])
             since = since / share if share > 0 else 0.0
-        since = max(int(min(since, self.config.window.events_max)), least)
-        self.rebalancer.forget(cause.position - since)
+        self.rebalancer.forget(self._mature + 1 - math.ceil(since))
         if cause.signal == SHARE:
-            self.windows.shorten("rarest", since)
+            self.windows.shorten("rarest", max(int(min(since, window.events_max)), window.events_min))
 
     def start_afresh(self, cause: str) -> None:
         """Let the learner forget all that it learned."""

@@ -41,6 +41,10 @@ def gauges(pipeline: Pipeline) -> list[Metric]:
     add("trained_class_ratio", NOW, plan.trained_shares, windows.seen)
     add("class_weight", NOW, plan.weights, windows.seen)
     add("decision_threshold", NOW, plan.thresholds, windows.seen)
+    gauge = pipeline.rebalancer.gauge
+    for name, value, (_, made) in zip(names, gauge.ratio.tolist(), gauge.support.tolist(), strict=True):
+        if made > 0:
+            rows.append(Metric(position, time, "memorisation", name, NOW, value, NAN, NAN, int(made)))
     waiting = pipeline.store.counts()["waiting"]
     rows.append(Metric(position, time, "pending_labels", None, NOW, float(waiting), NAN, NAN, waiting))
     return rows
@@ -69,6 +73,7 @@ def summarise(pipeline: Pipeline) -> dict[str, Any]:
             "trained_shares": dict(zip(names, pipeline.controller.plan.trained_shares.tolist(), strict=True)),
             "renewals": pipeline.controller.plan.number,
         },
+        "samples": _samples(pipeline),
         "objective": pipeline.controller.objectives[0].name,
         "objectives": pipeline.controller.shown(pipeline.evaluation.confusion()),
         "queue": {"cost": pipeline.controller.losses.name, **pipeline.queue.totals()},
@@ -79,6 +84,20 @@ def summarise(pipeline: Pipeline) -> dict[str, Any]:
         "actions": [told_row(a, has_time=has_time) for a in pipeline.reactor.actions],
         "actions_total": pipeline.reactor.actions[-1].number if pipeline.reactor.actions else 0,
         "notes": pipeline.notes,
+    }
+
+
+def _samples(pipeline: Pipeline) -> dict[str, Any]:
+    """Whether made rows are learned by heart, of classes with any, and how many labels were weighed down as suspicious.
+
+    ``memorised``: class -> mean log-loss on new events, on copies and synthetic rows, and the first by the second.
+    """
+    names, gauge = pipeline.schema.class_names, pipeline.rebalancer.gauge
+    rows = zip(names, gauge.fresh.tolist(), gauge.made.tolist(), gauge.ratio.tolist(), strict=True)
+    suspects = pipeline.rebalancer.suspects
+    return {
+        "memorised": {name: told for name, *told in rows if not math.isnan(told[1])},
+        "suspects": {} if suspects is None else dict(zip(names, suspects.tolist(), strict=True)),
     }
 
 

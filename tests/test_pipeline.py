@@ -354,3 +354,34 @@ def test_objectives_of_many_classes_are_told():
     assert told["objectives"]["f1"]["value"] == pytest.approx(told["metrics"]["macro_f1"][0])
     assert set(told["objectives"]) == {"f1", "g_mean", "kappa", "g_mean+kappa", "balanced_accuracy"}
     assert all(0.4 < row["value"] < 2 and row["recall"] > 0 for row in told["objectives"].values())
+
+
+def test_nothing_is_made_of_what_is_older_than_a_drift():
+    """Buffers keep what came since the detector's date, however few: their floor is not that of the windows."""
+    n, change = 30_000, 20_000
+    X, y = events(n, np.where(np.arange(n) < change, 0.1, 0.6))
+    config = Config(samples={"minority": "smote", "buffer": 2_000}, drift={"recall": {"detector": "none"}})
+    pipeline = Pipeline(schema(), config)
+    batch, every, told = Batch.of(X, y), config.control.every, []
+    for start in range(0, n, every):
+        out = pipeline.process(batch.slice(start, start + every))
+        told += [s for s in out.signals if s.kind == "drift" and s.position > change]
+        if told and out.actions:
+            break
+    state = pipeline.rebalancer.sampler.state()
+    held = np.concatenate([row[:many] for row, (many, _) in zip(state["events"], state["marks"], strict=True)])
+    assert told[0].position < change + config.window.events_min
+    assert len(held) and held.min() > change - 50
+
+
+def test_what_is_made_of_rare_rows_is_told():
+    """Whether the model learns synthetic rows by heart, and how many labels were suspicious, with their figures."""
+    X, y = events(20_000, 0.03)
+    y[np.flatnonzero(y == 0)[::300]] = 1
+    pipeline = Pipeline(schema(), Config(samples={"minority": "smote", "clean": True}))
+    out = pipeline.process(Batch.of(X, y))
+    told, gauge = pipeline.summary()["samples"], pipeline.rebalancer.gauge
+    assert told["memorised"] == {"fraud": [gauge.fresh[1], gauge.made[1], gauge.ratio[1]]}
+    assert told["suspects"]["fraud"] == pipeline.rebalancer.suspects[1] > 0
+    assert [m.class_ for m in out.metrics if m.metric == "memorisation"][-1:] == ["fraud"]
+    assert Pipeline(schema(), Config()).summary()["samples"] == {"memorised": {}, "suspects": {}}

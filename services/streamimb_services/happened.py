@@ -8,6 +8,7 @@ from typing import Any, Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from streamimb.outcome import UNMEASURED
 from streamimb.reporting.figures import rate
 from streamimb_services.screen import QUIET, grid
 from streamimb_services.story import Story
@@ -71,8 +72,9 @@ def done(story: Story) -> RenderableType | None:
     table = grid("", "", "", ">G-mean", "", words=(2, 1), give_up=(2, 4, 0))
     for a in actions[-ACTIONS_SHOWN_MAX:]:
         cause = _of(a["signal"], a["class"])
-        moved = f"{rate(a['before'])}→{rate(a['after'])}"
-        helped = Text(HELPED.get(a["helped"], "not yet measured"), QUIET)
+        counts = a["action"] not in UNMEASURED
+        moved = f"{rate(a['before'])}→{rate(a['after'])}" if counts else ""
+        helped = Text(HELPED.get(a["helped"], "not yet measured") if counts else "", QUIET)
         table.add_row(_when(a), action_name(story, a["action"]), f"for {cause}", moved, helped)
     return Group(*parts, table)
 

@@ -1,8 +1,9 @@
 """What is done about a signal, how often it may be, and whether it helped.
 
 Signals are noted as they come and acted on where the next Plan is made, so that nothing depends on how the stream was
-cut into batches. Of a reset or a replacement it is measured afterwards whether it helped: the G-mean over the window of
-the rarest class before, against the G-mean over as many events predicted after, by the delta method.
+cut into batches. Of what changed decisions (renewed weights, a reset, a replacement) it is measured afterwards whether
+it helped: the G-mean over the window of the rarest class before, against that over events predicted after, by the delta
+method. A trial, its end without a successor, or the wish to replace change none, and are not judged.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from streamimb.config import ReactionConfig
 from streamimb.durations import parse_duration
 from streamimb.learners.base import State
-from streamimb.outcome import Action, Signal
+from streamimb.outcome import UNMEASURED, Action, Signal
 
 #: What asks for most comes last: of several signals between two Plans the strongest action is carried out.
 ORDER: Final = ("tell", "adjust", "replace", "reset")
@@ -91,7 +92,11 @@ class Reactor:
     def did(
         self, action: str, cause: Signal, position: int, time: int, recent: NDArray[np.int64], *, measured: bool = True
     ) -> Action:
-        """Record an action that was carried out; recent: int64 (K, K), the confusion before it."""
+        """Record an action that was carried out; recent: int64 (K, K), the confusion before it.
+
+        ``measured``: whether it is to be judged later, if it is none of ``UNMEASURED``.
+        """
+        counts = action not in UNMEASURED
         if action == "replace":
             self.contested = cause
         elif action in ("reset", "replaced", "dropped"):
@@ -101,10 +106,10 @@ class Reactor:
         self._seen += 1
         taken = Action(
             number=self._seen, position=position, time=time, action=action, signal=cause.signal, class_=cause.class_,
-            before=g_mean(recent)[0], after=math.nan, helped="", measured_at=-1,
+            before=g_mean(recent)[0] if counts else math.nan, after=math.nan, helped="", measured_at=-1,
         )  # fmt: skip
         self.actions.append(taken)
-        if measured:
+        if measured and counts:
             self._open.append((replace(taken), None))
         return taken
 

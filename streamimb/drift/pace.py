@@ -15,6 +15,8 @@ BETWEEN_MAX: Final = 1e12
 class Pace:
     """Measures the events a week of a stream, at events that the stream itself fixes.
 
+    Time that goes on from before the first event's shows that this one's was a slip: the rate is of what comes then.
+
     >>> pace = Pace()
     >>> pace.begin(0)
     >>> pace.due(EVERY_EVENTS, WEEK_US // 100)
@@ -25,6 +27,7 @@ class Pace:
 
     def __init__(self) -> None:
         self._first_us: int | None = None
+        self._from = 0  # events before the first that counts
         self._a_week = 0.0
 
     def begin(self, time_us: int) -> None:
@@ -38,9 +41,13 @@ class Pace:
 
     def due(self, seen: int, time_us: int) -> bool:
         """Measure the rate where that is due after ``seen`` events, the last at ``time_us``; whether there is one."""
-        if self._first_us is None or seen % EVERY_EVENTS or time_us <= self._first_us:
+        if self._first_us is None or seen % EVERY_EVENTS:
             return False
-        self._a_week = seen * WEEK_US / (time_us - self._first_us)
+        if time_us < self._first_us:
+            self._first_us, self._from = time_us, seen
+        if time_us == self._first_us:
+            return False
+        self._a_week = (seen - self._from) * WEEK_US / (time_us - self._first_us)
         return True
 
     def between(self, pages_a_week: float) -> float:
@@ -48,8 +55,13 @@ class Pace:
         return min(max(self._a_week / pages_a_week, BETWEEN_MIN), BETWEEN_MAX)
 
     def state(self) -> dict[str, Any]:
-        return {"begun": self._first_us is not None, "first_us": self._first_us or 0, "a_week": self._a_week}
+        return {
+            "begun": self._first_us is not None,
+            "first_us": self._first_us or 0,
+            "from": self._from,
+            "a_week": self._a_week,
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         self._first_us = int(state["first_us"]) if state["begun"] else None
-        self._a_week = float(state["a_week"])
+        self._from, self._a_week = int(state["from"]), float(state["a_week"])

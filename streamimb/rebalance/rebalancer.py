@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from streamimb.config import ControlConfig, SamplesConfig
 from streamimb.errors import StateError
 from streamimb.learners.base import State, Tape
+from streamimb.rebalance.clean import Clean
 from streamimb.rebalance.memorise import MemorisationGauge
 from streamimb.rebalance.rates import TRAINED_DECAY, Rates
 from streamimb.rebalance.registry import make_sampler
@@ -86,6 +87,14 @@ class Rebalancer:
     def hear(self, lessons: Lessons, P: NDArray[np.float64]) -> NDArray[np.float64]:
         """Take what the probes tell out of the tape's predictions, float64 (·, K); return the segment's own."""
         return self.gauge.hear(P, lessons.probes, lessons.own) if len(lessons.probes) else P
+
+    @property
+    def suspects(self) -> NDArray[np.int64] | None:
+        """Lessons of each class that were weighed down as suspicious, int64 (K,); None where nothing looks for them."""
+        for stage in getattr(self.sampler, "stages", (self.sampler,)):
+            if isinstance(stage, Clean):
+                return stage.suspects
+        return None
 
     def forget(self, before: int) -> None:
         """A drift: nothing is made of events older than stream position ``before`` any more."""

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import PurePath
 from typing import Any, Final
 
+from streamimb.outcome import UNMEASURED
 from streamimb.reporting.figures import rate, round_rate, seconds
 from streamimb.reporting.folder import RunFolder
 from streamimb.reporting.html import Child, el, folded, table
@@ -48,7 +49,13 @@ def done(run: RunFolder) -> list[Child]:
     rows: list[list[Child]] = []
     for kind, n in kinds.most_common():
         judged = Counter(a.get("helped") for a in actions if a.get("action") == kind)
-        rows.append([ACTIONS.get(kind, kind), f"{n:,}", *(f"{judged[h]:,}" for h in HELPED), f"{judged[None]:,}"])
+        rows.append(
+            [
+                ACTIONS.get(kind, kind),
+                f"{n:,}",
+                *(f"{n:,}" for n in ([judged[h] for h in (*HELPED, None)] if kind not in UNMEASURED else [])),
+            ]
+        )
     head = ["what", "times", *HELPED.values(), "not yet measured"]
     told = (
         "Helped: the G-mean over as many events after it as before it is higher by more than chance makes it; "
@@ -56,7 +63,7 @@ def done(run: RunFolder) -> list[Child]:
     )
     each: list[list[Child]] = [
         [when(a), ACTIONS.get(str(a.get("action")), a.get("action")), named(a), rate(a.get("before")),
-         rate(a.get("after")), HELPED.get(str(a.get("helped")), "not yet measured")]
+         rate(a.get("after")), _verdict(a)]
         for a in actions[-ROWS_MAX:]
     ]  # fmt: skip
     title = f"Every action ({len(actions):,})" if len(actions) <= ROWS_MAX else f"The latest {ROWS_MAX} actions"
@@ -66,6 +73,12 @@ def done(run: RunFolder) -> list[Child]:
         el("p", told, class_="quiet"),
         folded(title, table(columns, each, numbers=(3, 4))),
     ]
+
+
+def _verdict(action: dict[str, Any]) -> str:
+    if action.get("action") in UNMEASURED:
+        return "changes no decision"
+    return HELPED.get(str(action.get("helped")), "not yet measured")
 
 
 def detected(run: RunFolder) -> list[Child]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from streamimb.config import ReactionConfig
 from streamimb.control import Reactor
-from streamimb.control.reaction import MEASURED_EVENTS_MAX
+from streamimb.control.reaction import EVENTS_PER_HOUR, MEASURED_EVENTS_MAX
 from streamimb.outcome import Signal
 
 CAUSE = Signal(
@@ -44,3 +46,37 @@ def test_corrections_may_take_away_more_than_came(change):
     for judged in reactor_after(start).measure(900, 800, start + since):
         assert math.isnan(judged.after) or 0 <= judged.after <= 1
         assert judged.helped in ("yes", "no", "unclear")
+
+
+@pytest.mark.parametrize(
+    ("action", "judged"),
+    [("adjust", True), ("reset", True), ("replaced", True), ("rollback", True),
+     ("trial", False), ("replace", False), ("dropped", False)],
+)  # fmt: skip
+def test_only_what_changed_decisions_is_judged(action, judged):
+    """A learner that only learns beside the one in force neither helps nor harms."""
+    reactor = Reactor(ReactionConfig(), has_time=False)
+    taken = reactor.did(action, CAUSE, 100, 0, np.array([[80, 20], [10, 10]]))
+    start = np.array([[500, 100], [30, 20]])
+    reactor.measure(200, 150, start)
+    told = reactor.measure(900, 800, start + np.array([[450, 50], [20, 80]]))
+    assert math.isfinite(taken.before) == judged
+    assert [a.helped for a in told] == ["yes"] * judged
+
+
+@pytest.mark.parametrize("has_time", [False, True])
+@pytest.mark.parametrize("most", [0, 1, 3])
+def test_resets_are_bounded_within_the_hour(has_time, most):
+    """Drifts beyond the bound are only adjusted to; an hour after the first reset there is room again."""
+    hour = 3_600_000_000 if has_time else EVENTS_PER_HOUR
+    reactor = Reactor(ReactionConfig(resets_per_hour_max=most), has_time=has_time)
+
+    def act(at: int) -> str:
+        cause = replace(CAUSE, position=0 if has_time else at, time=at if has_time else 0)
+        asked = reactor.note(cause, "reset").action
+        reactor.did(asked, cause, cause.position, cause.time, np.array([[80, 20], [10, 10]]))
+        return asked
+
+    assert [act(100 + i) for i in range(most + 2)] == ["reset"] * most + ["adjust"] * 2
+    assert act(100 + hour - 1) == "adjust"
+    assert act(100 + hour) == ("reset" if most else "adjust")

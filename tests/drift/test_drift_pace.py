@@ -41,3 +41,17 @@ def test_it_goes_on_from_its_state():
     assert other.between(2.0) == pace.between(2.0)
     other.restore(Pace().state())
     assert not other.due(EVERY_EVENTS, WEEK_US)
+
+
+def test_a_slipped_first_time_is_forgotten():
+    """A first event years ahead of the stream leaves no trace: the rate is of what came since."""
+    pace, now = Pace(), 1_000
+    pace.begin(now + 5_000 * WEEK_US)
+    assert not pace.due(EVERY_EVENTS, now)
+    assert pace.due(2 * EVERY_EVENTS, now + WEEK_US // 10)
+    assert pace.between(1.0) == 10 * EVERY_EVENTS
+    other = Pace()
+    other.restore(pace.state())
+    for it in (pace, other):
+        assert it.due(3 * EVERY_EVENTS, now + 2 * (WEEK_US // 10))
+    assert other.between(1.0) == pace.between(1.0) == 10 * EVERY_EVENTS
