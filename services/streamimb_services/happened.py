@@ -72,9 +72,9 @@ def done(story: Story) -> RenderableType | None:
     table = grid("", "", "", ">G-mean", "", words=(2, 1), give_up=(2, 4, 0))
     for a in actions[-ACTIONS_SHOWN_MAX:]:
         cause = _of(a["signal"], a["class"])
-        counts = a["action"] not in UNMEASURED
-        moved = f"{rate(a['before'])}→{rate(a['after'])}" if counts else ""
-        helped = Text(HELPED.get(a["helped"], "not yet measured") if counts else "", QUIET)
+        changed = a["action"] not in UNMEASURED
+        moved = f"{rate(a['before'])}→{rate(a['after'])}" if changed else ""
+        helped = Text(HELPED.get(a["helped"], "not yet measured") if changed else "", QUIET)
         table.add_row(_when(a), action_name(story, a["action"]), f"for {cause}", moved, helped)
     return Group(*parts, table)
 
