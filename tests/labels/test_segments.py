@@ -39,6 +39,19 @@ def test_a_snapshot_holds_new_rows_whole_and_of_others_what_changed():
     assert len(third["rows"]["y"]) == len(third["changed"]["y"]) == 0
 
 
+@pytest.mark.parametrize("expires_as", [None, "clean"])
+def test_an_event_that_expired_behind_one_that_waits_is_held_anew(expires_as):
+    """A label dated after its wait ends that, though older ones have shown nothing yet."""
+    config = {"wait": "10s", "expires_as": expires_as}
+    store, kept = make(config), []
+    Told(store, [event("a", 0), event("b", 1), event("c", 2)])
+    state, kept = saved(store, kept)
+    Told(store, [label("b", 50, CLEAN)])
+    state, kept = saved(store, kept)
+    assert kept[-1]["changed"]["position"].tolist() == [1]
+    assert digest(restored(state, kept, config).state()) == digest(store.state())
+
+
 def test_what_a_snapshot_copies_does_not_grow_with_what_waits():
     """The same labels and events beside ten or ten thousand others."""
     sizes = []
