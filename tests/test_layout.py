@@ -63,6 +63,7 @@ OWNERS = {
     "starlette": "services/* tests/services/*",
     "uvicorn": "services/* tests/services/*",
     "httpx": "tests/services/*",
+    "playwright": "tests/conftest.py tests/services/* benchmarks/*",
     "typer": "services/* tests/services/*",
     "rich": "services/* tests/services/*",
     "sklearn": "tests/* benchmarks/*",

@@ -9,8 +9,8 @@ from typing import Any, Final
 from streamimb.outcome import Action, Signal
 
 #: Drifts and levers that are remembered, and warnings: the many do not drive out the few.
-DRIFTS_MAX: Final = 100
-WARNINGS_MAX: Final = 50
+DRIFTS_MAX: Final = 200
+WARNINGS_MAX: Final = 100
 WARNING: Final = "warning"
 LEVER: Final = "lever"
 #: The cause of what a person did.
@@ -21,7 +21,8 @@ OPERATOR: Final = "operator"
 class Mark:
     """One thing that happened: when, what moved from where to where, what was done, whether it helped.
 
-    time: seconds since 1970 of the event, None where the stream has no times; wall: the clock's.
+    time: seconds since 1970 of the event, None where the stream has no times; wall: the clock's; done: the number of
+    the last action, whose effect ``helped`` tells once it is measured.
     """
 
     number: int
@@ -37,6 +38,7 @@ class Mark:
     helped: str = ""
     before: float | None = None
     after: float | None = None
+    done: int = 0
 
 
 class Marks:
@@ -66,8 +68,9 @@ class Marks:
             self._actions[action.number] = mark
             _forget(self._actions, DRIFTS_MAX)
         if action.measured_at < 0:
-            mark.action = action.action
-        else:
+            mark.action, mark.done = action.action, action.number
+            mark.helped, mark.before, mark.after = "", None, None
+        elif action.number == mark.done:
             mark.helped, mark.before, mark.after = action.helped, action.before, action.after
         self._note(mark)
 

@@ -63,12 +63,12 @@ class Recorder(Observer):
 
     def processed(self, unit: str, pipeline: Pipeline, outcome: Outcome) -> None:
         """Take down where the stream is, what was measured on the way in a replay, and what happened."""
-        store = pipeline.store
         with self._lock:
-            self._at[unit] = store.next_position, self._time(store.watermark)
+            self._at[unit] = self._place(pipeline)
             if self._by_events:
                 for position, rows in by_position(outcome.metrics).items():
-                    self._add(position, self._time(rows[0].time), from_rows(self._columns, rows))
+                    if position > self._drawn:
+                        self._add(position, self._time(rows[0].time), from_rows(self._columns, rows))
             for signal in outcome.signals:
                 self._marks.signalled(signal, self._known(signal.time), self._wall())
             for action in outcome.actions:
@@ -80,9 +80,8 @@ class Recorder(Observer):
             self._marks.acted(action, self._known(action.time), self._wall())
 
     def begins(self, unit: str, pipeline: Pipeline) -> None:
-        store = pipeline.store
         with self._lock:
-            self._at[unit] = store.next_position, self._time(store.watermark)
+            self._at[unit] = self._place(pipeline)
 
     def ends(self, unit: str) -> None:
         with self._lock:
@@ -93,7 +92,7 @@ class Recorder(Observer):
         with self._lock:
             self._pulse.beat()
             position, time = self._now()
-            if not self._by_events or position != self._drawn:
+            if not self._by_events or position not in (0, self._drawn):
                 self._add(position, time, from_values(self._columns, self._values))
             told = self._standing(facts)
             rows, self._new = self._new, []
@@ -131,6 +130,10 @@ class Recorder(Observer):
         self._new.append(row)
         if len(self._new) > NEW_ROWS_MAX:
             del self._new[::2]
+
+    def _place(self, pipeline: Pipeline) -> tuple[int, float]:
+        position = pipeline.store.next_position
+        return position, self._time(pipeline.store.watermark) if position else math.nan
 
     def _time(self, time: int) -> float:
         return time / MICROSECONDS if self._has_time else math.nan

@@ -21,11 +21,12 @@ from streamimb.metrics import Exporter, Page
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Feature, Label, Schema
 from streamimb.service_config import HttpConfig
-from streamimb.serving import Busy, Hub
+from streamimb.serving import Busy, Hub, Recorder
 from streamimb.serving.hub import QUESTIONS_MAX
 from streamimb.testing import digest
 from streamimb_services.http import guard
 from streamimb_services.http.app import Service, make_app
+from streamimb_services.http.live import Live
 from streamimb_services.http.server import listening, read_token
 from streamimb_services.serve_levers import carry_out
 
@@ -59,7 +60,9 @@ def made(*, token=TOKEN, http=None, learned=600):
     exporter = Exporter(SCHEMA, config, version="0", wall=time.time)
     hub = Hub(clock=time.monotonic)
     page = Page(exporter.values, clock=time.monotonic)
-    return Service(SCHEMA, config, hub, exporter, page, "0", token), pipeline
+    recorder = Recorder(SCHEMA, exporter.values, title="t", by_events=False, wall=time.time, clock=time.monotonic)
+    live = Live(recorder, dict, connections_max=config.http.connections_max)
+    return Service(SCHEMA, config, hub, exporter, page, "0", token, live), pipeline
 
 
 def batch_of(n, seed=0):

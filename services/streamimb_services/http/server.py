@@ -29,6 +29,8 @@ SWITCH_S: Final = 0.0005
 TOKEN_BYTES_MIN: Final = 16
 #: A peer that takes nothing of what was sent for so long, milliseconds, is cut off (where the system can).
 STALLED_MS: Final = 20_000
+#: What the system holds for a peer that is slow to take it.
+SEND_BYTES: Final = 262_144
 
 
 def read_token(config: HttpConfig) -> bytes | None:
@@ -102,9 +104,11 @@ def _bind(config: HttpConfig) -> socket.socket:
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_MS)
         bound.bind((config.host, config.port))
+        bound.listen()  # who comes before the thread is up waits
     except OSError as error:
         bound.close()
         raise ConfigError(f"http: {config.host}:{config.port} cannot be listened on: {error.strerror}") from None

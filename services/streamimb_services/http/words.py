@@ -10,7 +10,7 @@ from streamimb_services.happened import ACTIONS, ADJUSTED, HELPED
 def state_told(now: dict[str, Any]) -> str:
     """One word or two for how the process is.
 
-    >>> state_told({"ended": False, "alive": True, "ready": True, "frozen": True, "role": "owner"})
+    >>> state_told({"ended": False, "alive": True, "ready": True, "frozen": True, "role": "owner", "position": 9})
     'learning frozen'
     """
     if now["ended"]:
@@ -21,6 +21,8 @@ def state_told(now: dict[str, Any]) -> str:
         return "not ready"
     if now["role"] == "standby":
         return "standing by"
+    if not now["position"]:
+        return "waiting for events"
     return "learning frozen" if now["frozen"] else "learning"
 
 

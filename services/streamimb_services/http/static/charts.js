@@ -10,6 +10,9 @@ const NUDGE = 0.2;
 const SELECT_PX_MIN = 5;
 const FONT = "11px system-ui, sans-serif";
 
+// Charts point together; one alone is dragged over, and the others then follow what was chosen.
+const pointing = (type) => type === "mousemove" || type === "mouseleave" || type === "mouseenter";
+
 // What each chart shows: its title, and lines {column, label, colour, shape}; ``whole``: the y axis is 0 to 1.
 function specs({ positive, classes }) {
   const own = classes.indexOf(positive);
@@ -17,16 +20,16 @@ function specs({ positive, classes }) {
   const each = (name, format) => classes.map((of, i) =>
     line(`${name}/${of}`, of, i, i === own ? 0 : 1, { format, band: i === own && name !== "weight" ? `${name}` : null }));
   return [
-    { title: `Share of ${positive}`, format: percent, lines: [
-      line(`share/${positive}`, "now", own, 0), line(`reference/${positive}`, "reference", 5, 2)] },
+    { title: "Share", format: percent, lines: [
+      line(`share/${positive}`, positive, own, 0), line(`reference/${positive}`, "reference", 5, 2)] },
     { title: "Quality", format: rate, whole: true, lines: [
       line("g_mean", "G-mean", 2, 0), line("pr_auc", "PR-AUC", 3, 1)] },
     { title: "Recall", format: rate, whole: true, lines: each("recall", rate) },
     { title: "Precision", format: rate, whole: true, lines: each("precision", rate) },
-    { title: `Share of ${positive}`, format: percent, lines: [
+    { title: "Trained share", format: percent, lines: [
       line(`trained/${positive}`, "in training", 4, 1), line(`share/${positive}`, "in truth", own, 0)] },
     { title: "Threshold", format: rate, lines: [line(`threshold/${positive}`, positive, own, 0)] },
-    { title: "Class weights", format: compact, lines: each("weight", compact) },
+    { title: "Weights", format: compact, lines: each("weight", compact) },
     { title: "Pace", format: compact, lines: [
       line("rate", "events/s", 2, 0), line("event_us", "an event", 3, 1, { right: true, format: microseconds })] },
   ];
@@ -76,6 +79,7 @@ export class Charts {
     folder.append(figure);
     const made = { spec, figure, plot, values, columns: columnsOf(spec) };
     made.chart = new uPlot(this.options(made, plot), [[], ...made.columns.map(() => [])], plot);
+    plot.chart = made.chart;
     plot.fit = () => made.chart.setSize({ width: plot.clientWidth, height: plot.clientHeight });
     plot.addEventListener("keydown", (event) => this.pressed(event, made.chart));
     return made;
@@ -103,24 +107,25 @@ export class Charts {
     const grid = { stroke: colour("rule"), width: 1 };
     const y = (format) => (_, splits) => splits.map((v) => short(v, format));
     const axes = [
-      { ...look, size: 20, grid: { show: false }, space: 62, values: (_, splits, __, ___, step) => splits.map((v) =>
+      { ...look, size: 22, gap: 5, grid: { show: false }, space: 62, values: (_, splits, __, ___, step) => splits.map((v) =>
         axis === "position" ? compact(v) : tick(v, step, axis === "time")) },
       { ...look, size: 38, grid, space: 26, values: y(spec.format) },
     ];
     const right = spec.lines.find((line) => line.right);
     if (right) axes.push({ ...look, size: 40, side: 1, scale: "right", grid: { show: false }, space: 26, values: y(compact) });
     const upTo = (_, __, max) => [0, max > 0 ? 1.08 * max : 1];
+    const usual = (chart, _, max) => upTo(chart, 0, Math.min(max, 2 * tail(chart)));
     return {
-      width: plot.clientWidth || 300, height: plot.clientHeight || 150, padding: [6, right ? 0 : 8, 0, 0],
+      width: plot.clientWidth || 300, height: plot.clientHeight || 150, padding: [7, right ? 0 : 8, 0, 0],
       series, bands, axes, legend: { show: false },
       tzDate: axis === "time" ? (ts) => uPlot.tzDate(new Date(1000 * ts), "UTC") : undefined,
-      scales: { x: { time: axis !== "position" }, y: { range: spec.whole ? [0, 1] : upTo }, right: { range: upTo } },
+      scales: { x: { time: axis !== "position" }, y: { range: spec.whole ? [0, 1] : upTo }, right: { range: usual } },
       cursor: {
-        sync: { key: "charts" }, y: false, points: { show: false }, drag: { x: true, y: false, setScale: false },
+        sync: { key: "charts", filters: { pub: pointing, sub: pointing } }, y: false, points: { show: false }, drag: { x: true, y: false, setScale: false },
         bind: { dblclick: () => () => this.calls.reset() },
       },
       hooks: {
-        setSelect: [(chart) => this.selected(chart)], draw: [(chart) => this.drawMarks(chart, colour)],
+        setSelect: [(chart) => this.selected(chart)], drawAxes: [(chart) => this.drawMarks(chart, colour)],
         setCursor: [(chart) => this.pointed(chart, made)],
       },
     };
@@ -180,31 +185,39 @@ export class Charts {
     if (row === null) plot.setAttribute("aria-label", `${spec.title}: ${told.join(", ")}`);
   }
 
-  // A drift is a line with a full triangle, a warning a dotted one with an empty triangle, a lever has a square.
+  // Behind the lines: a drift has a full triangle, a warning an empty one and a dotted line, a lever a square.
   drawMarks(chart, colour) {
     const { ctx, bbox } = chart;
     const px = devicePixelRatio;
     ctx.save();
+    ctx.lineWidth = px;
     for (const { x, kind } of this.marks) {
       if (x < chart.scales.x.min || x > chart.scales.x.max) continue;
-      const at = Math.round(chart.valToPos(x, "x", true));
-      ctx.strokeStyle = ctx.fillStyle = colour(kind === "lever" ? "ink" : kind);
-      ctx.lineWidth = px;
-      ctx.globalAlpha = kind === "warning" ? 0.55 : 0.9;
-      ctx.setLineDash(kind === "drift" ? [] : [px, 3 * px]);
+      const at = Math.round(chart.valToPos(x, "x", true)) + px / 2;
+      ctx.strokeStyle = colour("quiet");
+      ctx.globalAlpha = 0.4;
+      ctx.setLineDash(kind === "warning" ? [px, 3 * px] : []);
       ctx.beginPath();
       ctx.moveTo(at, bbox.top);
       ctx.lineTo(at, bbox.top + bbox.height);
       ctx.stroke();
+      ctx.strokeStyle = ctx.fillStyle = colour(kind === "lever" ? "ink" : kind);
+      ctx.globalAlpha = 1;
       ctx.setLineDash([]);
       ctx.beginPath();
-      if (kind === "lever") ctx.rect(at - 3 * px, bbox.top - 4 * px, 6 * px, 6 * px);
-      else triangle(ctx, at, bbox.top - 4 * px, 4 * px);
+      if (kind === "lever") ctx.rect(at - 3 * px, bbox.top - 5 * px, 6 * px, 6 * px);
+      else triangle(ctx, at, bbox.top - 5 * px, 3 * px);
       if (kind === "warning") ctx.stroke();
       else ctx.fill();
     }
     ctx.restore();
   }
+}
+
+// What nearly all values of the last line stay below: one that stands out does not flatten the others.
+function tail(chart) {
+  const all = chart.data[chart.data.length - 1].filter(known).sort((a, b) => a - b);
+  return all.length ? all[Math.floor(0.95 * (all.length - 1))] : 1;
 }
 
 function triangle(ctx, x, y, size) {

@@ -15,7 +15,7 @@ export function percent(value) {
 
 export function count(value) {
   if (!known(value)) return DASH;
-  return Math.abs(value) >= 10 || value === 0 ? Math.round(value).toLocaleString("en") : value.toPrecision(2);
+  return Number.isInteger(value) || Math.abs(value) >= 10 ? Math.round(value).toLocaleString("en") : value.toPrecision(2);
 }
 
 export function compact(value) {
@@ -40,7 +40,10 @@ export function duration(seconds) {
 
 export function microseconds(value) {
   if (!known(value)) return DASH;
-  return value < 1e3 ? `${value.toPrecision(2)} µs` : value < 1e6 ? `${(value / 1e3).toPrecision(3)} ms` : `${count(value / 1e6)} s`;
+  for (const [size, unit] of [[1e6, "s"], [1e3, "ms"]]) {
+    if (value >= size) return `${compact(value / size)} ${unit}`;
+  }
+  return `${parseFloat(value.toPrecision(2))} µs`;
 }
 
 const two = (value) => String(value).padStart(2, "0");
@@ -90,5 +93,6 @@ export function state(now) {
   if (now.alive === false) return ["stalled", "bad"];
   if (now.ready === false) return ["not ready", "bad"];
   if (now.role === "standby") return ["standing by", "held"];
+  if (!now.position) return ["waiting for events", "held"];
   return now.frozen ? ["learning frozen", "held"] : ["learning", "good"];
 }

@@ -80,8 +80,8 @@ function show() {
   say();
   if (paused || !now) return;
   facts($("facts"), now, about);
-  quality($("quality"), now);
-  balance($("balance"), now);
+  quality($("quality"), now, about);
+  balance($("balance"), now, about);
   happened($("happened"), marks, about.axis);
   rejects($("rejects"), now);
   draw();

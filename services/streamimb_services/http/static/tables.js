@@ -2,6 +2,7 @@
 import { DASH, count, done, duration, interval, known, microseconds, percent, rate, subject, where } from "./figures.js";
 
 const MARKS_SHOWN_MAX = 40;
+const SIGNS = { drift: "▼", warning: "▽", lever: "■" };
 
 export function put(node, text) {
   if (node.textContent !== text) node.textContent = text;
@@ -14,7 +15,7 @@ function el(name, className, ...children) {
   return node;
 }
 
-// Rows of texts into a table's body; what is there already is kept. dressed(row, i): where a row needs more than text.
+// Rows of texts, or of a text with a class, into a table's body; nodes that are there already are kept.
 function fill(body, rows, heads = true) {
   while (body.rows.length > rows.length) body.deleteRow(-1);
   rows.forEach((cells, i) => {
@@ -62,11 +63,17 @@ export function facts(list, now, about) {
   while (list.children.length > rows.length) list.lastChild.remove();
 }
 
-export function quality(body, now) {
-  now.classes.forEach((told, i) => {
+// The positive class first; a class keeps its colour.
+function ordered(now, about) {
+  const all = now.classes.map((told, i) => ({ ...told, colour: i % 6 }));
+  return all.sort((a, b) => (b.name === about.positive) - (a.name === about.positive));
+}
+
+export function quality(body, now, about) {
+  ordered(now, about).forEach((told, i) => {
     const row = body.rows[i] ?? body.appendChild(
       el("tr", "", el("th", ""), el("td", "", estimate()), el("td", "", estimate())));
-    row.className = `c${i % 6}`;
+    row.className = `c${told.colour}`;
     const [name, recall, precision] = row.cells;
     name.scope = "row";
     put(name, told.name);
@@ -94,8 +101,8 @@ function show(node, [value, low, high]) {
   point.style.left = `${100 * value}%`;
 }
 
-export function balance(body, now) {
-  fill(body, now.classes.map((told) => [
+export function balance(body, now, about) {
+  fill(body, ordered(now, about).map((told) => [
     told.name, percent(told.share), percent(told.reference), percent(told.trained),
     known(told.weight) ? told.weight.toPrecision(3) : DASH, rate(told.threshold),
   ]));
@@ -105,7 +112,7 @@ export function happened(body, marks, axis) {
   const shown = marks.slice(-MARKS_SHOWN_MAX).reverse();
   if (!shown.length) fill(body, [[{ text: "nothing has moved enough to be told", kind: "quiet" }]], false);
   else fill(body, shown.map((mark) => [
-    where(axis, mark[axis]), subject(mark), { text: `${mark.kind === "drift" ? "▼ " : mark.kind === "warning" ? "▽ " : "■ "}${mark.kind}`, kind: mark.kind },
+    where(axis, mark[axis]), subject(mark), { text: `${SIGNS[mark.kind]} ${mark.kind}`, kind: mark.kind },
     known(mark.value) ? `${rate(mark.reference)} → ${rate(mark.value)}` : "", done(mark),
   ]), false);
   if (!shown.length) while (body.rows[0].cells.length > 1) body.rows[0].deleteCell(-1);
