@@ -103,7 +103,7 @@ class Rates:
 
     Raises ConfigError where ``control.class_rules`` names no class.
 
-    >>> rates = Rates(("legit", "fraud"), ControlConfig(weights="oob"))
+    >>> rates = Rates(("legit", "fraud"), ControlConfig(weights="oob", weight_max=10))
     >>> y = np.array([0, 0, 0, 1, 1], np.int16)
     >>> lessons = np.array([[row, 1, row, row] for row in range(5)])  # each after those before it have matured
     >>> rates.weigh(lessons, y, np.stack([np.arange(5), y, y, y, y], axis=1), np.ones(2)).round(2).tolist()

@@ -15,7 +15,7 @@ SMALL = {
     "window": {"rarest": 20, "events_min": 50, "events_max": 400, "events": 100},
     "evaluation": {"every": 200, "bootstrap_replicates": 20},
 }
-ALWAYS = {"delta": 0.05, "cooldown": 20}
+ALWAYS = {"cooldown": 20}
 CONFIGS = {
     **{f"learner {m}": {"learner": {"model": m}} for m in ("blend", "linear", "tree", "forest")},
     **{

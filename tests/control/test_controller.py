@@ -49,7 +49,7 @@ def test_inverse_frequency_gives_every_class_the_same_sum():
 
 def test_weights_move_smoothly_and_at_once_after_a_drift():
     """Smoothing keeps a share of the old weights, on a logarithmic scale; a drift keeps none."""
-    control = controller(weights="inverse_frequency", smoothing=0.5)
+    control = controller(weights="inverse_frequency", smoothing=0.5, weight_max=10)
     control.renew(np.array([50, 50]), np.zeros(2), window_events=100, at_once=False)
     smooth = control.renew(np.array([90, 10]), np.zeros(2), window_events=100, at_once=False).weights
     assert smooth[1] == pytest.approx(np.sqrt(5.0))
@@ -100,7 +100,7 @@ def test_scores_are_probabilities_under_the_streams_own_shares(share):
 
 def test_without_the_correction_weighted_scores_overstate_the_minority():
     """What prior correction and calibration are for."""
-    _, scores, y = simulate(0.01, weights="inverse_frequency", prior_correction=False, calibration=False)
+    _, scores, y = simulate(0.01, weights="inverse_frequency", weight_max=10, prior_correction=False, calibration=False)
     assert scores.mean() > 5 * y.mean()
 
 

@@ -21,7 +21,7 @@ SMALL = {
     "control": {"every": 40, "tune_rarest": 3},
     "window": {"rarest": 10, "events_min": 20, "events_max": 120, "events": 30},
     "evaluation": {"every": 100, "bootstrap_replicates": 20},
-    "drift": {"share": {"delta": 0.05, "cooldown": 20}, "recall": {"delta": 0.1, "cooldown": 20}},
+    "drift": {"share": {"cooldown": 20}, "recall": {"cooldown": 20}},
 }
 LABELS = {
     "at once": {},

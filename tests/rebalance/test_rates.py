@@ -94,7 +94,7 @@ def test_oversampling_trains_all_classes_alike():
 
 def test_a_class_may_have_a_rule_of_its_own():
     """One by the Plan, one by events."""
-    rates = Rates(("a", "b"), ControlConfig(weights="none", class_rules={"b": "oob"}))
+    rates = Rates(("a", "b"), ControlConfig(weights="none", class_rules={"b": "oob"}, weight_max=10))
     y = np.array([0, 0, 0, 0, 1], np.int16)
     ops, matured = lessons(y)
     assert rates.weigh(ops, y, matured, np.array([0.25, 9.0])).tolist() == [0.25, 0.25, 0.25, 0.25, 10.0]
