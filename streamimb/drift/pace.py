@@ -64,4 +64,4 @@ class Pace:
 
     def restore(self, state: dict[str, Any]) -> None:
         self._first_us = int(state["first_us"]) if state["begun"] else None
-        self._from, self._a_week = int(state["from"]), float(state["a_week"])
+        self._from, self._a_week = int(state.get("from", 0)), float(state["a_week"])
