@@ -19,8 +19,8 @@ def widened(table: Floats, columns: int, classes: int, lessons: int) -> Floats:
     A single column's margin m of the second class over the first becomes the margins -m/2 and m/2: the same softmax. A
     new class has weights of 0 but for the bias, in slot 0, which says that it was not among ``lessons`` lessons.
 
-    >>> widened(np.array([[2.0, 5.0]]), 1, 3, 0).tolist()
-    [[-1.0, 1.0, 0.0, 5.0, 5.0, 0.0]]
+    >>> widened(np.array([[2.0, 5.0]]), 1, 3, 9).round(2).tolist()
+    [[-1.0, 1.0, -2.3, 5.0, 5.0, 0.0]]
     """
     if columns == classes or classes == 2:
         return table.copy()
