@@ -65,7 +65,7 @@ def watched(where: str, pipeline: Pipeline, config: Config, files: Sequence[str]
     """
     host, port = address_of(where)
     config = _at(config, host, port)
-    exporter = Exporter(pipeline.schema, config, version=version("streamimb"), wall=time.time)
+    exporter = Exporter(pipeline.schema, config, version=version("streamimb"), wall=time.time, gauges_s=0.0)
     title = ", ".join(Path(name).name for name in files)
     recorder = Recorder(
         pipeline.schema, exporter.values, title=title, by_events=True, wall=time.time, clock=time.monotonic

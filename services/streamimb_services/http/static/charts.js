@@ -21,13 +21,13 @@ function specs({ positive, classes }) {
     line(`${name}/${of}`, of, i, i === own ? 0 : 1, { format, band: i === own && name !== "weight" ? `${name}` : null }));
   return [
     { title: "Share", format: percent, lines: [
-      line(`share/${positive}`, positive, own, 0), line(`reference/${positive}`, "reference", 5, 2)] },
+      line(`share/${positive}`, "now", own, 0), line(`reference/${positive}`, "reference", 5, 2)] },
     { title: "Quality", format: rate, whole: true, lines: [
       line("g_mean", "G-mean", 2, 0), line("pr_auc", "PR-AUC", 3, 1)] },
     { title: "Recall", format: rate, whole: true, lines: each("recall", rate) },
     { title: "Precision", format: rate, whole: true, lines: each("precision", rate) },
-    { title: "Trained share", format: percent, lines: [
-      line(`trained/${positive}`, "in training", 4, 1), line(`share/${positive}`, "in truth", own, 0)] },
+    { title: "Training", format: percent, lines: [
+      line(`trained/${positive}`, "trained", 4, 1), line(`share/${positive}`, "true", own, 0)] },
     { title: "Threshold", format: rate, lines: [line(`threshold/${positive}`, positive, own, 0)] },
     { title: "Weights", format: compact, lines: each("weight", compact) },
     { title: "Pace", format: compact, lines: [
@@ -195,7 +195,7 @@ export class Charts {
       if (x < chart.scales.x.min || x > chart.scales.x.max) continue;
       const at = Math.round(chart.valToPos(x, "x", true)) + px / 2;
       ctx.strokeStyle = colour("quiet");
-      ctx.globalAlpha = 0.4;
+      ctx.globalAlpha = 0.3;
       ctx.setLineDash(kind === "warning" ? [px, 3 * px] : []);
       ctx.beginPath();
       ctx.moveTo(at, bbox.top);
