@@ -153,4 +153,9 @@ def warm_up(schema: Schema, config: Config) -> None:
     batch = Batch.of(
         rng.random((n, d), np.float32), y, ids=ids, time=np.arange(n, dtype=np.int64) * 1_000_000, kind=kind
     )
-    Pipeline(schema, config).process(batch)
+    pipeline = Pipeline(schema, config)
+    pipeline.snapshot()
+    pipeline.process(batch)
+    pipeline.measure()
+    pipeline.snapshot()
+    Pipeline(schema, config).restore(pipeline.state())
