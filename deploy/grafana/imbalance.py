@@ -1,6 +1,6 @@
 """How rare the rare class is, what moved, and what the controller does about it."""
 
-from parts import Row, graph, known, m, number, rate
+from parts import Row, graph, interval, known, m, number, rate
 
 RAREST = 'window="rarest"'
 DECAYED = 'window="decayed"'
@@ -121,35 +121,20 @@ CONTROL = [
 ]
 
 QUALITY = [
-    graph(
+    interval(
         "Recall with its interval",
         "Over the window of the rarest class; undefined without its events.",
-        "percentunit",
-        (known("recall", "class"), "{{class}}"),
-        (known("recall_low", "class"), "{{class}} low"),
-        (known("recall_high", "class"), "{{class}} high"),
-        low=0,
-        high=1,
+        "recall",
     ),
-    graph(
+    interval(
         "Precision with its interval",
         "Undefined without decisions for the class.",
-        "percentunit",
-        (known("precision", "class"), "{{class}}"),
-        (known("precision_low", "class"), "{{class}} low"),
-        (known("precision_high", "class"), "{{class}} high"),
-        low=0,
-        high=1,
+        "precision",
     ),
-    graph(
+    interval(
         "F1 with its interval",
         "The harmonic mean of recall and precision.",
-        "percentunit",
-        (known("f1", "class"), "{{class}}"),
-        (known("f1_low", "class"), "{{class}} low"),
-        (known("f1_high", "class"), "{{class}} high"),
-        low=0,
-        high=1,
+        "f1",
     ),
     graph(
         "Ranking",

@@ -1,6 +1,6 @@
 """What a person on call wants first: is it alive, does it keep up, is it any good, and what did it decide."""
 
-from parts import Row, graph, known, m, number, process, quantile, rate
+from parts import Row, delay, graph, interval, known, m, number, process, rate
 
 RAREST = 'window="rarest"'
 OWNER = 'role="owner"'
@@ -62,14 +62,7 @@ IN = [
         low=0,
         stacked=True,
     ),
-    graph(
-        "Delay until learned",
-        "From a record's own timestamp until it was learned.",
-        "s",
-        (quantile(0.5, "event_delay_seconds"), "50 %"),
-        (quantile(0.99, "event_delay_seconds"), "99 %"),
-        low=0,
-    ),
+    delay(),
 ]
 
 LABELS = [
@@ -92,25 +85,15 @@ LABELS = [
 ]
 
 QUALITY = [
-    graph(
+    interval(
         "Recall",
         "Share of a class's events that were found, with its interval. Undefined without events of the class.",
-        "percentunit",
-        (known("recall", "class"), "{{class}}"),
-        (known("recall_low", "class"), "{{class}} low"),
-        (known("recall_high", "class"), "{{class}} high"),
-        low=0,
-        high=1,
+        "recall",
     ),
-    graph(
+    interval(
         "Precision",
         "Share of decisions for a class that were right, with its interval. Undefined without decisions.",
-        "percentunit",
-        (known("precision", "class"), "{{class}}"),
-        (known("precision_low", "class"), "{{class}} low"),
-        (known("precision_high", "class"), "{{class}} high"),
-        low=0,
-        high=1,
+        "precision",
     ),
     graph(
         "Over all classes",

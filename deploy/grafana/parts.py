@@ -83,6 +83,19 @@ def graph(
     return panel
 
 
+def interval(title: str, description: str, metric: str) -> timeseries.Panel:
+    """A class's rate over time, with its interval."""
+    lines = [(known(metric + end, "class"), "{{class}}" + end.replace("_", " ")) for end in ("", "_low", "_high")]
+    return graph(title, description, "percentunit", *lines, low=0, high=1)
+
+
+def delay() -> timeseries.Panel:
+    """How long events take until they are learned."""
+    lines = [(quantile(q, "event_delay_seconds"), f"{100 * q:.0f} %") for q in (0.5, 0.99)]
+    told = "From a record's own timestamp until it was learned."
+    return graph("Delay until learned", told, "s", *lines, low=0)
+
+
 def number(
     title: str, description: str, unit: str, expr: str, *, legend: str = "", width: int = 4,
     bad: tuple[str, float] | None = None, words: dict[str, str] | None = None, names: bool = False,

@@ -1,6 +1,6 @@
 """What comes in from Kafka, what waits, what is kept, and where the time goes."""
 
-from parts import SLOW, Row, graph, m, number, process, quantile, rate
+from parts import SLOW, Row, delay, graph, m, number, process, quantile, rate
 
 PROCESSING = 'stage="process"'
 
@@ -69,14 +69,7 @@ LOOP = [
         (quantile(0.99, "event_duration_seconds", PROCESSING), "process"),
         low=0,
     ),
-    graph(
-        "Delay until learned",
-        "From a record's own timestamp until it was learned.",
-        "s",
-        (quantile(0.5, "event_delay_seconds"), "50 %"),
-        (quantile(0.99, "event_delay_seconds"), "99 %"),
-        low=0,
-    ),
+    delay(),
 ]
 
 LABELS = [

@@ -64,7 +64,7 @@ def migrate(
     """
     from streamimb.settings import load_settings
     from streamimb_services.checkpoints import migrated
-    from streamimb_services.session import contract_of
+    from streamimb_services.contracts import contract_of
 
     settings = load_settings(config, os.environ)
     told = migrated(url, unit, contract_of(schema, settings), settings.config)

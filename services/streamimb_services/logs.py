@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import math
 import sys
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -15,7 +14,7 @@ from streamimb.delivery import Observer
 from streamimb.outcome import Outcome
 from streamimb.pipeline import Pipeline
 from streamimb.service_config import LogConfig
-from streamimb.sources.log import Partition
+from streamimb_services.nulls import undefined_as_null
 
 #: Refused events are told singly up to so many between two checkpoints; then only counted.
 REFUSED_TOLD_MAX: Final = 10
@@ -43,7 +42,8 @@ def configure(config: LogConfig) -> Any:
 
 def _defined(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """What is undefined is null: NaN is no JSON."""
-    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in event.items()}
+    told: Mapping[str, Any] = undefined_as_null(event)
+    return told
 
 
 class LogObserver(Observer):
@@ -104,67 +104,19 @@ class LogObserver(Observer):
 
 
 class Everyone(Observer):
-    """Passes on to several, each of which has an observer's methods."""
+    """Passes everything on to several, each of which has an observer's methods."""
 
     def __init__(self, *observers: Any) -> None:
         self._observers = observers
 
-    def consumed(self, records: Any) -> None:
-        for each in self._observers:
-            each.consumed(records)
 
-    def redelivered(self, partition: Partition, records: int) -> None:
+def _passing_on(name: str) -> Callable[..., None]:
+    def tell(self: Everyone, *told: Any, **facts: Any) -> None:
         for each in self._observers:
-            each.redelivered(partition, records)
+            getattr(each, name)(*told, **facts)
 
-    def refused(self, rejected: Sequence[Rejected]) -> None:
-        for each in self._observers:
-            each.refused(rejected)
+    return tell
 
-    def processed(self, unit: str, pipeline: Pipeline, outcome: Outcome) -> None:
-        for each in self._observers:
-            each.processed(unit, pipeline, outcome)
 
-    def phase(self, name: str, seconds: float) -> None:
-        for each in self._observers:
-            each.phase(name, seconds)
-
-    def saved(self, unit: str, name: str, size: int, seconds: float, position: int) -> None:
-        for each in self._observers:
-            each.saved(unit, name, size, seconds, position)
-
-    def save_failed(self, unit: str, error: Exception) -> None:
-        for each in self._observers:
-            each.save_failed(unit, error)
-
-    def restored(self, unit: str, name: str | None, rotten: Sequence[tuple[str, str]], position: int) -> None:
-        for each in self._observers:
-            each.restored(unit, name, rotten, position)
-
-    def begins(self, unit: str, pipeline: Pipeline) -> None:
-        for each in self._observers:
-            each.begins(unit, pipeline)
-
-    def ends(self, unit: str) -> None:
-        for each in self._observers:
-            each.ends(unit)
-
-    def rebalanced(self, kind: str) -> None:
-        for each in self._observers:
-            each.rebalanced(kind)
-
-    def role(self, role: str) -> None:
-        for each in self._observers:
-            each.role(role)
-
-    def lag(self, lag: Mapping[Partition, int]) -> None:
-        for each in self._observers:
-            each.lag(lag)
-
-    def trouble(self, what: str, error: Exception | None) -> None:
-        for each in self._observers:
-            each.trouble(what, error)
-
-    def told(self, event: str, **facts: Any) -> None:
-        for each in self._observers:
-            each.told(event, **facts)
+for _name in [name for name in vars(Observer) if not name.startswith("_")]:
+    setattr(Everyone, _name, _passing_on(_name))

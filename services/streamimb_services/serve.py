@@ -24,7 +24,6 @@ from streamimb.kernel import without_blas
 from streamimb.metrics import Exporter, Page
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
-from streamimb.schema_toml import load_schema
 from streamimb.serving import Hub, Recorder
 from streamimb.settings import Settings, load_settings
 from streamimb.sinks.clients import make_sink
@@ -33,6 +32,7 @@ from streamimb.sinks.log import LogSink
 from streamimb.sources.clients import make_source
 from streamimb.sources.log import LogSource
 from streamimb_services.attending import Attendant, patient_sleep
+from streamimb_services.contracts import contract_of
 from streamimb_services.http.app import Service
 from streamimb_services.http.live import Live
 from streamimb_services.http.server import listening, read_token
@@ -49,12 +49,7 @@ def settings_of(
     """The configuration of a service and its contract. Raises ConfigError where something that it needs is missing."""
     settings = load_settings(config, environ, overrides)
     needed = settings.config
-    contract = needed.schema_ if schema is None else load_schema(schema)
-    if contract is None:
-        raise ConfigError(
-            "the event contract is missing: give --schema S.toml or a [schema] table in the configuration "
-            "(`streamimb schema infer FILE` writes one)"
-        )
+    contract = contract_of(schema, settings)
     for key, value, what in (
         ("kafka.bootstrap.servers", needed.kafka.get("bootstrap.servers"), "name the brokers, as 127.0.0.1:9092"),
         ("source.topic", needed.source.topic, "name the topic that events come in"),

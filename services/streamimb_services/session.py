@@ -140,14 +140,6 @@ def _pacer(options: ReplayOptions, schema: Schema, watch: Watch | None) -> Pacer
     return Pacer(options.speed, has_time=schema.has_time, sleep=time.sleep if watch is None else watch.sleep)
 
 
-def contract_of(path: Path | None, settings: Settings) -> Schema:
-    """The event contract of a command that reads no events: --schema, else the configuration's. Raises ConfigError."""
-    given = load_schema(path) if path is not None else settings.config.schema_
-    if given is None:
-        raise ConfigError("an event contract is needed: give --schema S.toml or a [schema] table in the configuration")
-    return given
-
-
 def _levers(path: Path | None) -> list[Lever]:
     if path is None:
         return []

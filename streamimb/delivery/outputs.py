@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -72,9 +71,7 @@ class Outputs:
         return [
             Message(
                 into,
-                self._encode(
-                    {"event": kind, "unit": unit, "model": self.model} | _finite(told_row(row, has_time=has_time))
-                ),
+                self._encode({"event": kind, "unit": unit, "model": self.model} | told_row(row, has_time=has_time)),
                 f"{unit}-{kind}-{key}".encode(),
             )
             for kind, row, key in rows
@@ -89,7 +86,3 @@ class Outputs:
             for rejected in taken.refused
             if rejected.offset is not None
         ]
-
-
-def _finite(row: dict[str, Any]) -> dict[str, Any]:
-    return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()}

@@ -42,19 +42,23 @@ GRACE_SHARE: Final = 0.15
 
 
 @part
+def side_of(trees: Trees, t: int, node: int, feature: int, X: Array, row: int) -> int:
+    """The side, 0 or 1, on which a row of X leaves a node that splits by a feature; a missing value: the heavier."""
+    v = float(X[row, feature])
+    if v != v:
+        return int(trees.nodes[t, node, HEAVY])
+    if trees.buckets[feature] == 0:
+        return 1 if v > trees.cuts[t, node] else 0
+    return int(1 - ((trees.nodes[t, node, MASK] >> (int(v) % trees.buckets[feature])) & 1))
+
+
+@part
 def route(trees: Trees, t: int, X: Array, row: int) -> int:
     """The leaf's node that a row of X comes to; a missing value follows the heavier branch."""
     node = 0
     feature = trees.nodes[t, 0, FEATURE]
     while feature >= 0:
-        v = float(X[row, feature])
-        side = trees.nodes[t, node, HEAVY]
-        if v == v:
-            if trees.buckets[feature] == 0:
-                side = 1 if v > trees.cuts[t, node] else 0
-            else:
-                side = 1 - ((trees.nodes[t, node, MASK] >> (int(v) % trees.buckets[feature])) & 1)
-        node = trees.nodes[t, node, LEFT] + side
+        node = trees.nodes[t, node, LEFT] + side_of(trees, t, node, feature, X, row)
         feature = trees.nodes[t, node, FEATURE]
     return node
 

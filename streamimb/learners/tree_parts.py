@@ -22,14 +22,13 @@ from streamimb.learners.tree_bayes import (
     bayes,
     trusts_bayes,
 )
+from streamimb.learners.tree_kernels import side_of
 from streamimb.learners.tree_layout import (
     COUNTS,
     FEATURE,
     FIRST_BUCKET,
-    HEAVY,
     LEFT,
     LOG,
-    MASK,
     MEAN,
     NODES,
     SCALE,
@@ -112,14 +111,7 @@ def _add_path(
         out[row, d, k] += vote * before[k]
     feature = trees.nodes[t, 0, FEATURE]
     while feature >= 0:
-        v = float(X[row, feature])
-        side = trees.nodes[t, node, HEAVY]
-        if v == v:
-            if trees.buckets[feature] == 0:
-                side = 1 if v > trees.cuts[t, node] else 0
-            else:
-                side = 1 - ((trees.nodes[t, node, MASK] >> (int(v) % trees.buckets[feature])) & 1)
-        node = trees.nodes[t, node, LEFT] + side
+        node = trees.nodes[t, node, LEFT] + side_of(trees, t, node, feature, X, row)
         _share(counts, node, now)
         for k in range(n_classes):
             out[row, feature, k] += vote * (now[k] - before[k])
