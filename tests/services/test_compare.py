@@ -98,8 +98,9 @@ def test_a_contract_is_inferred_once(streamimb, stream, configs):
 
 
 def test_values_are_those_of_the_runs_themselves(streamimb, runs):
-    """What is compared are the metrics that each run's own summary tells."""
-    folders = [runs("a"), runs("b", "--objective", "g_mean")]
+    """What is compared are the metrics that each run's own summary tells, which counts scores in bins."""
+    env = {"STREAMIMB_CONTROL__WEIGHT_MAX": "10"}
+    folders = [runs("a", env=env), runs("b", "--objective", "g_mean", env=env)]
     told = told_of(streamimb("compare", *folders, "--json"))
     for run, folder in zip(told["runs"], folders, strict=True):
         summary = json.loads((folder / "summary.json").read_text())
