@@ -1,0 +1,86 @@
+"""Pages that are made from the code say what the code says, and are what stands in docs/."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from streamimb.checkpoint.setup import keys
+from streamimb.config import SERVICE_TABLES, Config
+from streamimb.schema import Feature, Identity, Label, Schema, Time
+from streamimb.settings import load_settings
+from streamimb_services.cli import app
+from streamimb_services.docs import PAGES
+from streamimb_services.show import toml_value
+
+DOCS = Path(__file__).parents[2] / "docs"
+SCHEMA = Schema(features=[Feature(name="x")], label=Label(classes=["a", "b"]), time=Time(), id=Identity())
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_page_is_what_the_code_makes(page):
+    """Whoever changes a key, an option or a metric makes the page anew."""
+    made = PAGES[page]()
+    assert (DOCS / f"{page}.md").read_text() == made, f"python -m streamimb_services.docs {page} > docs/{page}.md"
+
+
+def rows(page):
+    """Every row of a page's tables: the section's heading, and the cells."""
+    section = ""
+    for line in (DOCS / page).read_text().splitlines():
+        if line.startswith("#"):
+            section = line.lstrip("# ").strip("`[]")
+        elif line.startswith("| ") and not line.startswith(("| key", "| |")):
+            yield section, [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def test_every_key_is_told_with_its_default():
+    """What ``config show`` lists, the page lists, and nothing else."""
+    told = {f"{section}.{cells[0].strip('`')}": cells for section, cells in rows("configuration.md")}
+    told = {k: c for k, c in told.items() if not k.startswith(("schema.", "samples.classes."))}
+    shown = {key: value for key, value, _ in load_settings().items()}
+    extra = {"samples.classes"}  # a table of many, which has a section of its own
+    assert set(told) | extra == set(shown)
+    for key in told:
+        assert told[key][2] == ("not set" if shown[key] is None else f"`{toml_value(shown[key])}`"), key
+        assert told[key][4], key
+
+
+def test_what_may_change_between_starts_is_what_a_checkpoint_allows():
+    """``live`` and ``fixed`` are those of the rule by which a checkpoint is refused; a service's tables are neither."""
+    told = {f"{section}.{cells[0].strip('`')}": cells[3] for section, cells in rows("configuration.md")}
+    judged = {key.replace("schema.features.x.", "schema.features."): live for key, (_, live) in keys(Config(), SCHEMA)}
+    both = told.keys() & judged.keys()
+    assert len(both) > 70
+    assert {k: told[k] for k in both} == {k: "live" if judged[k] else "fixed" for k in both}
+    service = {key for key in told if key.split(".")[0] in SERVICE_TABLES}
+    assert service
+    assert {told[key] for key in service} == {"start"}
+    assert {key for key in told if told[key] == "start"} == service
+
+
+def commands(*words):
+    """The words of every command, found by asking for help."""
+    told = CliRunner().invoke(app, [*words, "--help"], terminal_width=200, env={"COLUMNS": "200"}).output
+    listed = told.partition("Commands")[2]
+    found = re.findall(r"^\W*([a-z][a-z-]+)\s{2,}", listed, re.M)
+    if not found:
+        yield " ".join(words), told
+    for word in found:
+        yield from commands(*words, word)
+
+
+def test_every_command_and_option_is_told():
+    """What ``--help`` offers stands in the section of its command, the variable of the environment with it."""
+    told = {}
+    for section, cells in rows("cli.md"):
+        told.setdefault(section, []).append(" ".join(cells))
+    sections = {line[4:-1] for line in (DOCS / "cli.md").read_text().splitlines() if line.startswith("## `")}
+    helped = {f"streamimb {words}": text for words, text in commands()}
+    assert set(helped) == sections
+    for command, text in helped.items():
+        options = set(re.findall(r"^[│ *]*(--[a-z][a-z-]*)", text, re.M)) - {"--help"}
+        variables = set(re.findall(r"STREAMIMB_[A-Z_]+", text))
+        named = " ".join(told.get(command, []))
+        assert {each for each in options | variables if f"`{each}`" not in named} == set(), command
