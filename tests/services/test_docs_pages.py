@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from streamimb.checkpoint.setup import keys
 from streamimb.config import SERVICE_TABLES, Config
+from streamimb.metrics import METRICS, PREFIX
 from streamimb.schema import Feature, Identity, Label, Schema, Time
 from streamimb.settings import load_settings
 from streamimb_services.cli import app
@@ -84,3 +85,41 @@ def test_every_command_and_option_is_told():
         variables = set(re.findall(r"STREAMIMB_[A-Z_]+", text))
         named = " ".join(told.get(command, []))
         assert {each for each in options | variables if f"`{each}`" not in named} == set(), command
+
+
+READ = [*sorted(DOCS.glob("*.md")), DOCS.parent / "README.md", DOCS.parent / "deploy" / "runbook.md"]
+
+
+@pytest.mark.parametrize("page", READ, ids=lambda page: page.stem)
+def test_what_a_page_names_exists(page):
+    """Metrics, alerts, keys: no page sends its reader to one that is no more."""
+    text = page.read_text()
+    suffixes = r"(?:_(?:bucket|sum|count))?"
+    metrics = {re.sub(suffixes + "$", "", name) for name in re.findall(r"\bstreamimb_[a-z0-9_]*[a-z0-9]\b", text)}
+    known = {PREFIX + spec.name for spec in METRICS} | {"streamimb_services"}
+    assert {m for m in metrics if m not in known and not re.search(rf"{m}[*{{:]", text)} == set()
+    rules = (DOCS.parent / "deploy" / "prometheus" / "rules" / "alerts.yml").read_text()
+    assert set(re.findall(r"\bStreamimb[A-Z]\w+", text)) <= set(re.findall(r"alert: (\w+)", rules)) | {"StreamimbError"}
+    keyed = {key for key, _, _ in load_settings().items()} | {"label.time", "label.unknown", "schema.label.time"}
+    tables = {key.rpartition(".")[0] for key in keyed}
+    named = re.findall(rf"`((?:{'|'.join(Config.model_fields)})\.[a-z_.]*[a-z_])(?: = [^`]*)?`", text)
+    assert {key for key in named if key not in keyed | tables and not key.startswith("kafka.")} == set()
+
+
+def written():
+    """Every command of ours that a page shows behind a prompt."""
+    for page in READ:
+        for line in re.findall(r"^ *\$ (?:[A-Z_]+=\S+ )?(?:\S*/)?streamimb (.*)", page.read_text(), re.M):
+            yield page.name, re.split(r" \| | > | && |  +#| # ", line)[0].strip()
+
+
+def test_commands_as_written_can_be_called():
+    """A command that a page shows is one that there is, with options that it has."""
+    helped = dict(commands())
+    lines = list(written())
+    assert len(lines) > 40
+    for page, line in lines:
+        words = [c for c in helped if line == c or line.startswith(f"{c} ")]
+        assert words or line.startswith("--version"), (page, line)
+        for option in re.findall(r"(?:^|\s)(-{1,2}[a-z][a-z-]*)", line) if words else ():
+            assert re.search(rf"(?<![\w-]){option}(?![\w-])", helped[max(words, key=len)]), (page, line, option)
