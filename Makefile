@@ -1,4 +1,4 @@
-# Two commands: `make demo` and `make test`. All they write stays in this folder, but for pip's cache.
+# `make demo` and `make test`, and `make docs` for the site. All they write stays in this folder, but for pip's cache.
 #
 # Everything is called as `python -m ...`: the scripts that pip writes name their interpreter in the first line, which
 # a folder with a space in its path breaks.
@@ -11,10 +11,11 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check
 DEMO_READY := $(VENV)/.demo-ready
 TEST_READY := $(VENV)/.test-ready
+DOCS_READY := $(VENV)/.docs-ready
 FLIGHTS := .demo/flights.parquet
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint docs clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 8 | sed 's/^/  make /'
@@ -32,8 +33,12 @@ lint: $(TEST_READY) ## Lint and check types
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
+docs: $(DOCS_READY) ## Build the documentation as a site, in .site
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet -f docs/mkdocs/mkdocs.yml
+	@echo "the site is in .site: $(RUN) -m http.server -d .site --bind 127.0.0.1 8000 shows it"
+
 clean: ## Remove everything that was made, the virtual environment too
-	rm -rf $(VENV) .demo .tmp .numba_cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .demo .site .tmp .numba_cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(FLIGHTS): services/streamimb_services/flights.py | $(DEMO_READY)
@@ -45,7 +50,11 @@ $(DEMO_READY): pyproject.toml constraints.txt | $(RUN)
 
 $(TEST_READY): pyproject.toml constraints.txt | $(RUN)
 	$(PIP) install --quiet -c constraints.txt -e '.[demo,test]'
-	@touch $@ $(DEMO_READY)
+	@touch $@ $(DEMO_READY) $(DOCS_READY)
+
+$(DOCS_READY): pyproject.toml constraints.txt | $(RUN)
+	$(PIP) install --quiet -c constraints.txt -e '.[docs]'
+	@touch $@
 
 # The link's own age says nothing (it may be the system's interpreter): it is made once, and so asked for by order only.
 $(RUN):

@@ -43,43 +43,51 @@ Rule = Literal["inverse_frequency", "effective_number", "cost", "oob", "uob", "h
 class LimitsConfig(Strict):
     """What an event may be at most; beyond it, the event is refused."""
 
+    #: Bytes of an event as it was sent.
     event_bytes_max: Annotated[Positive, LIVE] = 1_048_576
+    #: Fields of an event, those that the contract does not name included.
     fields_max: Annotated[Positive, LIVE] = 1_000
+    #: A number's absolute value; features are float32.
     number_abs_max: Annotated[float, Field(gt=0, le=3.4e38), LIVE] = 3.4e38
 
 
 class TimeConfig(Strict):
     """What happens to an event whose time is absurdly far ahead of the stream.
 
-    It is treated as if at the watermark (``clamp``) or refused, until ``ahead_confirm`` events in a row agree, each
-    within ``ahead_max`` of the one before, that the stream has really moved on. A first event has nothing to be judged
-    by: it is put right when as many agree that the stream lies far behind it. Only for streams with event times.
+    A first event has nothing to be judged by: it is put right when ``ahead_confirm`` events agree that the stream lies
+    far behind it. Only for streams with event times.
     """
 
+    #: How far ahead of the watermark an event's time may lie before it is thought a slip.
     ahead_max: Annotated[str, LIVE] = "30d"
+    #: Treat such an event as if at the watermark (``clamp``), or refuse it.
     ahead: Annotated[Literal["clamp", "refuse"], LIVE] = "clamp"
+    #: So many such events in a row, each within ``ahead_max`` of the one before: the stream has moved on.
     ahead_confirm: Annotated[Positive, LIVE] = 10
 
 
 class LabelConfig(Strict):
     """When labels come, and what becomes of events without one.
 
-    ``delay``: every label is known only so long after its event (a replay of labelled history). ``wait``: so long an
-    event waits for its label; then it expires to ``expires_as``, or drops out where that is not given. ``remember``: so
-    long after its time an event can still be corrected (default: twice as long as it waits), and at least the last
-    ``remember_events`` ids are known again. Without ``wait`` an event that comes without a label drops out at once, and
-    one that comes with a label known later waits for it 30 days (100,000 events) at most.
-    ``corrections``: whether a correction replaces what evaluation counted. Counts of events where the stream has no
-    times.
+    Without ``wait`` an event that comes without a label drops out at once, and one that comes with a label known later
+    waits for it 30 days (100,000 events) at most. Counts of events where the stream has no times.
     """
 
+    #: Every label is known only so long after its event: for a replay of labelled history.
     delay: Duration | None = None
+    #: So long an event waits for its label; then it expires or drops out.
     wait: Duration | None = None
+    #: The class that an event counts as when its wait is over; without it, it drops out.
     expires_as: str | None = None
+    #: So long after its time an event can still be corrected; unless set, twice as long as it waits.
     remember: Duration | None = None
+    #: At least the last so many ids are known again, however old.
     remember_events: NotNegative = 10_000
+    #: Whether a contrary label replaces what evaluation counted.
     corrections: Annotated[Literal["replace", "ignore"], LIVE] = "replace"
+    #: Events that wait at once; beyond it the oldest gives up waiting.
     waiting_events_max: Annotated[Positive, LIVE] = 1_000_000
+    #: Bytes that waiting events take at once; beyond it the oldest gives up waiting.
     waiting_bytes_max: Annotated[Positive, LIVE] = 1 << 30
 
     @model_validator(mode="after")
@@ -98,69 +106,80 @@ class LabelConfig(Strict):
 
 
 class WindowConfig(Strict):
-    """The sliding windows that class shares and quality are read from.
+    """The sliding windows that class shares and quality are read from."""
 
-    The ``rarest`` window is as long as it must be to hold ``rarest`` events of the rarest class, within ``events_min``
-    and ``events_max``; ``events`` and ``time`` are plain windows beside it; ``decay`` is the factor of decayed sizes.
-    """
-
+    #: The ``rarest`` window is as long as it must be to hold so many events of the rarest class.
     rarest: WindowEvents = 200
+    #: The least length of the ``rarest`` window.
     events_min: WindowEvents = 1_000
+    #: The greatest length of the ``rarest`` window.
     events_max: WindowEvents = 50_000
+    #: Length of the plain window beside it.
     events: WindowEvents = 500
+    #: Length of a window of event time, if one is wanted, as ``1d``.
     time: str | None = None
+    #: Factor by which the decayed class sizes shrink an event.
     decay: Share = 0.999
 
 
 class ControlConfig(Strict):
-    """How sensing becomes acting.
+    """How sensing becomes acting: class weights, corrections, thresholds.
 
-    ``every``: accepted events between two Plans. ``weights``: the rule by which lessons are weighted; ``class_rules``
-    gives a class a rule of its own; ``weight_max`` clamps weights, ``smoothing`` is the share of the old ones that each
-    renewal keeps. ``oob``, ``uob`` and ``hybrid`` follow every event, by class sizes decayed by ``size_decay``;
-    ``hybrid_target`` is the ratio to the largest class that it raises every class to. ``costs``: cost of missing each
-    class, for ``cost``. ``threshold``: ``"tuned"`` for the objective, or a fixed one of the positive class.
-    Thresholds are tuned on the scores of the ``rarest`` window once it holds ``tune_rarest`` events of each class.
+    ``oob``, ``uob`` and ``hybrid`` follow every event, by class sizes decayed by ``size_decay``.
     """
 
+    #: Accepted events between two Plans.
     every: Positive = 250
+    #: The rule by which lessons are weighted.
     weights: Annotated[Rule, LIVE] = "inverse_frequency"
+    #: A rule of its own for a class, by name.
     class_rules: Annotated[dict[str, Rule], LIVE] = Field(default_factory=dict)
+    #: No class weighs more, and none less than one over it.
     weight_max: Annotated[float, Field(ge=1, le=1e6), LIVE] = 3.0
+    #: Share of the old weights that each renewal keeps.
     smoothing: Annotated[float, Field(ge=0, lt=1), LIVE] = 0.5
+    #: The beta of ``effective_number``: the nearer to 1, the nearer to inverse frequency.
     effective_beta: Annotated[Share, LIVE] = 0.99
+    #: Factor by which the class sizes of ``oob``, ``uob`` and ``hybrid`` shrink an event.
     size_decay: Share = 0.999
+    #: Ratio to the largest class that ``hybrid`` raises every class to.
     hybrid_target: Annotated[float, Field(gt=0, le=1), LIVE] = 0.5
+    #: What missing each class costs, for ``weights = "cost"``.
     costs: Annotated[dict[str, Annotated[float, Field(ge=0, le=COST_MAX)]], LIVE] = Field(default_factory=dict)
+    #: What thresholds are tuned for, as ``f1`` or ``cost:FN=50,FP=1``; a service demands one.
     objective: Annotated[str | None, LIVE] = None
+    #: ``tuned`` for the objective, or a fixed one of the positive class.
     threshold: Annotated[Literal["tuned"] | Share, LIVE] = "tuned"
+    #: Tune once the ``rarest`` window holds so many events of each class.
     tune_rarest: Annotated[Positive, LIVE] = 20
+    #: Take the shares trained on out of the scores, and put the present ones in.
     prior_correction: bool = True
+    #: Fit scores to what became of recent mature events.
     calibration: bool = True
 
 
 class DetectorConfig(Strict):
     """A drift detector and what its alarm does.
 
-    action: ``tell`` only tells; ``adjust`` shortens the windows and renews the weights at once; ``replace`` also lets
-    a learner trained since the warning take over if it is better on the same events; ``reset`` lets the learner forget.
-
-    detector: ``scan``, this library's own, is tuned from false alarms as they are lived: so many ``pages_a_week`` over
-    all classes at the stream's own rate (for streams with event times), or the events between two that ``setting``
-    stands for: 200,000 when ``sensitive``, 5,000,000 when ``calm``. ``adwin`` and ``hddm_w`` take a significance,
-    ``delta``; ``ddm_oci`` (recall) and ``share_test`` (share) are as published. A key of another detector is refused.
-    For ``cooldown`` mature events after a drift of a class no other is told of it; what that kept silent and still
-    stands is told at its end. ``LFR`` and ``PAUCPageHinkley`` of streamimb.drift are not to be had here: they watch
+    ``scan``, this library's own, is tuned from false alarms as they are lived: ``pages_a_week`` or ``setting``.
+    ``adwin`` and ``hddm_w`` take ``delta``; ``ddm_oci`` (recall) and ``share_test`` (share) are as published. A key of
+    another detector is refused. ``LFR`` and ``PAUCPageHinkley`` of streamimb.drift are not to be had here: they watch
     confusion and scores, where a pipeline's detectors are told shares and hits of one class at a time.
     """
 
     _table: ClassVar[str] = "drift.share"
 
+    #: Which detector watches.
     detector: Literal["scan", "adwin", "hddm_w", "ddm_oci", "share_test", "none"] = "scan"
+    #: 200,000 events between two false alarms (``sensitive``) or 5,000,000 (``calm``); for ``scan``.
     setting: Literal["sensitive", "calm"] = "sensitive"
+    #: So many false alarms a week over all classes at the stream's own rate; for ``scan``, with event times.
     pages_a_week: Annotated[float, Field(gt=0)] | None = None
+    #: Significance; for ``adwin`` and ``hddm_w``.
     delta: Share = 0.002
+    #: Only tell; shorten the windows and re-weight; also try a new learner; or let the learner forget.
     action: Annotated[Literal["tell", "adjust", "replace", "reset"], LIVE] = "adjust"
+    #: Mature events after a drift of a class in which no other is told; what still stands is told at its end.
     cooldown: Annotated[NotNegative, LIVE] = 5_000
 
     @model_validator(mode="after")
@@ -179,19 +198,20 @@ class RecallDetectorConfig(DetectorConfig):
 
     _table: ClassVar[str] = "drift.recall"
 
+    #: As of ``drift.share``; here a fall is answered by a trial of a new learner unless told otherwise.
     action: Annotated[Literal["tell", "adjust", "replace", "reset"], LIVE] = "replace"
 
 
 class UnlabelledConfig(Strict):
-    """Signals that need no labels: alerts, scores, each feature's missing values and distribution; they only tell.
+    """Signals that need no labels: alerts, scores, each feature's missing values and distribution; they only tell."""
 
-    ``setting`` and ``pages_a_week`` as of the detectors, over all features together; ``cooldown``: events after which
-    what moved may be told again.
-    """
-
+    #: Whether they are watched.
     detector: Literal["blocks", "none"] = "blocks"
+    #: As of the detectors, over all features together.
     setting: Literal["sensitive", "calm"] = "sensitive"
+    #: As of the detectors, over all features together.
     pages_a_week: Annotated[float, Field(gt=0)] | None = None
+    #: Events after which what moved may be told again.
     cooldown: Annotated[int, Field(ge=0), LIVE] = 20_000
 
 
@@ -204,84 +224,84 @@ class DriftConfig(Strict):
 
 
 class ReactionConfig(Strict):
-    """How much may be done about signals.
+    """How much may be done about signals."""
 
-    ``resets_per_hour_max``: resets and replacements in an hour of event time (in 10,000 events where there is none);
-    what is beyond is only adjusted. ``trial_lessons_max``: a background learner that was not better by then is dropped.
-    """
-
+    #: Resets and replacements in an hour of event time (10,000 events); beyond it, only adjusted to.
     resets_per_hour_max: Annotated[int, Field(ge=0, le=1_000), LIVE] = 4
+    #: A background learner that was not better after so many lessons is dropped.
     trial_lessons_max: Annotated[Positive, LIVE] = 20_000
 
 
 class UndersampleConfig(Strict):
-    """How a majority is thinned out.
+    """How a majority is thinned out."""
 
-    ``target``: the smallest class's weight as a share of the majority's, once thinned; ``keep_min``: the least share of
-    a class that is kept; ``clusters``: sub-groups told apart in each class; ``boundary``: how much events near the
-    minority are preferred, from 0 to below 1; ``weigh``: whether kept events weigh what the whole class did
-    (``unbiased``) or what the target leaves of it (``target``).
-    """
-
+    #: The smallest class's weight as a share of the majority's, once thinned.
     target: Annotated[float, Field(gt=0, le=1)] = 0.2
+    #: The least share of a class that is kept.
     keep_min: Share = 0.02
+    #: Sub-groups told apart in each class.
     clusters: Annotated[int, Field(ge=1, le=64)] = 8
+    #: How much events near the minority are preferred.
     boundary: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    #: Kept events weigh what the whole class did (``unbiased``), or what the target leaves of it.
     weigh: Literal["target", "unbiased"] = "target"
 
 
 class SmoteConfig(Strict):
-    """How a minority is filled up with synthetic events.
+    """How a minority is filled up with synthetic events."""
 
-    ``target``: the weight that a class should come to, as a share of the largest class's; ``neighbours``: buffered
-    events of its class that an event is mixed with; ``max_per_event``: synthetic ones for each real one, at most;
-    ``categorical``: taken from the event itself (``base``) or from most of its neighbours (``vote``).
-    """
-
+    #: The weight that a class should come to, as a share of the largest class's.
     target: Annotated[float, Field(gt=0, le=1)] = 0.5
+    #: Buffered events of its class that an event is mixed with.
     neighbours: Annotated[int, Field(ge=1, le=50)] = 5
+    #: Synthetic events for each real one, at most.
     max_per_event: Annotated[int, Field(ge=1, le=100)] = 10
+    #: Taken from the event itself (``base``) or from most of its neighbours (``vote``).
     categorical: Literal["vote", "base"] = "vote"
 
 
 class CleanConfig(Strict):
-    """When the label of a minority event is suspicious, and what it then weighs.
+    """When the label of a minority event is suspicious, and what it then weighs."""
 
-    ``neighbours``: buffered events that are asked; ``disagree``: share of them in other classes from which on a label
-    is suspicious; ``weight``: factor of a suspicious event's weight; ``suspects_max``: share of a class's events from
-    which on no more are suspected, since then the class is not what it was.
-    """
-
+    #: Buffered events that are asked.
     neighbours: Annotated[int, Field(ge=1, le=50)] = 15
+    #: Share of them in other classes from which on a label is suspicious.
     disagree: Annotated[float, Field(gt=0.5, le=1)] = 0.7
+    #: Factor of a suspicious event's weight.
     weight: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    #: Share of a class's events from which on no more are suspected: the class is not what it was.
     suspects_max: Share = 0.6
 
 
 class ClassSamplesConfig(Strict):
     """A class's own choices; what is not given is as for every class."""
 
+    #: As ``samples.minority``, for this class.
     minority: Literal["none", "smote", "borderline_smote"] | None = None
+    #: As ``samples.majority``, for this class.
     majority: Literal["none", "undersample"] | None = None
+    #: As ``samples.clean``, for this class.
     clean: bool | None = None
 
 
 class SamplesConfig(Strict):
-    """Which rows are learned in place of the stream's own.
+    """Which rows are learned in place of the stream's own."""
 
-    ``minority``: what is done to a class while it is small; ``majority``: while it is large; ``clean``: whether
-    suspicious labels of a small class are weighed down; ``classes``: the same for single classes by name. ``fixed``:
-    features that synthetic events take over as they are; ``bounds``: lowest and highest value of a feature in them.
-    ``buffer``: events of each class that are kept to compare with; ``decay``: factor of the decayed class sizes.
-    """
-
+    #: What is done to a class while it is small.
     minority: Literal["none", "smote", "borderline_smote"] = "none"
+    #: What is done to a class while it is large.
     majority: Literal["none", "undersample"] = "none"
+    #: Whether suspicious labels of a small class are weighed down.
     clean: bool = False
+    #: The same three for single classes, by name.
     classes: dict[str, ClassSamplesConfig] = Field(default_factory=dict)
+    #: Features that synthetic events take over as they are.
     fixed: tuple[str, ...] = ()
+    #: Lowest and highest value of a feature in synthetic events.
     bounds: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    #: Events of each class that are kept to compare with.
     buffer: Annotated[int, Field(ge=10, le=100_000)] = 300
+    #: Factor by which the decayed class sizes shrink an event.
     decay: Share = 0.999
     undersample: UndersampleConfig = UndersampleConfig()
     smote: SmoteConfig = SmoteConfig()
@@ -289,28 +309,34 @@ class SamplesConfig(Strict):
 
 
 class LearnerConfig(Strict):
-    """The model: ``blend``, ``linear``, ``tree``, ``forest``, or a river classifier by its dotted path."""
+    """The model."""
 
+    #: ``blend``, ``linear``, ``tree``, ``forest``, or a river classifier by its dotted path.
     model: str = "blend"
+    #: The model's own parameters, by name.
     parameters: dict[str, Any] = Field(default_factory=dict)
+    #: Every random choice of the pipeline is drawn from this.
     seed: NotNegative = 1
 
 
 class EvaluationConfig(Strict):
-    """How often quality is measured, and how its intervals are made.
+    """How often quality is measured, and how its intervals are made."""
 
-    ``beta``: how many times as much as precision recall counts in ``f_beta``.
-    ``queue_k``: of how many alerts a day a person can look at (default: as the objective says, else 100), over the last
-    ``queue_days`` days. ``cost``: what wrong decisions are told to cost (``FN=amount,FP=1``; default: the objective's).
-    """
-
+    #: Accepted events between two measurements.
     every: Annotated[Positive, LIVE] = 5_000
+    #: Intervals hold the truth so often.
     confidence: Annotated[Share, LIVE] = 0.95
+    #: Replicates of intervals that need a bootstrap.
     bootstrap_replicates: Annotated[int, Field(ge=20, le=10_000), LIVE] = 200
+    #: Bins of the reliability diagram.
     calibration_bins: Annotated[int, Field(ge=2, le=1_000)] = 10
+    #: How many times as much as precision recall counts in ``f_beta``.
     beta: Annotated[float, Field(gt=0, le=100), LIVE] = 2.0
+    #: Alerts that a person can look at in a day; unless set, as the objective says, else 100.
     queue_k: Annotated[Annotated[int, Field(gt=0, le=100_000)] | None, LIVE] = None
+    #: Over the last so many days.
     queue_days: Annotated[int, Field(gt=0, le=1_000), LIVE] = 30
+    #: What wrong decisions are told to cost, as ``FN=amount,FP=1``; unless set, the objective's.
     cost: Annotated[str | None, LIVE] = None
 
 

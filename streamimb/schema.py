@@ -37,19 +37,19 @@ class Strict(BaseModel):
 
 
 class Feature(Strict):
-    """One input column.
+    """One input column."""
 
-    ``path`` reaches into nested JSON (``after.amount``); default the name itself. ``categories`` lists the values of a
-    categorical feature, whose codes are their places in the list (an unlisted value is missing); without it a value's
-    code is a stable hash. ``missing`` says what happens to an absent or null value: ``nan`` keeps it missing,
-    ``default`` puts ``default`` there, ``refuse`` refuses the event.
-    """
-
+    #: The feature's name.
     name: Annotated[str, Field(min_length=1)]
+    #: What its values are.
     type: Literal["numeric", "categorical", "boolean"] = "numeric"
+    #: Where it stands in nested JSON, as ``after.amount``; unless set, at its name.
     path: Annotated[str | None, LIVE] = None
+    #: The values, whose codes are their places here; others are missing. Unless set, codes are hashes.
     categories: tuple[str, ...] | None = None
+    #: Keep an absent or null value missing (``nan``), put ``default`` there, or refuse the event.
     missing: Annotated[Literal["nan", "default", "refuse"], LIVE] = "nan"
+    #: The value that stands for a missing one.
     default: Annotated[float | str | bool | None, LIVE] = None
 
     @model_validator(mode="after")
@@ -72,17 +72,19 @@ def _within_float32(value: float | str | bool | None) -> bool:
 
 
 class Label(Strict):
-    """Where the class is, what the classes are, and which of them matters.
+    """Where the class is, what the classes are, and which of them matters."""
 
-    ``time`` is the field with the moment at which the label became known. ``unknown`` says what happens to a class
-    that is not listed: the event is refused, or is treated as one without a label.
-    """
-
+    #: The field with the class.
     name: Annotated[str, LIVE] = "label"
+    #: Where it stands in nested JSON; unless set, at its name.
     path: Annotated[str | None, LIVE] = None
+    #: The classes, in the order of their codes.
     classes: Annotated[tuple[ClassName, ...], Field(min_length=2, max_length=CLASSES_MAX)]
-    positive: Annotated[ClassName | None, LIVE] = None  # shapes the state as the class that it stands for
+    #: The class that matters; unless set, the last. It shapes the state as the class that it stands for.
+    positive: Annotated[ClassName | None, LIVE] = None
+    #: The field with the moment at which the label became known.
     time: Annotated[str | None, LIVE] = None
+    #: A class that is not listed: refuse the event, or treat it as one without a label.
     unknown: Annotated[Literal["refuse", "none"], LIVE] = "refuse"
 
     @model_validator(mode="after")
@@ -97,15 +99,20 @@ class Label(Strict):
 class Time(Strict):
     """Where the event time is and what it counts."""
 
+    #: The field with the event time.
     name: Annotated[str, LIVE] = "time"
+    #: Where it stands in nested JSON; unless set, at its name.
     path: Annotated[str | None, LIVE] = None
+    #: Seconds, milliseconds or microseconds since 1970, or ISO 8601.
     unit: Annotated[Literal["s", "ms", "us", "iso"], LIVE] = "iso"
 
 
 class Identity(Strict):
     """Where the event's id is: text or a whole number."""
 
+    #: The field with the id.
     name: Annotated[str, LIVE] = "id"
+    #: Where it stands in nested JSON; unless set, at its name.
     path: Annotated[str | None, LIVE] = None
 
 
@@ -117,10 +124,15 @@ class Schema(Strict):
     (('legit', 'fraud'), 1)
     """
 
+    #: The input columns.
     features: Annotated[tuple[Feature, ...], Field(min_length=1)]
+    #: The class.
     label: Label
+    #: The event time; without it an event's position is its time.
     time: Time | None = None
+    #: The id; without it an event's position is its id.
     id: Identity | None = None
+    #: Fields that the contract does not name: pass them over, or refuse the event.
     unknown_fields: Annotated[Literal["ignore", "refuse"], LIVE] = "ignore"
 
     @model_validator(mode="after")

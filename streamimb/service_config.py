@@ -39,50 +39,55 @@ ClientSettings = Annotated[dict[str, str | int | float | bool], BeforeValidator(
 
 
 class SourceConfig(Strict):
-    """The topics that are read, as a member of which group, by which client.
+    """The topics that are read, as a member of which group, by which client."""
 
-    ``labels_topic``: labels come in a topic of their own, joined by id. ``group_instance_id`` makes the member a static
-    one. ``client``: ``confluent`` fetches several times as fast, and needs the extra of that name.
-    ``buffer_records_max``: records per partition that wait in memory while topics are read in step.
-    ``missing_offsets``: what to do where the checkpoint's next event is no longer retained.
-    """
-
+    #: The topic of events.
     topic: str | None = None
+    #: Labels come in a topic of their own, joined by id.
     labels_topic: str | None = None
+    #: The consumer group; one group's processes share the work and the state.
     group: str = "streamimb"
+    #: Makes the process a static member of that name: a quick restart moves nothing.
     group_instance_id: str | None = None
+    #: ``confluent`` fetches several times as fast, and needs the extra of that name.
     client: Literal["kafka-python", "confluent"] = "kafka-python"
+    #: Records that one poll brings at most.
     poll_records_max: Annotated[int, Field(gt=0, le=1_000_000)] = 2_000
+    #: Records per partition that wait in memory while topics are read in step.
     buffer_records_max: Count = 20_000
+    #: Where the checkpoint's next event is no longer retained: stop, or skip the gap.
     missing_offsets: Literal["refuse", "skip"] = "refuse"
 
 
 class StateConfig(Strict):
-    """Where checkpoints live, how often they are made, and what one learner sees.
+    """Where checkpoints live, how often they are made, and what one learner sees."""
 
-    ``url``: a folder, or an object store's ``s3://bucket/prefix``. ``scope``: one learner for the whole ``topic``, or
-    one for each ``partition``. A checkpoint is due after ``every_events`` events or ``every_seconds`` seconds.
-    """
-
+    #: A folder, or an object store's ``s3://bucket/prefix``.
     url: str | None = None
+    #: One learner for the whole ``topic``, or one for each ``partition``.
     scope: Literal["topic", "partition"] = "topic"
+    #: A checkpoint is due after so many events, ...
     every_events: Count = 500_000
+    #: ... or so many seconds.
     every_seconds: Seconds = 30.0
+    #: Checkpoints that are kept.
     keep: Annotated[int, Field(ge=2, le=1_000)] = 5
+    #: Seconds between two looks of a standby for a newer checkpoint.
     standby_seconds: Seconds = 5.0
+    #: The object store's own options, as ``endpoint_url``.
     storage_options: dict[str, Any] = Field(default_factory=dict)
 
 
 class OutputConfig(Strict):
-    """The topics that are written; what has none is not sent, and refused events are then only counted.
+    """The topics that are written; what has none is not sent, and refused events are then only counted."""
 
-    ``transactions``: outputs and offsets are committed together, once a checkpoint: exactly once for readers that read
-    committed records only.
-    """
-
+    #: The topic of predictions.
     predictions: str | None = None
+    #: The topic of warnings and drifts, and of what was done about them.
     signals: str | None = None
+    #: The topic of refused events: original bytes, key and headers.
     dead_letters: str | None = None
+    #: Commit outputs and offsets together, once a checkpoint: exactly once for ``read_committed`` readers.
     transactions: bool = False
 
     @model_validator(mode="after")
@@ -94,33 +99,43 @@ class OutputConfig(Strict):
 
 
 class HttpConfig(Strict):
-    """Where the process answers; ``port = 0`` takes a free one. A token is demanded wherever it is not on loopback."""
+    """Where the process answers. A token is demanded wherever it is not on loopback."""
 
+    #: Whether it answers at all.
     enabled: bool = True
+    #: The address that it binds.
     host: str = "127.0.0.1"
+    #: The port that it binds; 0 takes a free one.
     port: Annotated[int, Field(ge=0, le=65_535)] = 8_080
+    #: The file that holds the bearer token.
     token_file: str | None = None
+    #: Bytes of a request's body.
     body_bytes_max: Count = 4_194_304
+    #: Connections at once; 32 of them are kept for probes and scrapes.
     connections_max: Annotated[int, Field(gt=0, le=100_000)] = 256
+    #: Events in one request to ``/predict``.
     predict_events_max: Annotated[int, Field(gt=0, le=100_000)] = 1_000
 
 
 class BudgetConfig(Strict):
-    """How long and how much is borne before the process ends.
+    """How long and how much is borne before the process ends."""
 
-    ``brokers_seconds``: no broker answers (exit 75). ``storage_seconds``: checkpoints cannot be written (74).
-    ``rejects_in_a_row`` and ``rejects_share`` of the last ``rejects_window`` records refused (65).
-    """
-
+    #: No broker answers for so long: exit 75.
     brokers_seconds: Seconds = 300.0
+    #: Checkpoints cannot be written for so long: exit 74.
     storage_seconds: Seconds = 600.0
+    #: So many records refused in a row: exit 65.
     rejects_in_a_row: Count = 1_000
+    #: Such a share of the last ``rejects_window`` records refused: exit 65.
     rejects_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    #: The records that ``rejects_share`` is of.
     rejects_window: Annotated[int, Field(ge=10, le=1_000_000)] = 10_000
 
 
 class LogConfig(Strict):
-    """What is logged, and how: ``auto`` is for people on a terminal and JSON otherwise."""
+    """What is logged, and how."""
 
+    #: The least level that is logged.
     level: Literal["debug", "info", "warning", "error"] = "info"
+    #: ``auto`` is for people on a terminal and JSON otherwise.
     format: Literal["auto", "json", "pretty"] = "auto"
