@@ -70,6 +70,8 @@ def _named_for_its_parts(function: F) -> F:
             sha.update(Path(str(value.__file__)).read_bytes())
         elif isinstance(value, int | float | np.generic):
             sha.update(f"{name}={value!r};".encode())
+        elif isinstance(value, np.ndarray):  # a table, which numba takes for a constant
+            sha.update(name.encode() + value.tobytes())
     function.__qualname__ = f"{function.__qualname__}_{sha.hexdigest()}"
     return function
 

@@ -40,6 +40,30 @@ def test_a_kernel_follows_a_callee_or_a_constant_of_another_file(tmp_path):
     assert told == [2, 11, 33, 2]
 
 
+TABLE = """
+import numpy as np
+from streamimb.kernel import leaf
+STEPS = np.array([{step}, 0])
+@leaf
+def inner(x):
+    return x * STEPS[0]
+STEP = 1
+"""
+
+
+def test_a_kernel_follows_a_table_of_a_callee(tmp_path):
+    """An array is a constant to numba: another one, and the caller is compiled anew."""
+    (tmp_path / "caller.py").write_text(CALLER)
+    told = []
+    for step in (2, 3):
+        (tmp_path / "callee.py").write_text(TABLE.format(step=step))
+        done = subprocess.run(
+            [sys.executable, "-B", "caller.py"], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        told.append(int(done.stdout))
+    assert told == [2, 3]
+
+
 DEEP = """
 from streamimb.kernel import leaf
 @leaf

@@ -35,6 +35,7 @@ from streamimb.learners.tree_layout import (
     WEIGHT,
     Trees,
 )
+from streamimb.learners.tree_screen import may_split
 from streamimb.learners.tree_splits import best_split
 
 #: An attempt to split is due at the earliest when a leaf has learned this share of its weight since the last one.
@@ -127,14 +128,14 @@ def lessons_worth(trees: Trees, t: int, slot: int) -> Any:
 
 
 @leaf
-def is_real(gain: float, lessons: float, classes: int, surety: float) -> Any:
-    """Whether a gain in bits is more than what chance gives.
+def least_gain(lessons: float, classes: int, surety: float) -> Any:
+    """The gain in bits above which it is more than what chance gives.
 
     Under chance 2 ln 2 n gain is chi-squared with classes - 1 degrees of freedom (the G-test): it must be ``surety``
     standard deviations above its mean, which makes up for the best of many cuts having been chosen.
     """
     freedom = max(classes - 1.0, 1.0)
-    return 1.3862943611198906 * lessons * gain > freedom + surety * math.sqrt(2.0 * freedom)
+    return (freedom + surety * math.sqrt(2.0 * freedom)) / (1.3862943611198906 * max(lessons, 1e-300))
 
 
 @leaf
@@ -147,8 +148,11 @@ def _attempt(trees: Trees, t: int, node: int, slot: int, width: int, n_classes: 
     if top >= trees.leaves[t, slot, TOTAL]:
         return
     seen, lessons = _classes_seen(trees, t, slot, n_classes), lessons_worth(trees, t, slot)
+    least = least_gain(lessons, seen, trees.params[SURETY])
+    if not may_split(trees, t, slot, width, n_classes, work, least):
+        return
     best, second, f, cut, mask = best_split(trees, t, slot, width, n_classes, work)
-    if f < 0 or not is_real(best, lessons, seen, trees.params[SURETY]):
+    if f < 0 or best <= least:
         return
     e = math.log2(max(seen, 2)) * math.sqrt(trees.params[LOG_DELTA] / (2.0 * lessons))
     if best - second > e or e < trees.params[TIE]:

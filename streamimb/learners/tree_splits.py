@@ -32,7 +32,7 @@ WORK_ROWS: Final = 4
 
 
 @leaf
-def _scaled_entropy(work: Array, n_classes: int, side: int) -> float:
+def scaled_entropy(work: Array, n_classes: int, side: int) -> float:
     """Entropy in bits times weight of the left (0), the right (1) or both sides (2) of a cut."""
     total = 0.0
     heap = 0.0
@@ -49,8 +49,11 @@ def _scaled_entropy(work: Array, n_classes: int, side: int) -> float:
 
 
 @leaf
-def gain(work: Array, n_classes: int, branch: float) -> float:
-    """Information gain in bits of a cut whose left classes and all classes are in ``work``; 0 for a cut too uneven."""
+def gain(work: Array, n_classes: int, branch: float, before: float) -> float:
+    """Information gain in bits of a cut whose left classes and all classes are in ``work``; 0 for a cut too uneven.
+
+    before: the scaled entropy of both sides together, which is that of all cuts of a feature.
+    """
     left = 0.0
     total = 0.0
     for k in range(n_classes):
@@ -58,8 +61,8 @@ def gain(work: Array, n_classes: int, branch: float) -> float:
         total += work[ALL, k]
     if min(left, total - left) <= branch * total:
         return 0.0
-    after = _scaled_entropy(work, n_classes, 0) + _scaled_entropy(work, n_classes, 1)
-    return (_scaled_entropy(work, n_classes, 2) - after) / total
+    after = scaled_entropy(work, n_classes, 0) + scaled_entropy(work, n_classes, 1)
+    return (before - after) / total
 
 
 @leaf
@@ -79,7 +82,7 @@ def below(trees: Trees, t: int, slot: int, b: int, cut: float) -> Any:
 
 
 @leaf
-def _span(trees: Trees, t: int, slot: int, f: int, width: int, n_classes: int) -> Any:
+def span(trees: Trees, t: int, slot: int, f: int, width: int, n_classes: int) -> Any:
     """Between which values candidates lie: within the values seen and within REACH of some class."""
     low, high = 1e300, -1e300
     b = f * width
@@ -97,18 +100,18 @@ def _span(trees: Trees, t: int, slot: int, f: int, width: int, n_classes: int) -
 def best_cut(trees: Trees, t: int, slot: int, f: int, width: int, n_classes: int, work: Array) -> Any:
     """The best gain of a numeric feature and its cut."""
     stride = trees.features.shape[2] * width
-    low, high = _span(trees, t, slot, f, width, n_classes)
+    low, high = span(trees, t, slot, f, width, n_classes)
     best, best_at = 0.0, 0.0
     if not low < high:
         return best, best_at
     for k in range(n_classes):
         work[ALL, k] = trees.observed[t, slot, f * width + k * stride]
-    candidates = int(trees.params[CANDIDATES])
+    candidates, before = int(trees.params[CANDIDATES]), scaled_entropy(work, n_classes, 2)
     for c in range(candidates):
         cut = low + (high - low) * (c + 1.0) / (candidates + 1.0)
         for k in range(n_classes):
             work[LEFT_OF, k] = below(trees, t, slot, f * width + k * stride, cut)
-        found = gain(work, n_classes, BRANCH_MIN)
+        found = gain(work, n_classes, BRANCH_MIN, before)
         if found > best:
             best, best_at = found, cut
     return best, best_at
@@ -144,14 +147,14 @@ def best_subset(trees: Trees, t: int, slot: int, f: int, width: int, n_classes: 
     """The best gain of a categorical feature and the mask of the buckets that go left."""
     stride = trees.features.shape[2] * width
     buckets = trees.buckets[trees.features[t, slot, f]]
-    branch = BRANCH_MIN
     for k in range(n_classes):
         work[ALL, k] = trees.observed[t, slot, f * width + k * stride]
+    before = scaled_entropy(work, n_classes, 2)
     best, best_mask = 0.0, 0
     for v in range(buckets):
         for k in range(n_classes):
             work[LEFT_OF, k] = trees.observed[t, slot, f * width + k * stride + FIRST_BUCKET + v]
-        found = gain(work, n_classes, branch)
+        found = gain(work, n_classes, BRANCH_MIN, before)
         if found > best:
             best, best_mask = found, 1 << v
     if buckets < 3:
@@ -165,7 +168,7 @@ def best_subset(trees: Trees, t: int, slot: int, f: int, width: int, n_classes: 
         mask |= 1 << v
         for k in range(n_classes):
             work[LEFT_OF, k] += trees.observed[t, slot, f * width + k * stride + FIRST_BUCKET + v]
-        found = gain(work, n_classes, branch)
+        found = gain(work, n_classes, BRANCH_MIN, before)
         if found > best:
             best, best_mask = found, mask
     return best, best_mask

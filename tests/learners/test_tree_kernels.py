@@ -17,8 +17,18 @@ from streamimb.learners.forest_drift import DRIFTED, HEAD, ROW_COLUMNS, ROWS, WI
 from streamimb.learners.forest_kernels import judge, poisson
 from streamimb.learners.tree import HoeffdingTreeClassifier
 from streamimb.learners.tree_bayes import BUCKET_PRIOR, CLASS_PRIOR, DISTANCE_MAX
-from streamimb.learners.tree_kernels import is_real
-from streamimb.learners.tree_splits import ALL, LEFT_OF, WORK_ROWS, best_cut, best_subset, gain
+from streamimb.learners.tree_kernels import least_gain
+from streamimb.learners.tree_screen import may_split, normal, term
+from streamimb.learners.tree_splits import (
+    ALL,
+    LEFT_OF,
+    WORK_ROWS,
+    best_cut,
+    best_split,
+    best_subset,
+    gain,
+    scaled_entropy,
+)
 from streamimb.schema import Feature, Label, Schema
 
 WEIGHTS = st.one_of(st.just(0.0), st.floats(1e-6, 100.0))
@@ -117,7 +127,7 @@ def test_information_gain_is_its_twins(sides: list[tuple[float, float]]) -> None
     work[LEFT_OF, : len(sides)] = [a for a, _ in sides]
     work[ALL, : len(sides)] = [a + b for a, b in sides]
     both, left = work[ALL, : len(sides)], work[LEFT_OF, : len(sides)]
-    got = gain(work, len(sides), 0.01)
+    got = gain(work, len(sides), 0.01, scaled_entropy(work, len(sides), 2))
     if both.sum() > 1e-3:
         assert got == pytest.approx(slow_gain(left, both), abs=1e-9)
         assert got > -1e-9
@@ -163,6 +173,54 @@ def test_for_two_classes_no_subset_is_better_than_the_one_found(seed: int, codes
         assert slow_gain(table[chosen].sum(axis=0), table.sum(axis=0)) == pytest.approx(found, abs=1e-9)
 
 
+@settings(deadline=None)
+@given(st.floats(0.0, 1.0))
+def test_a_term_of_the_entropy_is_bounded_from_below(p: float) -> None:
+    """Interpolated between points of a concave function: never above it, and near."""
+    true = -p * math.log2(p) if p > 0 else 0.0
+    assert true - 6e-4 < term(p) <= true + 1e-12
+
+
+@settings(deadline=None)
+@given(st.floats(-6.0, 6.0))
+def test_the_normal_distribution_is_interpolated(z: float) -> None:
+    """To a millionth within four standard deviations, to some 1e-5 beyond them, where it is cut off."""
+    assert normal(z) == pytest.approx(0.5 * math.erfc(-z / 2**0.5), abs=1e-6 if abs(z) < 4 else 4e-5)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 5), st.integers(2, 60), st.booleans(), st.floats(0.05, 3.0))
+def test_the_screen_stops_no_split_that_gains_enough(
+    seed: int, classes: int, n: int, categories: bool, spread: float
+) -> None:
+    """Whatever a leaf has seen, repeated and missing values among it: what the search finds, the screen admits."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, classes, n)
+    X = np.round(rng.normal(y[:, None] * spread, 1.0, (n, 3)), 1)
+    X[:, 2] = X[0, 2] + 1e-9 * y  # classes that lie on one value each
+    if categories:
+        X = np.abs(X).astype(int) % 4
+    else:
+        X[rng.random(X.shape) < 0.2] = np.nan
+    tree = one_leaf(X, y, classes, codes=4 * categories)
+    width = at.FIRST_BUCKET + 4 if categories else at.GAUSSIAN_WIDTH
+    work = np.zeros((WORK_ROWS, 32))
+    best = best_split(tree.trees, 0, 0, width, classes, work)[0]
+    assert best == 0 or may_split(tree.trees, 0, 0, width, classes, work, best * (1 - 1e-9))
+    assert not may_split(tree.trees, 0, 0, width, classes, work, best + 0.05)
+
+
+def test_the_screen_admits_a_spread_that_rounding_left_below_zero() -> None:
+    """A class seen once with a weight that is no power of two may be left with a spread of -2e-16."""
+    X, y = np.array([[i / 40] for i in range(20)] + [[0.9]] * 3), np.array([0] * 20 + [1] * 3)
+    tree = one_leaf(X, y, 2)
+    tree.trees.observed[0, 0, at.GAUSSIAN_WIDTH + at.SPREAD] = -2e-16
+    work = np.zeros((WORK_ROWS, 32))
+    best = best_split(tree.trees, 0, 0, at.GAUSSIAN_WIDTH, 2, work)[0]
+    assert best > 0.5
+    assert may_split(tree.trees, 0, 0, at.GAUSSIAN_WIDTH, 2, work, 0.9 * best)
+
+
 def test_chance_seldom_passes_for_a_gain() -> None:
     """Of a thousand splits of noise a few in a hundred are taken for real, of real ones nearly all."""
     rng = np.random.default_rng(5)
@@ -172,7 +230,7 @@ def test_chance_seldom_passes_for_a_gain() -> None:
             left = rng.random(100) < 0.5
             y = rng.random(100) < (0.5 + 0.35 * real * (left - 0.5) * 2)
             table = np.array([[(left & y).sum(), (left & ~y).sum()], [y.sum(), (~y).sum()]], float)
-            passed[real] += int(is_real(slow_gain(*table), 100.0, 2, 3.0))
+            passed[real] += int(slow_gain(*table) > least_gain(100.0, 2, 3.0))
     assert passed[0] < 50
     assert passed[1] > 950
 
