@@ -14,7 +14,7 @@ from streamimb.batch import Batch
 from streamimb.control.scoring import score_rows
 from streamimb.errors import ConfigError, InputError, StateError
 from streamimb.labels import layout as at
-from streamimb.learners.base import PREDICT, State, Tape
+from streamimb.learners.base import State, Tape
 from streamimb.levers import FREEZE, KINDS, NAME_CHARS_MAX, PIN, RESET, RESUME, ROLLBACK, Kind, Lever, check_threshold
 from streamimb.outcome import Action, Outcome, Predicted, Signal, nothing
 
@@ -42,8 +42,7 @@ def predict(pipeline: Pipeline, X: NDArray[np.float32]) -> Predicted:
     n, k, control = len(X), pipeline.schema.n_classes, pipeline.controller
     ops = np.zeros((n, 4), np.int64)
     ops[:, 0], ops[:, 2] = np.arange(n), np.arange(n) + pipeline.store.next_position
-    tape = Tape(ops[:, 0].copy(), np.full(n, PREDICT, np.int8), ops[:, 2].copy(), np.ones(n))
-    P = pipeline.learner.run(np.ascontiguousarray(X), np.zeros(n, np.int16), tape, control.plan.weights)
+    P = pipeline.learner.run(np.ascontiguousarray(X), np.zeros(n, np.int16), Tape.asked(n), control.plan.weights)
     raw, scores, told = (np.zeros((n, k), np.float32) for _ in range(3))
     decision, threshold = np.zeros(n, np.int16), np.zeros(n, np.float32)
     score_rows(

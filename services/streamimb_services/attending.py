@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from streamimb.checkpoint import CheckpointStore
@@ -21,10 +21,20 @@ RUNNING: Final = "not draining"
 
 
 class Attendant(Observer):
-    """Keeps the hub's picture of what is served, and carries out levers between two pieces."""
+    """Keeps the hub's picture of what is served, and carries out levers between two pieces.
 
-    def __init__(self, hub: Hub, store: CheckpointStore, told: Sequence[Exporter | Recorder], log: Any) -> None:
-        self._hub, self._store, self._told, self._log = hub, store, told, log
+    look_on: is shown every pipeline that is served from now on, before it is.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        store: CheckpointStore,
+        told: Sequence[Exporter | Recorder],
+        log: Any,
+        look_on: Callable[[Pipeline], None],
+    ) -> None:
+        self._hub, self._store, self._told, self._log, self._look_on = hub, store, told, log, look_on
         self._pipelines: dict[str, Pipeline] = {}
         self._restored: dict[str, str | None] = {}
         self._following: str | None = None
@@ -33,6 +43,7 @@ class Attendant(Observer):
 
     def begins(self, unit: str, pipeline: Pipeline) -> None:
         self._pipelines[unit], self._following = pipeline, None
+        self._look_on(pipeline)
         self._hub.attach(unit, pipeline, role="owner", checkpoint=self._restored.get(unit))
         self._hub.check(RESTORED, True)
         self._hub.check(MEMBER, True)
@@ -76,6 +87,7 @@ class Attendant(Observer):
             return
         if standby.saved_name != self._following:
             self._following = standby.saved_name
+            self._look_on(standby.pipeline)
             self._hub.attach(standby.name, standby.pipeline, role="standby", checkpoint=standby.saved_name)
             self._hub.check(RESTORED, True)
             self._hub.check(MEMBER, True)

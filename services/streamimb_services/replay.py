@@ -54,6 +54,8 @@ class Replay:
         self._watch = watch
         self._explainer = Explainer(pipeline) if paths.run is not None else None
         pipeline.observer = self._explainer
+        if watch is not None:
+            watch.look_on(pipeline)
         self._events = self._positives = 0
         self._refused: Counter[str] = Counter()
 

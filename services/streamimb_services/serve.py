@@ -20,6 +20,7 @@ from streamimb.config import Config
 from streamimb.delivery import Worker
 from streamimb.delivery.trouble import Trouble
 from streamimb.errors import ConfigError
+from streamimb.explain import Explainer
 from streamimb.kernel import without_blas
 from streamimb.metrics import Exporter, Page
 from streamimb.pipeline import Pipeline
@@ -34,6 +35,7 @@ from streamimb.sources.log import LogSource
 from streamimb_services.attending import Attendant, patient_sleep
 from streamimb_services.contracts import contract_of
 from streamimb_services.http.app import Service
+from streamimb_services.http.explaining import explaining
 from streamimb_services.http.live import Live
 from streamimb_services.http.server import listening, read_token
 from streamimb_services.logs import Everyone, LogObserver, configure
@@ -76,15 +78,20 @@ def serve(settings: Settings, schema: Schema) -> None:
         schema, exporter.values, title=f"topic {config.source.topic}", by_events=False, wall=time.time,
         clock=time.monotonic,
     )  # fmt: skip
-    attendant = Attendant(hub, store, [exporter, recorder], log)
-    observer = Everyone(LogObserver(log), exporter, recorder, attendant)
-    with Stopping(attendant.draining) as stop, ExitStack() as stack:
+    with ExitStack() as stack:
+        failed = lambda told: log.warning("explaining failed", error=told)  # noqa: E731
+        why = stack.enter_context(explaining(hub, clock=time.monotonic, failed=failed))
+        look_on = why.look_on if config.http.enabled else lambda _: None
+        attendant = Attendant(hub, store, [exporter, recorder], log, look_on)
+        observer = Everyone(LogObserver(log), exporter, recorder, attendant)
+        stop = stack.enter_context(Stopping(attendant.draining))
         log.info("starting", pid=os.getpid(), topic=config.source.topic, group=config.source.group)
         if config.http.enabled:
             page = Page(exporter.values, clock=time.monotonic)
             live = Live(recorder, lambda: {"alive": hub.alive, "ready": hub.ready},
                         connections_max=config.http.connections_max)  # fmt: skip
-            service = Service(schema, config, hub, exporter, page, version("streamimb"), read_token(config.http), live)
+            token = read_token(config.http)
+            service = Service(schema, config, hub, exporter, page, version("streamimb"), token, live, why)
             log.info("listening", host=config.http.host, port=stack.enter_context(listening(service)))
         stack.enter_context(hub.loop())
         warm_up(schema, config)
@@ -149,8 +156,11 @@ def warm_up(schema: Schema, config: Config) -> None:
         rng.random((n, d), np.float32), y, ids=ids, time=np.arange(n, dtype=np.int64) * 1_000_000, kind=kind
     )
     pipeline = Pipeline(schema, config)
+    looking = pipeline.observer = Explainer(pipeline)
     pipeline.snapshot()
     pipeline.process(batch)
     pipeline.measure()
     pipeline.snapshot()
+    if config.http.enabled:
+        looking.warm_up(pipeline)
     Pipeline(schema, config).restore(pipeline.state())

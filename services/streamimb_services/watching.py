@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib.metadata import version
@@ -20,11 +20,14 @@ from streamimb.pipeline import Pipeline
 from streamimb.serving import Hub, Recorder
 from streamimb_services.exits import note
 from streamimb_services.http.app import Service
+from streamimb_services.http.explaining import explaining
 from streamimb_services.http.live import Live
 from streamimb_services.http.server import listening, read_token
 
 #: The name of the one unit of state that a replay has.
 UNIT: Final = "replay"
+#: Its role: there is no lever to pull, as there is for an owner.
+ROLE: Final = "replay"
 HOST: Final = "127.0.0.1"
 PORT_MAX: Final = 65_535
 
@@ -32,11 +35,15 @@ PORT_MAX: Final = 65_535
 class Watch:
     """Passes on what the replay's loop tells; the loop's side of the page."""
 
-    def __init__(self, pipeline: Pipeline, exporter: Exporter, recorder: Recorder, hub: Hub) -> None:
+    def __init__(
+        self, pipeline: Pipeline, exporter: Exporter, recorder: Recorder, hub: Hub, look_on: Callable[[Pipeline], None]
+    ) -> None:
         self._pipeline, self._exporter, self._recorder, self._hub = pipeline, exporter, recorder, hub
+        self.look_on = look_on
         exporter.role("owner")
         exporter.begins(UNIT, pipeline)
         recorder.begins(UNIT, pipeline)
+        hub.attach(UNIT, pipeline, role=ROLE, checkpoint=None)
         hub.check("replaying", True)
 
     def took(self, outcome: Outcome) -> None:
@@ -52,9 +59,9 @@ class Watch:
         self._exporter.phase("process", seconds)
 
     def sleep(self, seconds: float) -> None:
-        """Wait for the next event to be due; the loop lives."""
-        self._hub.turn()
-        time.sleep(seconds)
+        """Wait for the next event to be due; meanwhile those who ask are answered."""
+        with self._hub.idle():
+            time.sleep(seconds)
 
 
 @contextmanager
@@ -71,11 +78,14 @@ def watched(where: str, pipeline: Pipeline, config: Config, files: Sequence[str]
         pipeline.schema, exporter.values, title=title, by_events=True, wall=time.time, clock=time.monotonic
     )
     hub = Hub(clock=time.monotonic)
-    watch = Watch(pipeline, exporter, recorder, hub)
     live = Live(recorder, lambda: {"alive": True, "ready": True}, connections_max=config.http.connections_max)
     page, token = Page(exporter.values, clock=time.monotonic), read_token(config.http)
-    service = Service(pipeline.schema, config, hub, exporter, page, version("streamimb"), token, live)
     with ExitStack() as stack:
+        why = stack.enter_context(
+            explaining(hub, clock=time.monotonic, failed=lambda told: note(f"explaining: {told}"))
+        )
+        watch = Watch(pipeline, exporter, recorder, hub, why.look_on)
+        service = Service(pipeline.schema, config, hub, exporter, page, version("streamimb"), token, live, why)
         try:
             taken = stack.enter_context(listening(service))
         except ConfigError:
@@ -85,6 +95,7 @@ def watched(where: str, pipeline: Pipeline, config: Config, files: Sequence[str]
         shown = f"[{host}]" if ":" in host else host
         other = f" (port {port} is taken)" if port not in (0, taken) else ""
         note(f"the live page is at http://{shown}:{taken}/ while this runs{other}")
+        stack.enter_context(hub.loop())
         yield watch
 
 

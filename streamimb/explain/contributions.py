@@ -9,10 +9,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from streamimb.control.scoring import BIAS, PUT_IN, TAKE_OUT, TEMPERATURE
+from streamimb.control.scoring import PROBABILITY_MIN as SCORED_MIN
 from streamimb.errors import LearnerError
-from streamimb.learners.base import PREDICT, Learner, Tape
+from streamimb.learners.base import Learner, Tape
 from streamimb.learners.blend import BlendClassifier
-from streamimb.learners.blend_kernels import PROBABILITY_MIN, mix
+from streamimb.learners.blend_kernels import PROBABILITY_MIN
 from streamimb.learners.linear import LinearClassifier
 from streamimb.learners.trees import TreeEnsemble
 from streamimb.schema import Schema
@@ -20,17 +22,19 @@ from streamimb.schema import Schema
 Floats = NDArray[np.float64]
 LOG_ODDS: Final = "log_odds"
 PROBABILITY: Final = "probability"
+#: What can be taken apart, in words.
+CAN: Final = "linear, tree, forest and a blend of these can"
 #: Two shares nearer than this: their logarithm's slope stands for the secant.
 NEAR: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Contributions:
-    """What each feature adds to n predictions of the positive class, before prior correction and calibration.
+    """What each feature adds to n predictions of the positive class.
 
     values: float64 (n, d); base: (n,), what there is without any feature; unit: ``log_odds`` (natural logarithm of the
     class's probability over the geometric mean of the others') or ``probability``. Base and values sum up to ``total``,
-    which is the learner's own answer.
+    which is the answer that was taken apart.
     """
 
     values: Floats
@@ -46,7 +50,7 @@ def explain(learner: Learner, X: NDArray[np.float32], schema: Schema) -> Contrib
     """Contributions to the positive class's score: log-odds of the linear learner and of blends, probability of trees.
 
     X: float32 (n, d), as the learner reads it. Nothing of the learner changes. Raises LearnerError for a learner that
-    cannot be taken apart, as river's.
+    cannot be taken apart, as river's. Told is the learner's own answer, before prior correction and calibration.
 
     >>> from streamimb.learners.base import LEARN
     >>> from streamimb.schema import Feature, Label
@@ -62,7 +66,37 @@ def explain(learner: Learner, X: NDArray[np.float32], schema: Schema) -> Contrib
     if isinstance(learner, TreeEnsemble):
         parts = learner.split(X)[:, :, schema.positive]
         return Contributions(parts[:, :-1], parts[:, -1], PROBABILITY)
+    return _against_others(_log_parts(learner, X), schema)
+
+
+def explain_scores(
+    learner: Learner, X: NDArray[np.float32], schema: Schema, parameters: NDArray[np.float64]
+) -> Contributions:
+    """Contributions to the log-odds of the positive class's score, which is what decisions are made of.
+
+    X: float32 (n, d), as the learner reads it; parameters: float64 (ROWS, K), a Plan's (``control.scoring``). Prior
+    correction and calibration are affine in log-probabilities: features keep their shares, the base takes the rest, and
+    with it what limits cut off. So of two classes base and values sum up to ln(score / (1 - score)), of more to the
+    logarithm of the score over the geometric mean of the others'. Raises LearnerError as ``explain`` does.
+    """
+    X = np.ascontiguousarray(X, np.float32)
     logs = _log_parts(learner, X)
+    logs[:, -1] += np.log(np.maximum(predict(learner, X), SCORED_MIN)) - logs.sum(axis=1)
+    logs *= parameters[TEMPERATURE]
+    logs[:, -1] += parameters[TEMPERATURE] * (parameters[TAKE_OUT] + parameters[PUT_IN]) + parameters[BIAS]
+    return _against_others(logs, schema)
+
+
+def scores(P: NDArray[np.float64], parameters: NDArray[np.float64]) -> Floats:
+    """Scores (n, K) from the learner's probabilities, under a Plan's parameters, as the scoring kernel makes them."""
+    u = np.log(np.maximum(P, SCORED_MIN)) + parameters[TAKE_OUT] + parameters[PUT_IN]
+    u = parameters[TEMPERATURE] * u + parameters[BIAS]
+    u -= u.max(axis=1, keepdims=True)
+    return np.asarray(np.exp(u) / np.exp(u).sum(axis=1, keepdims=True))
+
+
+def _against_others(logs: Floats, schema: Schema) -> Contributions:
+    """Parts of log-probabilities, (n, d + 1, K), as those of the positive class's log-odds."""
     others = [k for k in range(schema.n_classes) if k != schema.positive]
     parts = logs[:, :, schema.positive] - logs[:, :, others].mean(axis=2)
     return Contributions(parts[:, :-1], parts[:, -1], LOG_ODDS)
@@ -71,21 +105,26 @@ def explain(learner: Learner, X: NDArray[np.float32], schema: Schema) -> Contrib
 def predict(learner: Learner, X: NDArray[np.float32]) -> Floats:
     """Class probabilities of n rows, float64 (n, K), without a trace in the learner's state.
 
-    A blend's own ``run`` remembers its last prediction for the lesson that follows: its members are asked instead. Of a
-    river model a copy is asked, whatever it does then.
+    Of a river model a copy is asked, whatever it does then.
     """
     X = np.ascontiguousarray(X, np.float32)
-    if isinstance(learner, BlendClassifier):
-        told = np.stack([predict(member, X) for member in learner.members], axis=1)
-        out = np.empty((len(X), told.shape[2]))
-        for row in range(len(X)):
-            mix(told[row], learner.powers, out[row])
-        return out
-    if not isinstance(learner, LinearClassifier | TreeEnsemble):
+    if not is_compiled(learner):
         twin = copy.copy(learner)
         twin.restore(learner.state())
         learner = twin
-    return learner.run(X, np.zeros(len(X), np.int16), Tape.only(PREDICT, len(X)), np.ones(1))
+    return answers(learner, X)
+
+
+def answers(learner: Learner, X: NDArray[np.float32]) -> Floats:
+    """As ``predict``, of a learner that is the caller's own: no copy is made."""
+    return learner.run(X, np.zeros(len(X), np.int16), Tape.asked(len(X)), np.ones(1))
+
+
+def is_compiled(learner: Learner) -> bool:
+    """Whether all of a learner is the library's own, and so fast and to be taken apart."""
+    if isinstance(learner, BlendClassifier):
+        return all(is_compiled(member) for member in learner.members)
+    return isinstance(learner, LinearClassifier | TreeEnsemble)
 
 
 def _log_parts(learner: Learner, X: NDArray[np.float32]) -> Floats:
@@ -94,8 +133,9 @@ def _log_parts(learner: Learner, X: NDArray[np.float32]) -> Floats:
         return learner.split(X)
     if isinstance(learner, TreeEnsemble):
         return _to_logs(learner.split(X))
-    if not isinstance(learner, BlendClassifier):
-        raise LearnerError(f"{type(learner).__name__} cannot be taken apart into contributions of its features")
+    if not isinstance(learner, BlendClassifier) or not is_compiled(learner):
+        name = getattr(learner, "path", type(learner).__name__)
+        raise LearnerError(f"{name} cannot be taken apart into contributions of its features: {CAN}")
     out: Floats = np.zeros(())
     for power, member in zip(learner.powers, learner.members, strict=True):
         parts = _log_parts(member, X)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamimb.control.scoring import BIAS, PUT_IN, TAKE_OUT, TEMPERATURE
-from streamimb.durations import show_time
-from streamimb.errors import LearnerError
-from streamimb.explain.contributions import explain, predict
-from streamimb.explain.importance import EVENTS_MIN, REPEATS, importance
+from streamimb.explain.contributions import explain_scores, is_compiled
+from streamimb.explain.importance import EVENTS_MIN, importance
 from streamimb.explain.recent import Recent, Sample
+from streamimb.explain.rounds import Moment, Round, work_out
 from streamimb.explain.shift import shifts
-from streamimb.learners.blend import BlendClassifier
-from streamimb.learners.linear import LinearClassifier
-from streamimb.learners.trees import TreeEnsemble
+from streamimb.labels import layout as at
 from streamimb.outcome import Signal
 
 if TYPE_CHECKING:
@@ -29,68 +25,43 @@ ROUNDS_MAX: Final = 16
 #: Events between two rounds at drifts at least, and in a long run this share of it, so that a round costs little.
 SPACING_EVENTS: Final = 40_000
 SPACING_SHARE: Final = 1 / 8
-#: Events that a round at a drift is made of at most.
-DRIFT_EVENTS_MAX: Final = 400
 #: Positives since the last round at least, so that rounds do not explain the same events.
 SPACING_POSITIVES: Final = 64
-#: Events that a model of river is asked about: it takes a hundred times as long.
-SLOW_EVENTS_MAX: Final = 200
-PROBABILITY_MIN: Final = 1e-12
+#: Events that kernels are compiled by.
+WARM_EVENTS: Final = 64
 
-
-@dataclass(frozen=True, slots=True)
-class FeatureTold:
-    """One feature in one round.
-
-    drop, low, high: what PR-AUC falls by without it; leaning: its mean contribution to positives less that to others,
-    NaN where the learner cannot be taken apart; moved, moved_p: how far the others' values are from the round before's,
-    and the p-value; positives_moved, positives_moved_p: the same of the positives.
-    """
-
-    feature: str
-    drop: float
-    low: float
-    high: float
-    leaning: float
-    moved: float
-    moved_p: float
-    positives_moved: float
-    positives_moved_p: float
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What carried the positive class at a position; cause: the drift just detected, or ``end``.
-
-    At a drift it is what the learner knew before anything was done about it.
-    """
-
-    position: int
-    time: str
-    cause: str
-    class_: str | None
-    events: int
-    positives: int
-    area: float
-    unit: str | None
-    features: list[FeatureTold] = field(default_factory=list)
+Defer = Callable[[Callable[[], None]], object]
 
 
 class Explainer:
     """Set as ``pipeline.observer``, it remembers recent mature events and explains the pipeline at its drifts.
 
     It is no part of the pipeline's state, and leaves no trace there: with it or without, the same events give the same
-    state. Where rounds are is fixed by the stream, not by how it is cut into batches.
+    state. Where rounds are is fixed by the stream, not by how it is cut into batches. What a restored pipeline still
+    remembers of mature events is remembered here from the start.
+
+    defer: works rounds at drifts out elsewhere, one after the other and one at a time, so that they hold up nothing but
+    for a copy of the learner; a drift during one has none. In a long run they are not spaced further apart then.
     """
 
-    def __init__(self, pipeline: Pipeline, *, seed: int | None = None) -> None:
-        schema = pipeline.schema
+    def __init__(self, pipeline: Pipeline, *, seed: int | None = None, defer: Defer | None = None) -> None:
+        self._schema, self._config = pipeline.schema, pipeline.config
         self._seed = pipeline.config.learner.seed if seed is None else seed
-        self.recent = Recent(len(schema.features), schema.positive, seed=self._seed)
+        self.recent = Recent(len(self._schema.features), self._schema.positive, seed=self._seed)
         self.rounds: deque[Round] = deque(maxlen=ROUNDS_MAX)
-        self._categorical = [f.type == "categorical" for f in schema.features]
-        self._before: Sample | None = None
-        self._told = self._last = self._positives = 0
+        self._before: tuple[Round, Sample] | None = None  # set as one: it may be from another thread
+        self._defer, self._is_deferred = defer, False
+        self._told, self._last, self._positives = _drifts(pipeline), -1, 0
+        self._remember(pipeline)
+
+    def _remember(self, pipeline: Pipeline) -> None:
+        store = pipeline.store
+        slots = store.slots_of(np.arange(store.c[at.OLDEST], store.c[at.NEXT]))
+        numbers = store.facts[slots, at.NUMBER]
+        kept = np.flatnonzero(numbers >= 0)
+        slots = slots[kept[np.argsort(numbers[kept], kind="stable")]]
+        if len(slots):
+            self.recent.update(store.X, slots, store.y[slots])
 
     def matured(self, X: NDArray[np.float32], slots: NDArray[np.int64], y: NDArray[np.int16]) -> None:
         """Mature events, rows ``slots`` of X, in event-time order."""
@@ -98,73 +69,75 @@ class Explainer:
 
     def renewing(self, pipeline: Pipeline) -> None:
         """The Plan is about to be renewed: explain what stands where a drift was detected since the last one."""
-        drifts = sum(n for name, n in pipeline.signal_counts.items() if not name.endswith(" warning"))
+        drifts = _drifts(pipeline)
         if drifts == self._told:
             return
         self._told = drifts
-        position = pipeline.store.next_position
-        few = self.recent.positives_seen - self._positives < SPACING_POSITIVES
-        if few or (self.rounds and position - self._last < max(SPACING_EVENTS, SPACING_SHARE * position)):
+        cause = next((s for s in reversed(pipeline.signals) if s.kind == "drift"), None)
+        if cause is None or self._is_deferred or not self._is_due(pipeline.store.next_position):
             return
-        self.explain(pipeline, next(s for s in reversed(pipeline.signals) if s.kind == "drift"))
+        moment = self.moment(pipeline, cause)
+        if moment is None:
+            return
+        self._last, self._positives = moment.position, self.recent.positives_seen
+        if self._defer is None:
+            self._add(moment)
+            return
+        self._is_deferred = True
+        self._defer(lambda: self._add_deferred(moment))
+
+    def _is_due(self, position: int) -> bool:
+        spacing = SPACING_EVENTS if self._defer else max(SPACING_EVENTS, SPACING_SHARE * position)
+        few = self.recent.positives_seen - self._positives < SPACING_POSITIVES
+        return not few and (self._last < 0 or position - self._last >= spacing)
+
+    def moment(self, pipeline: Pipeline, cause: Signal | None = None) -> Moment | None:
+        """Take down the pipeline as it stands, for ``tell``; None where too few events of either class are known."""
+        return Moment.of(pipeline, self.recent, cause)
+
+    def tell(self, moment: Moment) -> tuple[Round | None, Round | None]:
+        """The round of a moment and the last one at a drift, which its values are held against; may be asked from
+        another thread, and nothing of it is remembered.
+        """
+        before = self._before
+        told = work_out(moment, None if before is None else before[1], self._schema, self._config, self._seed)
+        return told, None if before is None else before[0]
 
     def explain(self, pipeline: Pipeline, cause: Signal | None = None) -> Round | None:
         """Explain the pipeline as it stands and remember it; None where too few events of either class are known."""
-        sample, learner = self.recent.sample(), pipeline.learner
-        at_drift = cause is not None
-        if at_drift:
-            sample = sample.thinned(DRIFT_EVENTS_MAX)
-        fast = isinstance(learner, LinearClassifier | TreeEnsemble | BlendClassifier)
-        asked = sample if fast else sample.thinned(SLOW_EVENTS_MAX)
-        positive, parameters = pipeline.schema.positive, pipeline.controller.parameters
-        found = importance(
-            lambda X: scores(predict(learner, X), parameters)[:, positive], asked, seed=self._seed,
-            repeats=1 if at_drift or not fast else REPEATS, confidence=pipeline.config.evaluation.confidence,
-        )  # fmt: skip
-        if found is None:
+        moment = self.moment(pipeline, cause)
+        if moment is None:
             return None
-        leaning, unit = self._leaning(pipeline, sample)
-        columns = np.column_stack([found.drops, leaning, *self._moved(sample)])
-        names = [f.name for f in pipeline.schema.features]
-        told = Round(
-            position=pipeline.store.next_position,
-            time=show_time(pipeline.store.watermark, has_time=True) if pipeline.schema.has_time else "",
-            cause="end" if cause is None else cause.signal, class_=None if cause is None else cause.class_,
-            events=found.events, positives=found.positives, area=found.area, unit=unit,
-            features=[FeatureTold(name, *row) for name, row in zip(names, columns.tolist(), strict=True)],
-        )  # fmt: skip
-        self.rounds.append(told)
-        self._before, self._last, self._positives = sample, told.position, self.recent.positives_seen
+        self._last, self._positives = moment.position, self.recent.positives_seen
+        return self._add(moment)
+
+    def _add(self, moment: Moment) -> Round | None:
+        told, _ = self.tell(moment)
+        if told is not None:
+            self._before = told, moment.sample
+            self.rounds.append(told)
         return told
 
-    def _leaning(self, pipeline: Pipeline, sample: Sample) -> tuple[NDArray[np.float64], str | None]:
+    def _add_deferred(self, moment: Moment) -> None:
         try:
-            told = explain(pipeline.learner, sample.X, pipeline.schema)
-        except LearnerError:
-            return np.full(sample.X.shape[1], np.nan), None
-        y = sample.is_positive
-        return told.values[y].mean(axis=0) - told.values[~y].mean(axis=0), told.unit
+            self._add(moment)
+        finally:
+            self._is_deferred = False
 
-    def _moved(self, sample: Sample) -> list[NDArray[np.float64]]:
-        """Others and positives beside those of the round before."""
-        before = self._before
-        if before is None:
-            return [np.full((len(self._categorical), 2), np.nan)] * 2
-        pairs = [(before.X[~before.is_positive], sample.X[~sample.is_positive]),
-                 (before.X[before.is_positive], sample.X[sample.is_positive])]  # fmt: skip
-        return [shifts(a, b, self._categorical, seed=self._seed) for a, b in pairs]
+    def warm_up(self, pipeline: Pipeline) -> None:
+        """Compile what explaining needs, by the events that are remembered."""
+        sample = self.recent.sample().thinned(WARM_EVENTS)
+        importance(lambda X: X[:, 0].astype(np.float64), sample, repeats=1)
+        shifts(sample.X, sample.X, [False] * sample.X.shape[1])
+        if is_compiled(pipeline.learner):
+            explain_scores(pipeline.learner, sample.X[:1], pipeline.schema, pipeline.controller.parameters)
 
     def told(self, pipeline: Pipeline) -> dict[str, Any]:
         """Plain data of all rounds: what ``importance.json`` holds."""
         names = pipeline.schema.class_names
-        rounds = [{("class" if k == "class_" else k): v for k, v in asdict(r).items()} for r in self.rounds]
         return {"positive": names[pipeline.schema.positive], "metric": "pr_auc", "events_min": EVENTS_MIN,
-                "rounds": rounds}  # fmt: skip
+                "rounds": [told.plain() for told in self.rounds]}  # fmt: skip
 
 
-def scores(P: NDArray[np.float64], parameters: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores (n, K) from the learner's probabilities, under a Plan's parameters, as the scoring kernel makes them."""
-    u = np.log(np.maximum(P, PROBABILITY_MIN)) + parameters[TAKE_OUT] + parameters[PUT_IN]
-    u = parameters[TEMPERATURE] * u + parameters[BIAS]
-    u -= u.max(axis=1, keepdims=True)
-    return np.asarray(np.exp(u) / np.exp(u).sum(axis=1, keepdims=True))
+def _drifts(pipeline: Pipeline) -> int:
+    return sum(n for name, n in pipeline.signal_counts.items() if not name.endswith(" warning"))

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 PREDICT: Final = 0
 LEARN: Final = 1
+#: The event of a prediction that somebody asks for beside the stream: nothing of it is remembered.
+NOBODYS: Final = -1
 
 #: What a learner's state is made of: arrays, scalars, text, and dicts of these.
 State = dict[str, Any]
@@ -20,8 +22,8 @@ class Tape:
     """t operations in stream order.
 
     rows: int64 (t,), the row of X an operation reads; kinds: int8 (t,), PREDICT or LEARN; events: int64 (t,), the
-    position of the event in the stream, to which random draws belong; weights: float64 (t,), how much each lesson
-    counts (a prediction's is not read), or None where that is its class's weight.
+    position of the event in the stream, to which random draws belong, or NOBODYS throughout; weights: float64 (t,),
+    how much each lesson counts (a prediction's is not read), or None where that is its class's weight.
     """
 
     rows: NDArray[np.int64]
@@ -47,6 +49,11 @@ class Tape:
         """Predictions alone, or lessons alone, n of them."""
         rows = np.arange(n, dtype=np.int64)
         return cls(rows, np.full(n, kind, np.int8), rows + first_event)
+
+    @classmethod
+    def asked(cls, n: int) -> Tape:
+        """Predictions of n rows that are no events of the stream: they leave no trace in a learner's state."""
+        return cls(np.arange(n, dtype=np.int64), np.full(n, PREDICT, np.int8), np.full(n, NOBODYS, np.int64))
 
 
 class Learner(Protocol):

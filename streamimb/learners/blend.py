@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from streamimb.config import LearnerConfig
 from streamimb.errors import ConfigError, StateError
-from streamimb.learners.base import PREDICT, Learner, State, Tape
+from streamimb.learners.base import NOBODYS, PREDICT, Learner, State, Tape
 from streamimb.learners.blend_kernels import run_blend
 from streamimb.learners.parameters import explain
 from streamimb.schema import Schema, Strict
@@ -96,9 +96,12 @@ class BlendClassifier:
     ) -> NDArray[np.float64]:
         told = np.stack([member.run(X, y, tape, weights) for member in self.members], axis=1)
         out = np.empty((int(np.count_nonzero(tape.kinds == PREDICT)), self._k))
+        last, last_event = self._last, self._last_event
+        if (tape.events == NOBODYS).all():  # no lesson follows these: the event that one may follow stays remembered
+            last, last_event = last.copy(), last_event.copy()
         run_blend(
             tape.kinds, tape.events, tape.rows, y, tape.lesson_weights(y, weights), told,
-            1.0 - 1.0 / self.parameters.horizon, self.powers, self._curvature, self._last, self._last_event,
+            1.0 - 1.0 / self.parameters.horizon, self.powers, self._curvature, last, last_event,
             np.empty(self._k), out,
         )  # fmt: skip
         return out

@@ -28,8 +28,11 @@ class Answer:
     refused: list[Rejected]
 
 
-def read_events(body: bytes, decoder: JsonDecoder, *, events_max: int) -> Answer:
-    """One event, or a list of them, validated as an event of the stream. Raises InputError for what is neither."""
+def read_events(body: bytes, decoder: JsonDecoder, *, events_max: int, key: str = "http.predict_events_max") -> Answer:
+    """One event, or a list of them, validated as an event of the stream; key: what bounds how many.
+
+    Raises InputError for what is neither, and for too many.
+    """
     try:
         events = list(map(bytes, _RAW.decode(body))) if body.lstrip()[:1] == b"[" else [body]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -37,7 +40,7 @@ def read_events(body: bytes, decoder: JsonDecoder, *, events_max: int) -> Answer
     if not body.strip() or not events:
         raise InputError("the body holds no event: send an object, or a list of objects")
     if len(events) > events_max:
-        raise InputError(f"{len(events):,} events in one request: http.predict_events_max is {events_max:,}")
+        raise InputError(f"{len(events):,} events in one request: {key} is {events_max:,}")
     places = np.arange(len(events), dtype=np.int64)
     batch, refused = decoder.decode(events, source="request", offsets=places, partition=0)
     told = batch.kind != Kind.LABEL
@@ -60,7 +63,9 @@ def answer_json(asked: Answer, told: Predicted | None, schema: Schema, about: di
             row = {"index": place} if asked.ids is None else {"index": place, "id": asked.ids[i]}
             row |= {"scores": dict(zip(names, scores, strict=True)), "decision": names[decision]}
             predictions.append({**row, "threshold": threshold})
-    refused = [
-        {"index": r.offset, "reason": r.reason.value, "field": r.field, "detail": r.detail} for r in asked.refused
-    ]
-    return msgspec.json.encode({"predictions": predictions, "refused": refused, "model": about})
+    return msgspec.json.encode({"predictions": predictions, "refused": refusals(asked), "model": about})
+
+
+def refusals(asked: Answer) -> list[dict[str, Any]]:
+    """What was refused of a request: place, reason, field and detail of each."""
+    return [{"index": r.offset, "reason": r.reason.value, "field": r.field, "detail": r.detail} for r in asked.refused]

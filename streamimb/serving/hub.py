@@ -154,6 +154,15 @@ class Hub:
     def units(self) -> Mapping[str, Served]:
         return self._served
 
+    def one(self, asked: str | None) -> str:
+        """The unit that was asked for by name, or the only one. Raises NotHere where none was named among several."""
+        units = sorted(self._served)
+        if asked is not None:
+            return asked
+        if len(units) != 1:
+            raise NotHere(f"{len(units)} units of state are here: name one with ?unit= ({', '.join(units) or 'none'})")
+        return units[0]
+
     @property
     def checks(self) -> Mapping[str, bool]:
         return self._checks

@@ -13,6 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from streamimb.config import LearnerConfig
+from streamimb.control.scoring import PROBABILITY_MIN, ROWS, TEMPERATURE
+from streamimb.errors import LearnerError
+from streamimb.explain import explain_scores
+from streamimb.explain.contributions import predict
 from streamimb.learners.base import LEARN, PREDICT, Learner, State, Tape
 from streamimb.learners.registry import make_learner
 from streamimb.schema import Feature, Label, Schema
@@ -129,6 +133,39 @@ def test_a_prediction_changes_nothing(name: str) -> None:
         asked.run(X, y, Tape.only(PREDICT, 150), weights_of(name))
     tape = Tape.interleaved(150, 100)
     np.testing.assert_array_equal(quiet.run(X, y, tape, weights_of(name)), asked.run(X, y, tape, weights_of(name)))
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if not CASES[name][1].startswith("river.")])
+def test_what_is_asked_beside_the_stream_leaves_no_trace(name: str) -> None:
+    """Between an event's prediction and its lesson, too: the same bits, and the same answer as within the stream."""
+    X, y = stream(120, CASES[name][0])
+    learner = make(name)
+    learner.run(X, y, Tape.interleaved(100), weights_of(name))
+    learner.run(X[100:], y[100:], Tape.only(PREDICT, 1, 100), weights_of(name))
+    before = learner.state()
+    asked = learner.run(X[50:], np.zeros(70, np.int16), Tape.asked(70), np.ones(CASES[name][0]))
+    assert_same(before, learner.state())
+    np.testing.assert_array_equal(asked, learner.run(X[50:], y[50:], Tape.only(PREDICT, 70, 200), weights_of(name)))
+
+
+@every_learner
+def test_contributions_come_to_the_answer_or_are_refused(name: str) -> None:
+    """Own learners' base and contributions sum up to their answer's log-odds; others say that they cannot be split."""
+    classes, model, _ = CASES[name]
+    X, y = stream(120, classes)
+    learner = make(name)
+    learner.run(X, y, Tape.interleaved(100), weights_of(name))
+    plan = np.zeros((ROWS, classes))
+    plan[TEMPERATURE] = 1.0
+    schema = schema_of(classes)
+    if model.startswith("river."):
+        with pytest.raises(LearnerError, match=f"{model} cannot be taken apart"):
+            explain_scores(learner, X, schema, plan)
+        return
+    logs = np.log(np.maximum(predict(learner, X), PROBABILITY_MIN))
+    others = np.arange(classes) != schema.positive
+    wanted = logs[:, schema.positive] - logs[:, others].mean(axis=1)
+    np.testing.assert_allclose(explain_scores(learner, X, schema, plan).total, wanted, rtol=1e-9, atol=1e-9)
 
 
 @every_learner

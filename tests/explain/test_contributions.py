@@ -1,12 +1,20 @@
+from functools import cache
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from streamimb.config import LearnerConfig
+from streamimb.batch import Batch
+from streamimb.config import Config, LearnerConfig
+from streamimb.control.scoring import BIAS, PUT_IN, ROWS, TAKE_OUT, TEMPERATURE
 from streamimb.errors import LearnerError
-from streamimb.explain.contributions import explain, predict
+from streamimb.explain.contributions import explain, explain_scores, predict, scores
 from streamimb.learners.base import LEARN, PREDICT, Tape
 from streamimb.learners.registry import make_learner
+from streamimb.pipeline import Pipeline
 from streamimb.schema import Feature, Label, Schema
+from streamimb.testing import digest
 
 MODELS = ("linear", "tree", "forest", "blend")
 
@@ -65,6 +73,49 @@ def test_many_classes_are_held_against_the_others_mean(model):
     np.testing.assert_allclose(explain(learner, X[:200], schema).total, wanted, rtol=1e-8, atol=1e-8)
 
 
+once_learned = cache(learned)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@settings(deadline=None, max_examples=25)
+@given(
+    classes=st.sampled_from([2, 3]), seed=st.integers(0, 10**6), temperature=st.floats(0.2, 5.0),
+    shares=st.lists(st.floats(0.001, 1.0), min_size=3, max_size=3), scale=st.sampled_from([0.1, 1.0, 1e6]),
+)  # fmt: skip
+def test_log_odds_of_the_score_are_what_contributions_and_base_come_to(
+    model, classes, seed, temperature, shares, scale
+):
+    """Whatever the Plan and the events: base and values sum up to the score's log-odds, of more classes to the
+    log-score over the mean one of the others; and they are finite.
+    """
+    learner, _, schema = once_learned(model, classes)
+    rng = np.random.default_rng(seed)
+    X = np.stack([rng.normal(0, scale, 20), rng.normal(0, scale, 20), rng.integers(0, 1 << 24, 20),
+                  rng.integers(0, 3, 20), rng.integers(0, 2, 20)], axis=1).astype(np.float32)  # fmt: skip
+    X[rng.random(X.shape) < 0.1] = np.nan
+    parameters = np.zeros((ROWS, classes))
+    parameters[PUT_IN], parameters[TAKE_OUT] = np.log(shares[:classes]), -np.log(shares[::-1][:classes])
+    parameters[BIAS], parameters[TEMPERATURE] = rng.normal(size=classes), temperature
+    told = explain_scores(learner, X, schema, parameters)
+    logs = np.log(scores(predict(learner, X), parameters))
+    wanted = logs[:, 1] - logs[:, [k for k in range(classes) if k != 1]].mean(axis=1)
+    assert np.isfinite(told.values).all()
+    np.testing.assert_allclose(told.total, wanted, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_scores_are_those_of_the_pipeline(model):
+    """What is taken apart is what /predict answers, and taking it apart leaves no trace."""
+    _, X, schema = once_learned(model)
+    pipeline = Pipeline(schema, Config(learner={"model": model}))
+    pipeline.process(Batch.of(X[:2_000], (np.nan_to_num(X[:2_000, 0]) > 1).astype(np.int16)))
+    before = digest(pipeline.state())
+    told = explain_scores(pipeline.learner, X[2_000:2_200], schema, pipeline.controller.parameters)
+    said = pipeline.predict(X[2_000:2_200]).scores[:, 1]
+    np.testing.assert_allclose(1 / (1 + np.exp(-told.total)), said, atol=1e-5)
+    assert digest(pipeline.state()) == before
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_nothing_of_the_learner_changes(model):
     """Asking and explaining leave the state as it was, to the bit, also between a prediction and its lesson."""
@@ -96,5 +147,5 @@ def test_river_models_cannot_be_taken_apart():
     before = learner.state()["model"]
     assert predict(learner, X).shape == (50, 2)
     assert np.array_equal(before, learner.state()["model"])
-    with pytest.raises(LearnerError, match="cannot be taken apart"):
+    with pytest.raises(LearnerError, match=r"GaussianNB cannot be taken apart .* linear, tree, forest"):
         explain(learner, X, schema)

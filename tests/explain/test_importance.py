@@ -70,6 +70,56 @@ def test_same_events_same_explanations_and_no_trace():
     assert last["says"].positives_moved_p < 0.02
 
 
+def test_rounds_that_are_deferred_are_those_of_the_moment():
+    """Worked out later, a round is what it would have been at once; while one waits there is no other."""
+    X, y = stream(30_000, turn=22_000)
+    _, at_once = replayed(X, y)
+    pipeline, waiting = Pipeline(SCHEMA, Config(learner={"model": "linear"})), []
+    pipeline.observer = explainer = Explainer(pipeline, defer=waiting.append)
+    pipeline.process(Batch.of(X, y))
+    assert len(waiting) == 1 and not explainer.rounds
+    waiting.pop()()
+    assert repr(explainer.rounds[0]) == repr(at_once.rounds[0])
+    assert digest(pipeline.state()) == digest(replayed(X, y, observed=False)[0].state())
+
+
+def test_asking_is_not_remembered():
+    """What is asked in between is held against the last drift, and changes no round of the run's."""
+    X, y = stream(30_000, turn=22_000)
+    _, quiet = replayed(X, y)
+    pipeline, explainer = Pipeline(SCHEMA, Config(learner={"model": "linear"})), None
+    pipeline.observer = explainer = Explainer(pipeline)
+    drifts = []
+    for i in range(0, len(y), 3_000):
+        pipeline.process(Batch.of(X[i : i + 3_000], y[i : i + 3_000]))
+        now, drift = explainer.tell(explainer.moment(pipeline))
+        assert now.position == i + 3_000 and drift == (explainer.rounds[-1] if explainer.rounds else None)
+        drifts.append(drift)
+    assert drifts[0] is None and drifts[-1].cause in ("share", "recall")
+    assert {f.feature: f for f in now.features}["silent"].moved_p < 0.02
+    assert repr(explainer.rounds) == repr(quiet.rounds)
+
+
+def test_a_restored_pipeline_is_explained_by_what_it_remembers():
+    """The events that the state still holds are there at once, in order; drifts of before are not explained late."""
+    X, y = stream(30_000, turn=22_000)
+    schema = Schema(features=SCHEMA.features, label=SCHEMA.label, id={"name": "id"})
+    config = Config(learner={"model": "linear"}, label={"remember_events": 4_000})
+    first, second = Pipeline(schema, config), Pipeline(schema, config)
+    first.observer = Explainer(first)
+    first.process(Batch.of(X, y, ids=[str(i) for i in range(len(y))]))
+    second.restore(first.state())
+    second.observer = again = Explainer(second)
+    kept, whole = again.recent.sample(), first.observer.recent.sample()
+    positives = int(kept.is_positive.sum())
+    assert positives == y[-4_000:].sum() > 100
+    assert (kept.X[kept.is_positive] == whole.X[whole.is_positive][-positives:]).all()
+    assert sum(first.signal_counts.values()) and again.explain(second).positives == positives
+    more = Batch.of(X[:500], y[:500], ids=[f"m{i}" for i in range(500)])
+    second.process(more)
+    assert [r.cause for r in again.rounds] == ["end"]
+
+
 def test_of_a_model_of_river_a_copy_is_asked():
     """A model that cannot be taken apart has importances all the same, on fewer events, and is left as it was."""
     X, y = stream(2_000)

@@ -26,6 +26,7 @@ from streamimb.serving.hub import QUESTIONS_MAX
 from streamimb.testing import digest
 from streamimb_services.http import guard
 from streamimb_services.http.app import Service, make_app
+from streamimb_services.http.explaining import Explaining
 from streamimb_services.http.live import Live
 from streamimb_services.http.server import listening, read_token
 from streamimb_services.serve_levers import carry_out
@@ -36,6 +37,9 @@ SCHEMA = Schema(
     features=[Feature(name="x"), Feature(name="shop", type="categorical")],
     label=Label(classes=["legit", "fraud"]),
 )
+
+
+EXECUTOR = ThreadPoolExecutor(1, "explain")
 
 
 @dataclass
@@ -50,19 +54,21 @@ class Running:
         return self.service.hub
 
 
-def made(*, token=TOKEN, http=None, learned=600):
+def made(*, token=TOKEN, http=None, learned=600, model="linear"):
     config = Config(
         http={"port": 0, **(http or {})}, control={"every": 50, "objective": "f1"},
-        learner={"model": "linear", "parameters": {"slots": 64}},
+        learner={"model": model, "parameters": {"slots": 64} if model == "linear" else {}},
     )  # fmt: skip
     pipeline = Pipeline(SCHEMA, config)
-    pipeline.process(batch_of(learned))
     exporter = Exporter(SCHEMA, config, version="0", wall=time.time)
     hub = Hub(clock=time.monotonic)
     page = Page(exporter.values, clock=time.monotonic)
     recorder = Recorder(SCHEMA, exporter.values, title="t", by_events=False, wall=time.time, clock=time.monotonic)
     live = Live(recorder, dict, connections_max=config.http.connections_max)
-    return Service(SCHEMA, config, hub, exporter, page, "0", token, live), pipeline
+    explaining = Explaining(hub, EXECUTOR, clock=time.monotonic, failed=print)
+    explaining.look_on(pipeline)
+    pipeline.process(batch_of(learned))
+    return Service(SCHEMA, config, hub, exporter, page, "0", token, live, explaining), pipeline
 
 
 def batch_of(n, seed=0):
@@ -137,11 +143,13 @@ def test_refused_events_are_named_and_the_others_answered():
     assert (none.status_code, none.json()["predictions"]) == (422, [])
 
 
-def test_asking_leaves_no_trace():
+@pytest.mark.parametrize("model", ["linear", "blend"])
+def test_asking_leaves_no_trace(model):
     """Whatever is asked, no bit of the state changes."""
-    with running() as run:
+    with running(model=model) as run:
         before = digest(run.pipeline.state())
         for body in (b'{"x": 1}', b"[{}]", b'[{"x": NaN}]', b"{"):
+            httpx.post(f"{run.url}/explain", content=body)
             httpx.post(f"{run.url}/predict", content=body)
         httpx.get(f"{run.url}/model")
         httpx.get(f"{run.url}/metrics")
@@ -204,13 +212,13 @@ def test_without_a_token_configured_no_lever_is_pulled():
     assert (told.status_code, told.json()["todo"]) == (403, "set http.token_file to a file that holds one")
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/model", "/levers", "/predict"])
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/model", "/levers", "/predict", "/explain"])
 def test_elsewhere_than_on_loopback_everything_but_health_and_metrics_asks_for_the_token(path):
     """Asked of the application as it is made for such a binding."""
     service, pipeline = made()
     service.hub.attach("topic", pipeline, role="owner", checkpoint=None)
     service.hub.check("restored", True)
-    method = "POST" if path == "/predict" else "GET"
+    method = "POST" if path in ("/predict", "/explain") else "GET"
 
     async def ask(headers):
         transport = httpx.ASGITransport(make_app(service, loopback=False))

@@ -3,6 +3,7 @@
 import re
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx
@@ -17,6 +18,7 @@ from streamimb.pipeline import Pipeline
 from streamimb.schema import Feature, Label, Schema
 from streamimb.serving import Hub, Recorder
 from streamimb_services.http.app import Service
+from streamimb_services.http.explaining import Explaining
 from streamimb_services.http.live import Live
 from streamimb_services.http.server import listening
 
@@ -25,6 +27,8 @@ TOKEN = b"a-token-of-some-length"
 BYTES_MAX = 200_000
 #: A browser on two busy cores may be slow; what it must reach, it reaches within so many milliseconds.
 PATIENCE_MS = 20_000
+#: Where explanations are worked out, for all streams of the module.
+EXECUTOR = ThreadPoolExecutor(1, "explain")
 
 
 class Stream:
@@ -43,17 +47,20 @@ class Stream:
         hub = Hub(clock=time.monotonic)
         self.live = Live(self.recorder, lambda: {"alive": True, "ready": True}, connections_max=256)
         page = Page(self.exporter.values, clock=time.monotonic)
-        self.service = Service(SCHEMA, self.config, hub, self.exporter, page, "0", token, self.live)
+        self.explaining = Explaining(hub, EXECUTOR, clock=time.monotonic, failed=print)
+        self.explaining.look_on(self.pipeline)
+        hub.attach("u", self.pipeline, role="owner", checkpoint=None)
+        self.service = Service(SCHEMA, self.config, hub, self.exporter, page, "0", token, self.live, self.explaining)
         self.exporter.role("owner")
         for each in (self.exporter, self.recorder):
             each.begins("u", self.pipeline)
         self._seed = 0
 
-    def learn(self, n=300):
+    def learn(self, n=300, share=0.2, effect=2):
         self._seed += 1
         rng = np.random.default_rng(self._seed)
-        y = (rng.random(n) < 0.2).astype(np.int16)
-        X = (y * 2 + rng.normal(size=n)).astype(np.float32)[:, None]
+        y = (rng.random(n) < share).astype(np.int16)
+        X = (y * effect + rng.normal(size=n)).astype(np.float32)[:, None]
         self._tell(self.pipeline.process(Batch.of(X, y)))
         self.exporter.values.add("events_consumed_total", n)
 
@@ -293,7 +300,7 @@ def test_what_a_screen_reader_hears(opened):
         page = shown(opened(stream.url))
         for plot in page.locator(".plot").all():
             assert re.match(r"[\w ]+: .*\d", plot.get_attribute("aria-label"))
-        assert page.locator("table").count() == page.locator("table:has(thead th[scope=col])").count() == 4
+        assert page.locator("table").count() == page.locator("table:has(thead th[scope=col])").count() == 6
         assert page.get_by_role("status").inner_text() == "learning"
         assert page.locator("h1").count() == 1
 
@@ -335,6 +342,43 @@ def test_without_scripts_there_is_a_table(opened):
         assert f"{stream.exporter.values.numbers['recall']['fraud',]:.3f}" in text
         assert "recall of fraud" in text
         assert page.locator("meta[http-equiv=refresh]").get_attribute("content") == "5"
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_features_take_the_place_of_the_charts(opened, width, height):
+    """What carries the class is what POST /explain says, with what changed since the last drift; and back again."""
+    with served(learned=3_000) as stream:
+        stream.learn(6_000, share=0.5, effect=-2)
+        page = shown(opened(stream.url, width, height))
+        page.get_by_role("button", name="Features").click()
+        says(page, "[data-part=now] tr", "x")
+        told = httpx.post(f"{stream.url}/explain").json()
+        x = told["now"]["features"][0]
+        row = page.locator("[data-part=now] tr").inner_text()
+        assert f"{x['drop']:.3f}" in row and f"+{x['leaning']:.2f}" in row
+        assert f"PR-AUC {told['now']['area']:.3f} on" in page.locator("[data-part=note]").inner_text()
+        assert told["drift"]["cause"] + " of" in page.locator("[data-part=since]").inner_text()
+        cells = page.locator("[data-part=changed] tr").inner_text().split("\t")
+        assert cells[1] == f"{told['drift']['features'][0]['drop']:.3f} → {x['drop']:.3f}"
+        assert cells[4] == f"{told['changed'][0]['positives_moved']:.3f}"
+        wide, high = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+        assert wide <= width and (width < 1000 or high <= height)
+        page.get_by_role("button", name="Features").click()
+        assert page.locator("#carried").is_hidden()
+        box = page.locator(".plot canvas").first.bounding_box()
+        assert box["width"] > 100 and box["height"] > 50
+        assert page.complaints == []
+        table = httpx.get(f"{stream.url}/table").text
+        assert "What carries fraud now" in table and "What changed since the drift of" in table
+
+
+def test_what_cannot_be_told_is_said(opened):
+    """Where there is nothing to explain by, the panel says why."""
+    with served(learned=30) as stream:
+        page = shown(opened(stream.url))
+        page.click("#features")
+        says(page, "[data-part=note]", "too few events are known to tell")
+        assert "Too few events are known to tell" in httpx.get(f"{stream.url}/table").text
 
 
 def test_dark_is_dark(opened):

@@ -208,7 +208,7 @@ def test_what_changed_across_a_drift_is_told(report, stream, schema):
 
     def round_(position, drop, moved_p):
         features = [
-            {"feature": name, "drop": d, "low": d - 0.01, "high": d + 0.01, "leaning": 0.5, "moved": 0.4,
+            {"feature": name, "drop": d, "low": d - 0.01, "high": d + 0.01, "leaning": 10 * d, "moved": 0.4,
              "moved_p": p, "positives_moved": None, "positives_moved_p": None}
             for name, d, p in (("x", drop, None), ("z", 0.0, moved_p))
         ]  # fmt: skip
@@ -221,9 +221,11 @@ def test_what_changed_across_a_drift_is_told(report, stream, schema):
     changes = section(found, "features").findall(".//table")[-1]
     rows = [[words(cell) for cell in row] for row in changes.findall("tbody/tr")]
     assert rows == [
-        ["x", "0.300 (0.290 to 0.310)", "0.100 (0.090 to 0.110)", "", ""],
-        ["z", "0.000 (-0.010 to 0.010)", "0.000 (-0.010 to 0.010)", "0.400", ""],
+        ["x", "0.300 (0.290 to 0.310)", "0.100 (0.090 to 0.110)", "+3", "+1", "", ""],
+        ["z", "0.000 (-0.010 to 0.010)", "0.000 (-0.010 to 0.010)", "0", "0", "0.400", ""],
     ]
+    heads = [words(cell) for cell in changes.findall("thead/tr/th")]
+    assert heads[1:5] == ["fall of PR-AUC then", "later", "adds to bad then", "later"]
     assert [words(b) for b in changes.iter("b")] == ["0.300 (0.290 to 0.310)", "0.100 (0.090 to 0.110)"]
 
 

@@ -15,13 +15,14 @@ from starlette.routing import Route
 
 from streamimb.config import Config
 from streamimb.decode_json import JsonDecoder
-from streamimb.errors import ConfigError, InputError, StreamimbError
+from streamimb.errors import ConfigError, InputError, LearnerError, StreamimbError
 from streamimb.levers import KINDS, PIN, ROLLBACK, write_levers
 from streamimb.metrics import Exporter, Page
 from streamimb.metrics.text import CONTENT_TYPE
 from streamimb.schema import Schema
 from streamimb.serving import Busy, Hub, NotHere, answer_json, read_events
 from streamimb.serving.hub import Served
+from streamimb_services.http.explaining import Explaining, explained_json
 from streamimb_services.http.guard import Guard, Refused, body_of, failure, json_response
 from streamimb_services.http.live import Live
 from streamimb_services.http.pages import Pages
@@ -30,6 +31,7 @@ from streamimb_services.nulls import undefined_as_null
 #: A question is answered within so many seconds, or given up; a lever takes a checkpoint's time more.
 ANSWER_S: Final = 10.0
 LEVER_S: Final = 60.0
+PATHS: Final = "/livez /readyz /metrics /predict /explain /model /levers /control"
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -54,12 +56,13 @@ class Service:
     version: str
     token: bytes | None
     live: Live
+    explaining: Explaining
 
 
 def make_app(service: Service, *, loopback: bool) -> Starlette:
     """The application. loopback: whether it is bound where only this machine reaches it."""
     guard = Guard(service.token, open_to_all=loopback)
-    answers, pages = Answers(service), Pages(service.live)
+    answers, pages = Answers(service), Pages(service.live, service.explaining, service.hub)
     routes = [
         Route("/", guard.nobody(pages.index)),
         Route("/static/{name:path}", guard.nobody(pages.static)),
@@ -69,6 +72,7 @@ def make_app(service: Service, *, loopback: bool) -> Starlette:
         Route("/readyz", answers.readyz),
         Route("/metrics", answers.metrics),
         Route("/predict", guard.usual(answers.predict), methods=["POST"]),
+        Route("/explain", guard.usual(answers.explain), methods=["POST"]),
         Route("/model", guard.usual(answers.model)),
         Route("/levers", guard.usual(answers.levers)),
         Route("/control/{kind}", guard.always(answers.control), methods=["POST"]),
@@ -123,6 +127,27 @@ class Answers:
         exporter.asked("answered" if told is not None else "refused", len(asked.X))
         return Response(content, 422 if told is None else 200, media_type="application/json")
 
+    async def explain(self, request: Request) -> Response:
+        """What each feature adds to the scores of the events; without any, what carries the positive class now."""
+        config, explaining = self._service.config, self._service.explaining
+        body = await body_of(request, config.http.body_bytes_max)
+        unit = request.query_params.get("unit")
+        if body.strip() in (b"", b"[]"):
+            unit = self._unit(unit)
+            carried = await asyncio.wait_for(explaining.carried(unit), ANSWER_S)
+            return json_response({**carried, "model": self._about(unit)})
+        asked = read_events(
+            body, self._decoder, events_max=config.http.explain_events_max, key="http.explain_events_max"
+        )
+        unit, told = self._unit(unit), None
+        if len(asked.X):
+            try:
+                told = await asyncio.wait_for(explaining.events(unit, asked.X), ANSWER_S)
+            except LearnerError as error:
+                raise Refused(409, str(error), "ask without events: what carries the class is told of any") from None
+        content = explained_json(asked, told, self._service.schema, self._about(unit))
+        return Response(content, 422 if told is None else 200, media_type="application/json")
+
     async def model(self, _: Request) -> Response:
         """What is running: every unit, its learner, thresholds, weights and checkpoint."""
         units = {}
@@ -175,12 +200,7 @@ class Answers:
         return json_response({"levers": levers})
 
     def _unit(self, asked: str | None) -> str:
-        units = sorted(self._hub.units)
-        if asked is not None:
-            return asked
-        if len(units) != 1:
-            raise NotHere(f"{len(units)} units of state are here: name one with ?unit= ({', '.join(units) or 'none'})")
-        return units[0]
+        return self._hub.one(asked)
 
     def _about(self, unit: str) -> dict[str, Any]:
         served = self._hub.units.get(unit)
@@ -205,11 +225,13 @@ def _described(served: Served) -> dict[str, Any]:
 
 
 async def _not_found(request: Request, _: Exception) -> Response:
-    return failure(404, f"{request.url.path}: no such path", "/livez /readyz /metrics /predict /model /levers /control")
+    return failure(404, f"{request.url.path}: no such path", PATHS)
 
 
 async def _not_allowed(request: Request, _: Exception) -> Response:
-    return failure(405, f"{request.url.path} is not asked by {request.method}", "/predict and /control take POST")
+    return failure(
+        405, f"{request.url.path} is not asked by {request.method}", "/predict, /explain and /control take POST"
+    )
 
 
 async def _unexpected(_: Request, error: Exception) -> Response:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from streamimb.errors import StreamimbError
+from streamimb.serving import Busy, Hub, NotHere
+from streamimb_services.http.explaining import Explaining
 from streamimb_services.http.guard import Refused
 from streamimb_services.http.live import Events, Live
 from streamimb_services.http.table import table_page
@@ -23,18 +27,20 @@ SAFE: Final = {
     "cross-origin-resource-policy": "same-origin",
 }  # fmt: skip
 TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
+#: Seconds that a table without scripts waits for what carries the class; the next one will have it.
+CARRIED_S: Final = 2.0
 #: What is served under /static/, beside the page itself.
 STATIC: Final = (
-    "page.css", "page.js", "charts.js", "figures.js", "series.js", "stream.js", "tables.js", "uplot/uPlot.iife.min.js",
-    "uplot/uPlot.min.css",
+    "page.css", "page.js", "carried.js", "charts.js", "figures.js", "series.js", "stream.js", "tables.js",
+    "uplot/uPlot.iife.min.js", "uplot/uPlot.min.css",
 )  # fmt: skip
 
 
 class Pages:
     """The handlers of the page."""
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
+    def __init__(self, live: Live, explaining: Explaining, hub: Hub) -> None:
+        self._live, self._explaining, self._hub = live, explaining, hub
         folder = files("streamimb_services.http") / "static"
         self._static = {name: _File(name, (folder / name).read_bytes()) for name in ("index.html", *STATIC)}
 
@@ -55,10 +61,20 @@ class Pages:
             raise Refused(503, "too many look on already", "try again later, or raise http.connections_max")
         return Events(self._live)
 
-    async def table(self, _: Request) -> Response:
+    async def table(self, request: Request) -> Response:
         """The data as a page that reads without scripts and asks for itself again."""
         headers = {**SAFE, "cache-control": "no-store"}
-        return Response(table_page(self._live.shown()), headers=headers, media_type="text/html")
+        carried = await self._carried(request.query_params.get("unit"))
+        return Response(table_page(self._live.shown(), carried), headers=headers, media_type="text/html")
+
+    async def _carried(self, unit: str | None) -> dict[str, Any] | str:
+        """What carries the class, or why that is not told."""
+        try:
+            return await asyncio.wait_for(self._explaining.carried(self._hub.one(unit)), CARRIED_S)
+        except TimeoutError:
+            return "it is being worked out"
+        except (NotHere, Busy, StreamimbError) as error:
+            return str(error)
 
 
 class _File:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from streamimb.durations import show_time
+from streamimb.reporting.features import carried_note, carried_table, changed_table
 from streamimb.reporting.figures import DASH, interval, percent, rate
 from streamimb.reporting.html import Child, Markup, el, table
 from streamimb_services.http.words import action_told, mark_told, state_told
@@ -14,14 +15,15 @@ REFRESH_S: Final = 5
 #: Rows of what happened, and of what was measured, newest first.
 MARKS_SHOWN_MAX: Final = 12
 ROWS_SHOWN_MAX: Final = 20
+NO_DRIFT: Final = "No drift has been explained since this process began."
 CLASS_HEAD: Final = [
     "class", "recall", "interval", "precision", "interval", "share", "reference", "trained", "weight", "threshold",
 ]  # fmt: skip
 PAST: Final = ("share", "reference", "trained", "threshold", "weight", "recall", "precision")
 
 
-def table_page(shown: dict[str, Any]) -> str:
-    """A whole document from what ``Recorder.shown`` gives."""
+def table_page(shown: dict[str, Any], carried: dict[str, Any] | str) -> str:
+    """A whole document from what ``Recorder.shown`` gives; carried: what ``Explaining.carried`` does, or why not."""
     now, title = shown["now"], f"{shown['title']}: {shown['positive']}"
     head = [
         Markup('<meta charset="utf-8"/>'),
@@ -41,6 +43,7 @@ def table_page(shown: dict[str, Any]) -> str:
         _marks(shown),
         _rejects(now),
         _past(shown),
+        _carried(carried, shown["positive"]),
     ]
     html = el("html", el("head", head), el("body", el("main", body, class_="table")), lang="en")
     return f"<!doctype html>\n{html}\n"
@@ -102,6 +105,31 @@ def _past(shown: dict[str, Any]) -> Markup:
     ]  # fmt: skip
     head = ["when", "event", "G-mean", "PR-AUC", *PAST]
     return table(head, rows, caption=f"How {of} moved, the latest first", numbers=range(1, len(head)))
+
+
+def _carried(carried: dict[str, Any] | str, positive: str) -> list[Child]:
+    if isinstance(carried, str):
+        return [el("h2", f"What carries {positive}"), el("p", f"Not told: {carried}.")]
+    now, drift = carried["now"], carried["drift"]
+    if now is None:
+        return [el("h2", f"What carries {positive}"), el("p", few(carried))]
+    place = f"event {now['position']:,}"
+    parts = [
+        carried_table(now, positive, f"What carries {positive} now, at {place}", "are told by POST /explain"),
+        el("p", carried_note(now, positive)),
+    ]
+    if drift is None:
+        return [*parts, el("p", NO_DRIFT)]
+    of = mark_told({"signal": drift["cause"], "class_": drift["class"]})
+    title = f"What changed since the drift of {of} at event {drift['position']:,}"
+    return [*parts, el("h2", title), changed_table(drift, now, positive, later="now")]
+
+
+def few(carried: dict[str, Any]) -> str:
+    """That too few events are remembered."""
+    least, known = carried["events_min"], carried["remembered"]
+    events = f"{known['positives']:,} of {carried['class']} and {known['others']:,} others"
+    return f"Too few events are known to tell: {events}, where {least} of each are needed."
 
 
 def _when(row: dict[str, Any]) -> str:

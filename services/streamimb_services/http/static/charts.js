@@ -80,7 +80,9 @@ export class Charts {
     const made = { spec, figure, plot, values, columns: columnsOf(spec) };
     made.chart = new uPlot(this.options(made, plot), [[], ...made.columns.map(() => [])], plot);
     plot.chart = made.chart;
-    plot.fit = () => made.chart.setSize({ width: plot.clientWidth, height: plot.clientHeight });
+    plot.fit = () => {
+      if (plot.clientWidth) made.chart.setSize({ width: plot.clientWidth, height: plot.clientHeight });
+    };
     plot.addEventListener("keydown", (event) => this.pressed(event, made.chart));
     return made;
   }

@@ -26,7 +26,7 @@ export function compact(value) {
   return `${parseFloat(value.toPrecision(3))}`;
 }
 
-const bare = (value) => value.toFixed(3).replace(/^0\./, ".");
+const bare = (value) => value.toFixed(3).replace(/^(-?)0\./, "$1.");
 
 export const interval = ([, low, high]) => (known(low) && known(high) ? `${bare(low)}${DASH}${bare(high)}` : "");
 

@@ -1,12 +1,14 @@
 // The page: what comes from the stream goes into numbers, tables and charts, unless it is paused.
+import { carried } from "./carried.js";
 import { Charts } from "./charts.js";
 import { moment, state, where } from "./figures.js";
 import { Series } from "./series.js";
-import { follow, remember } from "./stream.js";
+import { ask, follow, remember } from "./stream.js";
 import { balance, facts, happened, put, quality, rejects } from "./tables.js";
 
 const $ = (id) => document.getElementById(id);
 const MARKS_MAX = 300;
+const ASKED_AGAIN_MS = 15000;
 const WINDOWS = {
   clock: [["5 min", 300], ["1 h", 3600], ["6 h", 21600], ["all", 0]],
   events: [["last 20 k events", 20000], ["100 k", 100000], ["all", 0]],
@@ -22,6 +24,7 @@ let zoom = null;
 let paused = null;
 let pointed = null;
 let connected = false;
+let looking = 0;
 let lostAt = null;
 
 function began(told) {
@@ -37,6 +40,7 @@ function began(told) {
   }
   document.title = `${about.title}: ${about.positive}`;
   put($("title"), `${about.title}: ${about.positive}`);
+  put($("carried-title"), `What carries ${about.positive} now`);
   $("main").setAttribute("aria-busy", "false");
 }
 
@@ -110,6 +114,27 @@ $("pause").addEventListener("click", () => {
   $("pause").setAttribute("aria-pressed", String(paused !== null));
   put($("pause"), paused ? "Resume" : "Pause");
   show();
+});
+// Features in place of the charts, asked for now and then while they are seen.
+async function features(turn) {
+  const told = await ask(`explain${location.search}`);
+  if (turn !== looking) return;
+  if (about) carried($("carried"), told, about.axis);
+  const again = () => {
+    if (turn !== looking || now?.ended) return;
+    if (paused || document.hidden) setTimeout(again, ASKED_AGAIN_MS);
+    else features(turn);
+  };
+  setTimeout(again, ASKED_AGAIN_MS);
+}
+
+$("features").addEventListener("click", () => {
+  const seen = $("carried").hidden;
+  looking += 1;
+  $("features").setAttribute("aria-pressed", String(seen));
+  $("carried").hidden = !seen;
+  $("main").dataset.view = seen ? "features" : "charts";
+  if (seen) features(looking);
 });
 $("whole").addEventListener("click", () => { zoom = null; draw(); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {

@@ -11,6 +11,20 @@ export function remember(token) {
   sessionStorage.setItem(KEY, token);
 }
 
+const shown = (token) => (token ? { authorization: `Bearer ${token}` } : {});
+
+// What a path answers to a question, as data; an object with error where it does not.
+export async function ask(path) {
+  try {
+    const headers = shown(sessionStorage.getItem(KEY));
+    const answer = await fetch(path, { method: "POST", headers, cache: "no-store", signal: AbortSignal.timeout(SILENT_MS) });
+    const told = await answer.json();
+    return answer.ok ? told : { error: told.error ?? `the service answers ${answer.status}` };
+  } catch {
+    return { error: "no answer" };
+  }
+}
+
 // Calls told(event, data) for each message, lost(why) where the connection ends, locked() where a token is needed:
 // it gives a promise of one. Comes back never.
 export async function follow({ told, lost, locked }) {
@@ -21,7 +35,7 @@ export async function follow({ told, lost, locked }) {
       const token = sessionStorage.getItem(KEY);
       const stop = new AbortController();
       const answer = await fetch("events", {
-        headers: token ? { authorization: `Bearer ${token}` } : {}, cache: "no-store", signal: stop.signal,
+        headers: shown(token), cache: "no-store", signal: stop.signal,
       });
       if (answer.status === 401 || answer.status === 403) {
         sessionStorage.removeItem(KEY);

@@ -8,7 +8,7 @@ export function put(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-function el(name, className, ...children) {
+export function el(name, className, ...children) {
   const node = document.createElement(name);
   if (className) node.className = className;
   node.append(...children);
