@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streamimb.text import Text
+from streamimb.text import Spelled, Text
 
 NO_LABEL: Final = -1
 #: ``label_time`` of a label that is known together with its event.
@@ -76,7 +76,8 @@ class Batch:
     uint64 (n,), what labels are joined by: the id's hash, or, for a label row without a schema id, the position it
     names; time: int64 (n,), event time in microseconds (ignored where the schema has no time: position counts);
     label_time: int64 (n,), when the label became known, ``WITH_EVENT`` where it came with the event or the row itself
-    is the label; partition: int32 (n,); offset: int64 (n,), a record's offset or a file's line.
+    is the label; partition: int32 (n,); offset: int64 (n,), a record's offset or a file's line;
+    spelled: the texts behind the codes of categories that no schema lists, or None.
     """
 
     X: NDArray[np.float32]
@@ -88,6 +89,7 @@ class Batch:
     label_time: NDArray[np.int64]
     partition: NDArray[np.int32]
     offset: NDArray[np.int64]
+    spelled: Spelled | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -105,6 +107,7 @@ class Batch:
             label_time=self.label_time[cut],
             partition=self.partition[cut],
             offset=self.offset[cut],
+            spelled=None if self.spelled is None else self.spelled.take(cut),
         )
 
     @classmethod
@@ -115,6 +118,7 @@ class Batch:
         texts = [p.ids for p in parts if p.ids is not None]
         return cls(
             ids=Text.concat(texts) if texts else None,
+            spelled=Spelled.concat([p.spelled for p in parts], [len(p) for p in parts]),
             **{f: np.concatenate([getattr(p, f) for p in parts]) for f in _ARRAYS},
         )
 

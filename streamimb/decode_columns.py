@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from streamimb.batch import NO_LABEL, WITH_EVENT, Batch, Kind, Reason, Rejected
 from streamimb.config import LimitsConfig
 from streamimb.schema import CATEGORY_CODE_MAX, Feature, Label, Schema
-from streamimb.text import Text
+from streamimb.text import Spelled, Text
 
 #: Stands in raw columns for a category that the schema does not list: present, but without a code.
 UNLISTED: Final = -np.inf
@@ -63,7 +63,8 @@ class Columns:
 
     raw: float64 (d, n), NaN where absent, UNLISTED for a category without a code; label: int16 (n,), -1 for none;
     ids: text or None; time: int64 (n,) microseconds; label_time: int64 (n,), WITH_EVENT for none; bare: bool (n,), rows
-    that name no feature at all (one that is null or empty is named); timeless: bool (n,), rows that name no time.
+    that name no feature at all (one that is null or empty is named); timeless: bool (n,), rows that name no time;
+    texts: feature -> its column of texts, where a hash is its code.
     """
 
     raw: NDArray[np.float64]
@@ -73,6 +74,7 @@ class Columns:
     label_time: NDArray[np.int64]
     bare: NDArray[np.bool_]
     timeless: NDArray[np.bool_]
+    texts: Mapping[int, Text | Sequence[str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +215,7 @@ def _batch(
         label_time=known,
         partition=np.zeros(n, np.int32) if origin.partition is None else origin.partition,
         offset=origin.offset,
+        spelled=Spelled.of(columns.texts, n),
     )
 
 
@@ -228,6 +231,7 @@ def take(batch: Batch, rows: NDArray[np.int64]) -> Batch:
         label_time=batch.label_time[rows],
         partition=batch.partition[rows],
         offset=batch.offset[rows],
+        spelled=None if batch.spelled is None else batch.spelled.take(rows),
     )
 
 

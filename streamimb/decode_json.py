@@ -172,10 +172,14 @@ class JsonDecoder:
         schema, n = self._schema, len(events)
         columns = dict(columns_of(self._tree, events))
         raw = np.empty((len(schema.features), n), np.float64)
+        spelled: dict[int, Sequence[str | None]] = {}
         for j, feature in enumerate(schema.features):
             values = columns[keys_of(feature)]
             if feature.type == "categorical":
-                raw[j] = self._categories[j].of_values(_as_texts(values))
+                texts = _as_texts(values)
+                raw[j] = self._categories[j].of_values(texts)
+                if feature.categories is None:
+                    spelled[j] = texts
             else:
                 raw[j] = np.array(values, np.float64)
         labels = columns[keys_of(schema.label)]
@@ -195,7 +199,7 @@ class JsonDecoder:
             refusals.add_where(bad & ~absent, Reason.BAD_TIME, schema.label.time, "no time in the declared unit")
             label_time[absent] = WITH_EVENT
         bare = self._bare(records, np.flatnonzero((label != NO_LABEL) & np.isnan(raw).all(axis=0)), n)
-        return Columns(raw, label, ids, time, label_time, bare, timeless)
+        return Columns(raw, label, ids, time, label_time, bare, timeless, spelled)
 
     def _bare(self, records: Sequence[bytes | None], suspects: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
         """Which rows name no feature, bool (n,): looked for among those that have no value of any."""

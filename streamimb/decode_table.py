@@ -51,8 +51,15 @@ class TableDecoder:
         """The batch and the refusals of n rows; ``refusals`` may already hold rows refused by the reader."""
         n = len(frame)
         raw = np.empty((len(self._features), n), np.float64)
+        spelled: dict[int, Text | Sequence[str | None]] = {}
         for j, (feature, column, categories) in enumerate(self._features):
-            raw[j] = self._feature(feature, self._cells(frame, column), categories, refusals)
+            cells = self._cells(frame, column)
+            if feature.type == "categorical":
+                texts, raw[j] = self._categorical(feature, cells, categories)
+                if feature.categories is None:
+                    spelled[j] = texts
+            else:
+                raw[j] = self._numeric(feature, cells, refusals)
         label = np.full(n, NO_LABEL, np.int16)
         if self._label is not None:
             label = self._labels(self._cells(frame, self._label), refusals)
@@ -65,7 +72,7 @@ class TableDecoder:
         ids = None if self._id is None else self._ids(self._cells(frame, self._id), refusals)
         # A table names its columns in every row: only a file of labels, without features, has rows of labels alone.
         bare, timeless = np.full(n, not self._features), np.zeros(n, np.bool_)
-        columns = Columns(raw, label, ids, time, label_time, bare, timeless)
+        columns = Columns(raw, label, ids, time, label_time, bare, timeless, spelled)
         return finish(self.schema, self.limits, columns, refusals, origin)
 
     def _find(self, field: Named, needed: bool = True) -> pl.Expr | None:
@@ -87,11 +94,7 @@ class TableDecoder:
         cells = frame.select(column.alias("cells")).to_series()
         return cells.cast(pl.String) if isinstance(cells.dtype, (pl.Categorical, pl.Enum)) else cells
 
-    def _feature(
-        self, feature: Feature, cells: pl.Series, categories: Categories, refusals: Refusals
-    ) -> NDArray[np.float64]:
-        if feature.type == "categorical":
-            return self._categorical(feature, cells, categories)
+    def _numeric(self, feature: Feature, cells: pl.Series, refusals: Refusals) -> NDArray[np.float64]:
         if feature.type == "boolean":
             return self._boolean(feature, cells, refusals)
         if cells.dtype == pl.String and self.text:
@@ -102,16 +105,20 @@ class TableDecoder:
         refusals.add_where(np.isinf(numbers), Reason.NOT_FINITE, shown(feature), "an infinite number")
         return numbers
 
-    def _categorical(self, feature: Feature, cells: pl.Series, categories: Categories) -> NDArray[np.float64]:
+    def _categorical(
+        self, feature: Feature, cells: pl.Series, categories: Categories
+    ) -> tuple[Text | Sequence[str | None], NDArray[np.float64]]:
+        """Texts and codes of a column."""
         if cells.dtype.is_float():
             names = [None if v is None or math.isnan(v) else repr(v) for v in cells.to_list()]
-            return categories.of_values(names)
+            return names, categories.of_values(names)
         if cells.dtype.is_integer() or cells.dtype == pl.Null:
             cells = cells.cast(pl.String)
         if cells.dtype != pl.String:
             raise self._misfit(feature, cells)
         cells = self._without_missing(cells)
-        return categories.of_text(to_text(cells), cells.is_null().to_numpy())
+        text = to_text(cells)
+        return text, categories.of_text(text, cells.is_null().to_numpy())
 
     def _boolean(self, feature: Feature, cells: pl.Series, refusals: Refusals) -> NDArray[np.float64]:
         if cells.dtype == pl.String and self.text:

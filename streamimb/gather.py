@@ -101,6 +101,11 @@ class Gathered:
         self.courses: list[Course] = []
         self._rejected: list[Rejected] = []
 
+    @property
+    def accepted(self) -> NDArray[np.int64]:
+        """The batch's rows that were accepted as events so far, in order: int64."""
+        return self._rows[: self.n]
+
     def accept(self, ops: NDArray[np.int64], store: LabelStore, early: NDArray[np.int16]) -> int:
         """Note the segment's predictions, int64 (t, 4); how many labels came, of which ``early`` holds what is known.
 

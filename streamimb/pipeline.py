@@ -128,6 +128,7 @@ class Pipeline:
             if segment.stop == at.RENEW:
                 self._renew(out)
             done = segment.stop == at.DONE
+        self.false_positives.came(batch.X, out.accepted, batch.spelled)
         self.book.rows += len(batch)
         self.missing += int(np.count_nonzero(np.isnan(batch.X[batch.kind != Kind.LABEL])))
         return out.outcome(batch, self.store)

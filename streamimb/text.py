@@ -1,10 +1,11 @@
-"""Columns of text as two flat arrays, so that ids pass through without an object each."""
+"""Columns of text as two flat arrays, so that ids pass through without an object each, and what codes stood for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,53 @@ class Text:
     def hashes(self) -> NDArray[np.uint64]:
         """64-bit hashes, uint64 (n,): FNV-1a finished with SplitMix64's mixer; the same on every machine."""
         return np.asarray(_hashes(self.data, self.offsets))
+
+
+#: A row of a block of rows is one number: the block's, and the row's in it below so many bits.
+BLOCK_BITS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """The texts behind the codes of n rows, kept as the decoder had them, so that they cost nothing until asked for.
+
+    blocks: feature -> the column of a decoded block, its texts or None; rows: int64 (n,), each row's block and its row
+    there, as ``BLOCK_BITS`` says.
+
+    >>> Spelled.of({3: ["food", None]}, 2).take(np.array([1, 0])).text(1, 3)
+    'food'
+    """
+
+    blocks: tuple[Mapping[int, Text | Sequence[str | None]], ...]
+    rows: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, columns: Mapping[int, Text | Sequence[str | None]], n: int) -> Spelled | None:
+        """The n rows of one block; None where it has no column of texts."""
+        return cls((columns,), np.arange(n)) if columns else None
+
+    @classmethod
+    def concat(cls, parts: Sequence[Spelled | None], sizes: Sequence[int]) -> Spelled | None:
+        """Several as one, in order; parts of ``sizes`` rows, None where nothing is known of them."""
+        if all(part is None for part in parts):
+            return None
+        blocks: list[Mapping[int, Text | Sequence[str | None]]] = []
+        rows = []
+        for part, size in zip(parts, sizes, strict=True):
+            first = len(blocks) << BLOCK_BITS
+            blocks += ({},) if part is None else part.blocks
+            rows.append(np.full(size, first) if part is None else part.rows + first)
+        return cls(tuple(blocks), np.concatenate(rows))
+
+    def take(self, rows: NDArray[np.int64] | slice) -> Spelled:
+        """The given rows; the texts are shared."""
+        return Spelled(self.blocks, self.rows[rows])
+
+    def text(self, row: int, feature: int) -> str | None:
+        """What the row's code of a feature stood for; None where it had no text."""
+        block, place = divmod(int(self.rows[row]), 1 << BLOCK_BITS)
+        column = self.blocks[block].get(feature)
+        return None if column is None else column[place]
 
 
 @kernel

@@ -218,7 +218,7 @@ def _false_alarms(story: Story) -> RenderableType | None:
     table.columns[0].width_max = RANGE_WIDTH_MAX
     for row in found[:RANGES_SHOWN_MAX]:
         shares = percent(row["false_positive_share"]), percent(row["event_share"])
-        table.add_row(row["range"], *shares, rate(row["precision"]))
+        table.add_row(Text(row["range"]), *shares, rate(row["precision"]))
     return table
 
 

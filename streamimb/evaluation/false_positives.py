@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from streamimb.errors import StateError
 from streamimb.evaluation.ranges import Found, Tables, find_ranges
+from streamimb.evaluation.spelling import Spelling
 from streamimb.kernel import Array, leaf
 from streamimb.schema import Feature
+from streamimb.text import Spelled
 
 #: Alerts that are remembered, and events of the sample beside them; fewer where there are many features.
 ALERTS_MAX: Final = 4_000
@@ -70,6 +72,11 @@ class FalsePositives:
         self._sample = np.zeros((min(SAMPLE_MAX, most), d), np.float32)
         self._facts = np.zeros((len(self._alerts), 2), np.int64)
         self._marks, self._pace = np.zeros(MARKS, np.int64), np.zeros(2)
+        self._spelling = Spelling(features)
+
+    def came(self, X: NDArray[np.float32], rows: NDArray[np.int64], spelled: Spelled | None) -> None:
+        """Take in what the events X[rows] call their categories, as they come: X float32 (n, d), rows int64 (m,)."""
+        self._spelling.update(X, rows, spelled)
 
     def update(
         self, X: NDArray[np.float32], rows: NDArray[np.int64], y: NDArray[np.int16], decision: NDArray[np.int16]
@@ -86,7 +93,9 @@ class FalsePositives:
         """The ranges of one or two features that hold most of the false positives; see :func:`ranges.find_ranges`."""
         alerts, facts = self._recent(self._alerts, ALERTS), self._recent(self._facts, ALERTS)
         false = facts[:, 1] == 1
-        tables = Tables(alerts[false], alerts[~false], self._recent(self._sample, SAMPLED))
+        tables = Tables(
+            alerts[false], alerts[~false], self._recent(self._sample, SAMPLED), self._spelling.texts()
+        )  # fmt: skip
         return find_ranges(self._features, tables)
 
     def told(self) -> list[dict[str, Any]]:
@@ -101,6 +110,7 @@ class FalsePositives:
             "sample": self._recent(self._sample, SAMPLED),
             "marks": self._marks.copy(),
             "pace": self._pace.copy(),
+            "texts": self._spelling.state(),
         }
 
     def restore(self, state: State) -> None:
@@ -114,6 +124,8 @@ class FalsePositives:
             saved = np.asarray(state.get(name))
             if saved.shape != (min(int(state["marks"][mark]), len(ring)), ring.shape[1]) or saved.dtype != ring.dtype:
                 raise StateError(f"false positives: {name} does not fit {len(self._features)} features")
+        if "texts" in state:  # not in states of before texts were kept
+            self._spelling.restore(state["texts"])
         self._marks[:], self._pace[:] = state["marks"], state["pace"]
         for name, (ring, mark) in rings.items():
             ring[self._places(len(ring), mark)] = state[name]

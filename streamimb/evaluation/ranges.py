@@ -7,7 +7,8 @@ the best are crossed with the other features' (a beam search of depth two).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any, Final
 
@@ -41,11 +42,15 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Features of false positives, of true positives, and of a sample of all events: float32 (n, d) each."""
+    """Features of false positives, of true positives, and of a sample of all events: float32 (n, d) each.
+
+    texts: feature -> code -> text, of categories that the schema does not list.
+    """
 
     false: Array
     true: Array
     every: Array
+    texts: Mapping[int, Mapping[int, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +135,10 @@ def best_range(features: tuple[Feature, ...], tables: Tables, j: int, false: Mas
     columns = tables.false[:, j], tables.true[:, j], tables.every[:, j]
     shown = [c[m] for c, m in zip(columns, (false, true, every), strict=True)]
     sizes = len(columns[0]), len(columns[2])
-    pick = _best_categories if features[j].type == "categorical" else _best_interval
-    inside, text = pick(features[j], shown[0], shown[2], sizes)
+    if features[j].type == "categorical":
+        inside, text = _best_categories(features[j], shown[0], shown[2], sizes, tables.texts.get(j, {}))
+    else:
+        inside, text = _best_interval(features[j], shown[0], shown[2], sizes)
     missing = (np.isnan(shown[0]).sum() / sizes[0], np.isnan(shown[2]).sum() / sizes[1])
     merit = inside(shown[0]).sum() / sizes[0] - inside(shown[2]).sum() / sizes[1]
     if missing[0] - missing[1] > merit:
@@ -185,19 +192,21 @@ def _interval_text(feature: Feature, low: float, high: float, within: Array) -> 
     return f"{name} < {high:.7g}" if low == -np.inf else f"{low:.7g} <= {name} < {high:.7g}"
 
 
-def _best_categories(feature: Feature, false: Array, every: Array, sizes: tuple[int, int]) -> tuple[Any, str]:
+def _best_categories(
+    feature: Feature, false: Array, every: Array, sizes: tuple[int, int], texts: Mapping[int, str]
+) -> tuple[Callable[[Array], Mask], str]:
     codes, places = np.unique(np.r_[false, every], return_inverse=True)
     codes = codes[~np.isnan(codes)]
     counts = [np.bincount(p, minlength=len(codes) + 1)[: len(codes)] for p in np.split(places, [len(false)])]
     merits = counts[0] / sizes[0] - counts[1] / sizes[1]
     order = np.argsort(-merits, kind="stable")[:CATEGORIES_MAX]
     chosen = codes[order[(merits[order] > 0) & (counts[0][order] >= SUPPORT_MIN)]]
-    names = [_category(feature, int(code)) for code in chosen]
+    names = [_category(feature, int(code), texts) for code in chosen]
     return lambda values: np.isin(values, chosen), f"{feature.name} = {' or '.join(names)}"
 
 
-def _category(feature: Feature, code: int) -> str:
-    return feature.categories[code] if feature.categories is not None else f"#{code}"
+def _category(feature: Feature, code: int, texts: Mapping[int, str]) -> str:
+    return feature.categories[code] if feature.categories is not None else texts.get(code, f"#{code}")
 
 
 def _certain(part: Part, n_features: int) -> bool:
