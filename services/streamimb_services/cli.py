@@ -84,7 +84,7 @@ def replay(
     topic: k.Topic = None,
     since: o.Since = None,
     bootstrap_servers: k.BootstrapServers = None,
-    property_: k.Properties = None,
+    property: k.Properties = None,  # noqa: A002  the option's name
     json: o.AsJson = False,
 ) -> None:
     """Replay files as a stream: predict each event, learn its label when it comes, and tell how it went.
@@ -103,7 +103,7 @@ def replay(
     if speed is not None and not speed > 0:
         raise typer.BadParameter(f"{speed:g} is not above 0", param_hint="--speed")
     from_topic = topic is not None or since is not None
-    kafka = k.overrides(bootstrap_servers, topic, None, property_)
+    kafka = k.overrides(bootstrap_servers, topic, None, property)
     options = ReplayOptions(
         files=files or [],
         schema=schema,
@@ -256,11 +256,15 @@ def check_config(
     schema: o.SchemaFile = None,
     objective: o.Objective = None,
     label_delay: o.LabelDelay = None,
+    offline: o.Offline = False,
 ) -> None:
-    """Check a configuration, and the event contract with it, without reading any event."""
+    """Check a configuration, and the event contract with it, without reading any event.
+
+    One that names brokers is tried as a service would: brokers, topics, and a file written under state.url and removed.
+    """
     from streamimb_services.session import check
 
-    for line in check(config or file, schema, os.environ, o.overrides(objective, label_delay)):
+    for line in check(config or file, schema, os.environ, o.overrides(objective, label_delay), offline=offline):
         tell(f"{line}\n")
 
 

@@ -21,7 +21,7 @@ from streamimb.config import Config
 from streamimb.delivery import Worker
 from streamimb.delivery.trouble import Trouble
 from streamimb.errors import ConfigError
-from streamimb.kernel import without_blas
+from streamimb.kernel import on_first_compile, without_blas
 from streamimb.metrics import Exporter, Page
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
@@ -40,6 +40,8 @@ from streamimb_services.http.server import listening, read_token
 from streamimb_services.logs import Everyone, LogObserver, configure
 from streamimb_services.stopping import Stopping
 
+#: What ``/readyz?verbose`` calls it.
+COMPILED = "code compiled"
 #: Events of the stream that is made up to compile kernels before the group is joined.
 WARM_EVENTS = 600
 #: Objects made between two collections of the youngest garbage, and how many of those come before an older one's. The
@@ -91,7 +93,10 @@ def serve(settings: Settings, schema: Schema) -> None:
             service = Service(schema, config, hub, exporter, page, version("streamimb"), read_token(config.http), live)
             log.info("listening", host=config.http.host, port=stack.enter_context(listening(service)))
         stack.enter_context(hub.loop())
+        hub.check(COMPILED, False)
+        on_first_compile(lambda: log.info("compiling", why="the first start on this machine: it takes a minute or two"))
         warm_up(schema, config)
+        hub.check(COMPILED, True)
         settle()
         sleep = patient_sleep(hub)
         trouble = Trouble(config.budget, clock=time.monotonic, sleep=sleep, observer=observer)

@@ -237,9 +237,17 @@ def _span(duration: str | int, schema: Schema) -> str:
 
 
 def check(
-    config: Path | None, schema: Path | None, environ: Mapping[str, str], overrides: Mapping[str, tuple[str, Any]]
+    config: Path | None,
+    schema: Path | None,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, tuple[str, Any]],
+    *,
+    offline: bool = False,
 ) -> Iterator[str]:
-    """Check a configuration and the contract with it; what was found, in lines. Raises what is wrong with them."""
+    """Check a configuration and the contract with it; what was found, in lines. Raises what is wrong with them.
+
+    One that names brokers is a service's: whatever a service needs must be there, and is tried unless ``offline``.
+    """
     settings = load_settings(config, environ, overrides)
     contract = settings.config.schema_ if schema is None else load_schema(schema)
     yield f"{config or 'the configuration'}: every key and value can be used"
@@ -250,3 +258,12 @@ def check(
     classes = ", ".join(contract.class_names)
     yield f"{schema or config}: {len(contract.features)} features, classes {classes}"
     yield from pipeline.notes
+    if not settings.config.kafka.get("bootstrap.servers"):
+        yield "kafka.bootstrap.servers is not set, so nothing was connected to: a replay needs none, a service does"
+        return
+    from streamimb_services.serve import settings_of
+    from streamimb_services.trying import tried
+
+    settings_of(config, schema, environ, overrides)
+    if not offline:
+        yield from tried(settings.config, contract)

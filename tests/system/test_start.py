@@ -30,3 +30,11 @@ def test_what_stands_is_passed_over_by_the_collector():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, env=ENV)
     assert done.stdout.split() == ["True"] * 3
+
+
+def test_a_first_start_says_that_it_compiles(broker, plant, monkeypatch, tmp_path):
+    """For a minute or two it would be silent else."""
+    monkeypatch.setitem(ENV, "NUMBA_CACHE_DIR", str(tmp_path / "empty"))
+    service = plant(broker).start()
+    service.wait_for("compiling")
+    service.kill()
