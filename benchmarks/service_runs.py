@@ -19,7 +19,7 @@ from streamimb.outcome import Outcome
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Feature, Identity, Label, Schema, Time
 from streamimb.sources.log import Records
-from streamimb_services.serve import sink_of, source_of, warm_up
+from streamimb_services.serve import settle, sink_of, source_of, warm_up
 
 FEATURES = 10
 SCHEMA = Schema(
@@ -151,6 +151,7 @@ class Watch(Observer):
 def run(config: Config, folder: Path, stop_at: int | None = None, seconds: float | None = None) -> Watch:
     """Let a worker learn so many events, or for so long."""
     warm_up(SCHEMA, config)
+    settle()
     watch = Watch(ages=stop_at is None)
     store = CheckpointStore(str(config.state.url), config.state.keep, setup=Setup(SCHEMA, config))
     until = None if seconds is None else time.monotonic() + seconds

@@ -11,6 +11,7 @@ import typer
 
 from streamimb.errors import OutputError
 from streamimb_services import cli_checkpoint, cli_kafka, cli_service, control_cli
+from streamimb_services import kafka_options as k
 from streamimb_services import options as o
 from streamimb_services.exits import INTERRUPTED, drop_output, guarded, note, tell, tell_json
 
@@ -59,7 +60,7 @@ def _root(
 @app.command()
 @guarded
 def replay(
-    files: o.Files,
+    files: o.Files = None,
     schema: o.SchemaFile = None,
     config: o.ConfigFile = None,
     objective: o.Objective = None,
@@ -80,9 +81,16 @@ def replay(
     save_state: o.SaveState = None,
     levers: o.LeversFile = None,
     serve: o.ServeAt = None,
+    topic: k.Topic = None,
+    since: o.Since = None,
+    bootstrap_servers: k.BootstrapServers = None,
+    property: k.Properties = None,  # noqa: A002  the option's name
     json: o.AsJson = False,
 ) -> None:
     """Replay files as a stream: predict each event, learn its label when it comes, and tell how it went.
+
+    With --topic the events come from Kafka, as far as the topic goes when reading begins; nothing is committed, and a
+    service that starts from --save-state goes on where this ended.
 
     Outputs appear when the replay ends, whole. Ctrl-C and SIGTERM end it early with the summary so far (exit 130, and
     0); once more, and it stops at once, without outputs. A folder given with --run may hold an older run, whose files
@@ -94,11 +102,13 @@ def replay(
 
     if speed is not None and not speed > 0:
         raise typer.BadParameter(f"{speed:g} is not above 0", param_hint="--speed")
+    from_topic = topic is not None or since is not None
+    kafka = k.overrides(bootstrap_servers, topic, None, property)
     options = ReplayOptions(
-        files=files,
+        files=files or [],
         schema=schema,
         config=config,
-        overrides=o.overrides(objective, label_delay),
+        overrides=o.overrides(objective, label_delay) | kafka,
         labels=labels,
         limit=limit,
         speed=speed,
@@ -108,6 +118,8 @@ def replay(
         save_state=save_state,
         levers=levers,
         serve=serve,
+        topic=from_topic,
+        since=since,
     )
     with Interrupt() as interrupt:
         told = replay_files(options, os.environ, interrupt)
@@ -244,11 +256,15 @@ def check_config(
     schema: o.SchemaFile = None,
     objective: o.Objective = None,
     label_delay: o.LabelDelay = None,
+    offline: o.Offline = False,
 ) -> None:
-    """Check a configuration, and the event contract with it, without reading any event."""
+    """Check a configuration, and the event contract with it, without reading any event.
+
+    One that names brokers is tried as a service would: brokers, topics, and a file written under state.url and removed.
+    """
     from streamimb_services.session import check
 
-    for line in check(config or file, schema, os.environ, o.overrides(objective, label_delay)):
+    for line in check(config or file, schema, os.environ, o.overrides(objective, label_delay), offline=offline):
         tell(f"{line}\n")
 
 

@@ -44,7 +44,7 @@ def produce(
     loop: Loop = False,
     limit: LimitRecords = None,
     partitions: Partitions = -1,
-    property_: k.Properties = None,
+    property: k.Properties = None,  # noqa: A002  the option's name
     config: o.ConfigFile = None,
     schema: o.SchemaFile = None,
 ) -> None:
@@ -57,7 +57,7 @@ def produce(
     from streamimb.schema_toml import load_schema
     from streamimb_services.produce import produce as run
 
-    found = _config(config, k.overrides(bootstrap_servers, topic, None, property_))
+    found = _config(config, k.overrides(bootstrap_servers, topic, None, property))
     contract = found.schema_ if schema is None else load_schema(schema)
     if contract is None:
         contract, notes = infer_schema(file)
@@ -81,7 +81,7 @@ def peek(
     limit: LimitRecords = 20,
     reason: Reason = None,
     from_offset: FromOffset = 0,
-    property_: k.Properties = None,
+    property: k.Properties = None,  # noqa: A002  the option's name
     config: o.ConfigFile = None,
     json: o.AsJson = False,
 ) -> None:
@@ -92,7 +92,7 @@ def peek(
 
     shown = 0
     for letter in letters(
-        _letters_config(config, topic, bootstrap_servers, property_), begin=from_offset, reason=reason
+        _letters_config(config, topic, bootstrap_servers, property), begin=from_offset, reason=reason
     ):
         told = letter.show()
         if json:
@@ -118,7 +118,7 @@ def replay_dead_letters(
     limit: LimitRecords = None,
     reason: Reason = None,
     from_offset: FromOffset = 0,
-    property_: k.Properties = None,
+    property: k.Properties = None,  # noqa: A002  the option's name
     config: o.ConfigFile = None,
 ) -> None:
     """Send refused events back to the topics they came from: their own bytes, keys and headers.
@@ -127,5 +127,5 @@ def replay_dead_letters(
     """
     from streamimb_services.dlq import replay_letters
 
-    found = _letters_config(config, topic, bootstrap_servers, property_)
+    found = _letters_config(config, topic, bootstrap_servers, property)
     note(f"{replay_letters(found, begin=from_offset, reason=reason, limit=limit):,} records sent back")

@@ -17,7 +17,7 @@ def serve(
     bootstrap_servers: k.BootstrapServers = None,
     topic: k.Topic = None,
     group: k.Group = None,
-    property_: k.Properties = None,
+    property: k.Properties = None,  # noqa: A002  the option's name
     state: k.StateUrl = None,
 ) -> None:
     """Learn a topic for as long as it runs: predict, rebalance, watch for drift, save, exactly once.
@@ -29,6 +29,6 @@ def serve(
     from streamimb_services.serve import serve as run
     from streamimb_services.serve import settings_of
 
-    overrides = o.overrides(objective, None) | k.overrides(bootstrap_servers, topic, group, property_)
+    overrides = o.overrides(objective, None) | k.overrides(bootstrap_servers, topic, group, property)
     overrides["state.url"] = "--state", state
     run(*settings_of(config, schema, os.environ, overrides))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from streamimb.checkpoint import NO_GROUP, CheckpointStore, Setup
 from streamimb.config import Config
@@ -10,6 +10,7 @@ from streamimb.delivery.ownership import WHOLE
 from streamimb.delivery.unit import META_VERSION
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
+from streamimb.sources.log import Partition
 
 
 class Ending:
@@ -24,18 +25,30 @@ class Ending:
         store = CheckpointStore(url, config.state.keep, config.state.storage_options, setup=Setup(schema, config))
         self._claim = store.claim(WHOLE, owner="streamimb replay", group=NO_GROUP)
 
-    def save(self, pipeline: Pipeline, inputs: Sequence[str]) -> str:
+    def save(
+        self,
+        pipeline: Pipeline,
+        inputs: Sequence[str],
+        offsets: Mapping[Partition, int] | None = None,
+        topic_ids: Mapping[str, str] | None = None,
+    ) -> str:
         """Write the checkpoint; what was written, in a line.
 
-        A service begins at the first record whose event time is after the last one learned; without event times, at its
-        topic's first record. Raises StorageError, FencedError.
+        offsets: of a replay from Kafka, the next of each partition, where a service goes on; ``topic_ids``: what tells
+        these topics from others of their names. After files a service begins at the first record whose event time is
+        after the last one learned; without event times, at its topic's first record. Raises StorageError, FencedError.
         """
-        last = pipeline.store.watermark if self._has_time and pipeline.store.next_position else None
+        read = pipeline.store.next_position > 0 and offsets is None
+        last = pipeline.store.watermark if self._has_time and read else None
         meta = {
             "version": META_VERSION, "learned_until": last, "position": pipeline.store.next_position,
-            "source": "files", "inputs": list(inputs),
+            "source": "files" if offsets is None else "topic", "inputs": list(inputs),
+            "topic_ids": dict(topic_ids or {}),
         }  # fmt: skip
         snapshot = pipeline.snapshot()
-        written = self._claim.write(snapshot.state, [snapshot.segment], 0, {}, meta)
-        where = "after the last event time" if last is not None else "at its first record: there are no event times"
+        written = self._claim.write(snapshot.state, [snapshot.segment], 0, dict(offsets or {}), meta)
+        if offsets is not None:
+            where = "at " + ", ".join(f"{p.topic}:{p.number}:{next_}" for p, next_ in sorted(offsets.items()))
+        else:
+            where = "after the last event time" if last is not None else "at its first record: there are no event times"
         return f"saved {written.name} in {self._url} ({written.bytes:,} bytes); a service begins {where}"

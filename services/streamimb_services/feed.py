@@ -67,6 +67,9 @@ class Feed:
             accepted=self._accepted if self._schema.id is not None else None,  # by position, no event comes twice
         )
 
+    def learned(self, batch: Batch) -> None:
+        """Files are read from their beginning every time: nothing has to be remembered."""
+
     def told(self, rejected: Rejected) -> Rejected:
         """A refusal of the pipeline, which knows partitions and offsets, told as a file and its line."""
         if rejected.partition is None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 Files = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(
         metavar="FILE...", help="CSV, NDJSON (.gz, .xz) or Parquet, in order; - is NDJSON on standard input."
     ),
@@ -167,6 +167,16 @@ TruthFile = Annotated[
     Path | None, typer.Option("--truth", metavar="T.json", help="Write here where the drifts are and what was drawn.")
 ]
 ListStreams = Annotated[bool, typer.Option("--list", help="List the ready-made streams and what each shows.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Connect to nothing.")]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="7d|TIME|earliest",
+        envvar="STREAMIMB_REPLAY_FROM",
+        help="Read the topic from so long ago or a time in ISO 8601 on, by its records' own times; else all of it.",
+    ),
+]
 SaveState = Annotated[
     str | None,
     typer.Option(

@@ -28,6 +28,7 @@ from streamimb_services.progress import ReplayProgress
 from streamimb_services.story import Story
 
 if TYPE_CHECKING:
+    from streamimb_services.topic_feed import TopicFeed
     from streamimb_services.watching import Watch
 
 
@@ -37,7 +38,7 @@ class Replay:
     def __init__(
         self,
         pipeline: Pipeline,
-        feed: Feed,
+        feed: Feed | TopicFeed,
         paths: OutputPaths,
         story: Story,
         *,
@@ -85,6 +86,7 @@ class Replay:
             for piece in self._pieces(batch):
                 with interrupt.deferred():
                     self._process(piece)
+                    self._feed.learned(piece)
                 last = piece
                 if interrupt.asked or self.story.failure is not None:
                     return

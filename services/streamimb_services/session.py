@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from streamimb.config import Config
 from streamimb.errors import ConfigError, SchemaError
 from streamimb.infer import infer_schema
 from streamimb.levers import Lever, read_levers
@@ -31,6 +32,7 @@ from streamimb_services.story import Story
 from streamimb_services.trajectory import Trajectories
 
 if TYPE_CHECKING:
+    from streamimb_services.topic_feed import TopicFeed
     from streamimb_services.watching import Watch
 
 STDIN = "-"
@@ -40,7 +42,8 @@ STDIN = "-"
 class ReplayOptions:
     """What the command line asked for; ``overrides`` is for ``load_settings``, ``guesses`` for ``infer_schema``.
 
-    ``contract`` stands for an inferred one; ``title`` is what the progress bar calls the replay.
+    ``contract`` stands for an inferred one; ``title`` is what the progress bar calls the replay. ``topic``: events come
+    from the configuration's topic and not from files, ``since`` a moment (see ``since_of``).
     """
 
     files: Sequence[str]
@@ -58,11 +61,20 @@ class ReplayOptions:
     levers: Path | None = None
     serve: str | None = None
     title: str = "replaying"
+    topic: bool = False
+    since: str | None = None
 
     @property
     def inputs(self) -> list[str]:
         """The files of events, then that of labels."""
         return [*self.files, *([self.labels] if self.labels else [])]
+
+    def refuse_two_streams(self) -> None:
+        """Raise a usage error unless there is one stream to read: files, or a topic."""
+        if self.topic and self.inputs:
+            raise typer.BadParameter(f"the events come from a topic: leave out {self.inputs[0]}", param_hint="--topic")
+        if not self.topic and not self.files:
+            raise typer.BadParameter("name a file of events, or a topic with --topic", param_hint="FILE...")
 
     def refuse_overwriting(self, more: Sequence[Path] = ()) -> None:
         """Raise a usage error where an output would replace what is read (``more`` too), or is not what it is named."""
@@ -80,6 +92,7 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str], interrupt: 
     if interrupt is None:
         with Interrupt() as own:
             return replay_files(options, environ, own)
+    options.refuse_two_streams()
     options.refuse_overwriting()
     settings = load_settings(options.config, environ, options.overrides)
     schema, notes = _contract(options, settings)
@@ -90,18 +103,12 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str], interrupt: 
         )
     progress = ReplayProgress(schema.class_names[schema.positive], title=options.title)
     pipeline = Pipeline(schema, settings.config)
-    feed = Feed(
-        schema,
-        settings.config,
-        options.files,
-        options.labels,
-        batch_events=options.batch_events,
-        accepted=lambda: pipeline.store.next_position,
-    )
+    feed = _feed(options, schema, settings.config, pipeline)
+    inputs = options.inputs or feed.names
     for line in [*notes, *pipeline.notes]:
         note(line)
     story = Story(
-        inputs=options.files,
+        inputs=options.files or feed.names,
         schema=schema,
         config=settings.config,
         trajectories=Trajectories(),
@@ -111,16 +118,34 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str], interrupt: 
     levers = _levers(options.levers)
     with _watched(options, pipeline, settings) as watch:
         replay = Replay(
-            pipeline, feed, options.outputs, story, texts=lambda told: run_texts(settings, told, options.inputs),
+            pipeline, feed, options.outputs, story, texts=lambda told: run_texts(settings, told, inputs),
             limit=options.limit, pacer=_pacer(options, schema, watch), levers=levers, watch=watch,
         )  # fmt: skip
         replay.run(progress, interrupt)
     if saved is not None:
         with interrupt.deferred():
-            note(saved.save(pipeline, options.inputs))
+            if isinstance(feed, Feed):
+                note(saved.save(pipeline, inputs))
+            else:
+                note(saved.save(pipeline, inputs, feed.next, feed.topic_ids))
     if replay.levers_left:
         note(f"{replay.levers_left} levers were not pulled: the events ended before them")
     return story
+
+
+def _feed(options: ReplayOptions, schema: Schema, config: Config, pipeline: Pipeline) -> Feed | TopicFeed:
+    if options.topic:
+        from streamimb_services.topic_feed import TopicFeed, since_of
+
+        return TopicFeed(schema, config, since_of(options.since, time.time))
+    return Feed(
+        schema,
+        config,
+        options.files,
+        options.labels,
+        batch_events=options.batch_events,
+        accepted=lambda: pipeline.store.next_position,
+    )
 
 
 @contextmanager
@@ -130,7 +155,9 @@ def _watched(options: ReplayOptions, pipeline: Pipeline, settings: Settings) -> 
         return
     from streamimb_services.watching import watched
 
-    with watched(options.serve, pipeline, settings.config, options.files) as watch:
+    with watched(
+        options.serve, pipeline, settings.config, options.files or [str(settings.config.source.topic)]
+    ) as watch:
         yield watch
 
 
@@ -154,9 +181,10 @@ def _contract(options: ReplayOptions, settings: Settings) -> tuple[Schema, list[
         return _with_guesses(given, options.guesses), []
     if options.contract is not None:
         return options.contract, []
-    if STDIN in options.files:
+    if STDIN in options.files or options.topic:
+        what = "a topic" if options.topic else "standard input"
         raise ConfigError(
-            "standard input needs an event contract: give --schema S.toml or a [schema] table in the configuration "
+            f"{what} needs an event contract: give --schema S.toml or a [schema] table in the configuration "
             "(`streamimb schema infer FILE` writes one)"
         )
     first, *others = options.files
@@ -209,9 +237,17 @@ def _span(duration: str | int, schema: Schema) -> str:
 
 
 def check(
-    config: Path | None, schema: Path | None, environ: Mapping[str, str], overrides: Mapping[str, tuple[str, Any]]
+    config: Path | None,
+    schema: Path | None,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, tuple[str, Any]],
+    *,
+    offline: bool = False,
 ) -> Iterator[str]:
-    """Check a configuration and the contract with it; what was found, in lines. Raises what is wrong with them."""
+    """Check a configuration and the contract with it; what was found, in lines. Raises what is wrong with them.
+
+    One that names brokers is a service's: whatever a service needs must be there, and is tried unless ``offline``.
+    """
     settings = load_settings(config, environ, overrides)
     contract = settings.config.schema_ if schema is None else load_schema(schema)
     yield f"{config or 'the configuration'}: every key and value can be used"
@@ -222,3 +258,12 @@ def check(
     classes = ", ".join(contract.class_names)
     yield f"{schema or config}: {len(contract.features)} features, classes {classes}"
     yield from pipeline.notes
+    if not settings.config.kafka.get("bootstrap.servers"):
+        yield "kafka.bootstrap.servers is not set, so nothing was connected to: a replay needs none, a service does"
+        return
+    from streamimb_services.serve import settings_of
+    from streamimb_services.trying import tried
+
+    settings_of(config, schema, environ, overrides)
+    if not offline:
+        yield from tried(settings.config, contract)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import platform
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -92,6 +93,16 @@ class CheckpointStore:
     ) -> None:
         self.url, self.keep, self.setup, self.probe = str(url), max(keep, KEEP_MIN), setup, probe
         self.files = _files(self.url, storage_options)
+
+    def try_out(self) -> None:
+        """Write, read and remove a small file where checkpoints are kept. Raises StorageError where that fails."""
+        name, words = f"try-{secrets.token_hex(8)}", b"streamimb was here"
+        self.files.write(name, [memoryview(words)], no_probe)
+        try:
+            if self.files.read(name) != words:
+                raise StorageError(f"{self.url}: what was written is not what is read back")
+        finally:
+            self.files.remove(name)
 
     def units(self) -> list[str]:
         """The units that were ever claimed or saved here."""

@@ -112,6 +112,7 @@ def student_tail(t: float, freedom: float) -> float:
     return float(1 - front * _beta_fraction(b, a, rest) / b)
 
 
+@leaf
 def _beta_fraction(a: float, b: float, x: float) -> float:
     """The continued fraction of the incomplete beta function, from its front, as two running quotients."""
     upper, lower = 1.0, 1.0 / (1 - (a + b) * x / (a + 1))
@@ -120,9 +121,10 @@ def _beta_fraction(a: float, b: float, x: float) -> float:
         even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
         before = value
-        for term in (even, odd):
-            lower, upper = 1 / (1 + term * lower), 1 + term / upper
-            value *= lower * upper
+        lower, upper = 1 / (1 + even * lower), 1 + even / upper
+        value *= lower * upper
+        lower, upper = 1 / (1 + odd * lower), 1 + odd / upper
+        value *= lower * upper
         if abs(value - before) <= 1e-15 * abs(value):
             break
     return value

@@ -308,6 +308,12 @@ class KafkaSource:
             end = self._fetcher.end_offsets(wanted, timeout_ms=self._patience_ms)
         return {Partition(*tp): (first[tp], end[tp]) for tp in wanted}
 
+    def since(self, partitions: Sequence[Partition], time_us: int) -> dict[Partition, int]:
+        times = dict.fromkeys(map(_theirs, partitions), -(-time_us // US_PER_MS))
+        with translated("asking for offsets by time"):
+            found = self._fetcher.offsets_by_times(times, timeout_ms=self._patience_ms)
+        return {Partition(*tp): at.offset for tp, at in found.items() if at is not None and at.offset >= 0}
+
     def partitions(self, topic: str) -> list[Partition]:
         numbers = self._of_cluster(lambda: self._cluster.partitions_for_topic(topic), topic)
         if not numbers:

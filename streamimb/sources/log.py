@@ -104,6 +104,10 @@ class LogSource(Protocol):
         """The first offset that is retained and the one after the last."""
         ...
 
+    def since(self, partitions: Sequence[Partition], time_us: int) -> dict[Partition, int]:
+        """The first offset whose record's own time is no earlier, for those partitions that have such a record."""
+        ...
+
     def partitions(self, topic: str) -> list[Partition]:
         """All partitions of a topic, in order. Raises ConfigError where there is no such topic."""
         ...

@@ -55,6 +55,10 @@ class Lane:
                 return self.first + row
         return self.end
 
+    def since(self, time_us: int) -> int | None:
+        """The first offset whose entry's time is no earlier, or None."""
+        return next((self.first + row for row, entry in enumerate(self.entries) if entry.timestamp >= time_us), None)
+
     def read(self, offset: int, most: int) -> tuple[list[tuple[int, Entry]], int]:
         """Up to so many visible records from an offset on, and the offset to go on from."""
         found: list[tuple[int, Entry]] = []

@@ -129,6 +129,11 @@ class MemorySource:
         self._log.answer("source")
         return {p: (self._log.lane(p).first, self._log.lane(p).stable_end()) for p in partitions}
 
+    def since(self, partitions: Sequence[Partition], time_us: int) -> dict[Partition, int]:
+        self._log.answer("source")
+        found = {p: self._log.lane(p).since(time_us) for p in partitions}
+        return {p: offset for p, offset in found.items() if offset is not None}
+
     def partitions(self, topic: str) -> list[Partition]:
         self._log.answer("source")
         return [Partition(topic, number) for number in range(len(self._log.lanes(topic)))]

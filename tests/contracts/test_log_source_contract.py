@@ -213,3 +213,13 @@ def test_a_static_member_that_leaves_hands_over(world):
         two.source.keep_alive()
     one.source.close(leave=True)
     join(two, shares=[1])
+
+
+def test_offsets_are_found_by_time(world):
+    """The first record that is no older; nothing of a partition whose records are all older."""
+    topic = world.topic()
+    world.append(topic, [b"one", b"two"])
+    one = member(world, world.group(), topic)
+    [[only]] = join(one, shares=[1])
+    assert one.source.since([only], 1_000_000) == one.source.since([only], 999_500) == {only: 0}
+    assert one.source.since([only], 1_000_001) == {}

@@ -31,7 +31,7 @@ def test_version(streamimb):
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (["replay"], 2, "Missing argument"),
+        (["replay"], 2, "name a file of events"),
         (["replay", "a.csv", "--nonsense"], 2, "No such option"),
         (["replay", "a.csv", "--limit", "0"], 2, "greater than or equal to 1"),
         (["replay", "a.csv", "--speed", "0"], 2, "0 is not above 0"),

@@ -204,6 +204,10 @@ class Plant:
             return None
         return sorted(len(member.assignment.topic_partitions) for member in found.members)
 
+    def groups(self):
+        """The groups that the broker knows."""
+        return {found.group_id for found in self._admin.list_consumer_groups().result(PATIENCE_S).valid}
+
     def committed(self, number=0):
         """The group's committed offset of a partition."""
         asked = ConsumerGroupTopicPartitions(self.tables["source"]["group"], [TopicPartition(self.topic, number)])

@@ -111,5 +111,8 @@ def _bind(config: HttpConfig) -> socket.socket:
         bound.listen()  # who comes before the thread is up waits
     except OSError as error:
         bound.close()
-        raise ConfigError(f"http: {config.host}:{config.port} cannot be listened on: {error.strerror}") from None
+        raise ConfigError(
+            f"http.port: {config.host}:{config.port} cannot be listened on: {error.strerror}; give each process on a "
+            "machine a port of its own (STREAMIMB_HTTP__PORT=8081), or 0 for a free one"
+        ) from None
     return bound
