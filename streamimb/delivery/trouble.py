@@ -52,11 +52,12 @@ class Trouble:
     def ask(self, call: Callable[[], T]) -> T:
         """Call until a broker answers. Raises BrokersAwayError when the budget is spent, or when asked to stop."""
         while True:
+            begun = self._clock()
             try:
                 result = call()
             except BrokersAwayError as error:
                 self._observer.trouble("brokers", error)
-                pause = self.brokers.bear(error)
+                pause = self.brokers.bear(error, begun)
                 if self.stopping() or self.late:
                     raise
                 self._sleep(pause)
