@@ -8,7 +8,7 @@ from streamimb.errors import BrokersAwayError
 from streamimb.sinks.clients import make_sink
 from streamimb.sources.clients import make_source
 from streamimb.sources.log import Committed
-from tests.broker.log_worlds import WAITS_AT_MOST_S, Told, join, messages, read
+from tests.broker.log_worlds import WAITS_AT_MOST_S, Told, join, messages, read, values_of
 
 CLIENTS = ["kafka-python", "confluent"]
 
@@ -92,3 +92,25 @@ def test_a_broker_that_dies_and_comes_back(client, own_broker):
     assert told.source.committed([only]) == {only: Committed(200, "c")}
     sink.close()
     told.source.close(leave=True)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_broker_that_dies_before_a_transaction_is_committed(client, own_broker):
+    """What was asked of its coordinator while that was gone is carried out once it is back, and not forgotten."""
+    topic = own_broker.topic()
+    sink = make_sink(client, own_broker.settings, transactional_id="x", patience_s=2)
+    sink.begin()
+    sink.send(messages(topic, b"one"))
+    sink.flush()
+    own_broker.local.kill()
+    with pytest.raises(BrokersAwayError):
+        sink.commit({}, None)
+    own_broker.local.start(1)
+    until_it_works(lambda: sink.commit({}, None))
+    source = make_source(client, own_broker.settings, own_broker.group())
+    told = Told(source)
+    source.subscribe([topic], told)
+    join(told, shares=[1])
+    assert values_of(source, 1) == [b"one"]
+    sink.close()
+    source.close(leave=True)
