@@ -18,6 +18,7 @@ from streamimb.batch import Batch, Kind
 from streamimb.checkpoint import CheckpointStore, Setup
 from streamimb.config import Config
 from streamimb.delivery import Worker
+from streamimb.delivery.ownership import release_s
 from streamimb.delivery.trouble import Trouble
 from streamimb.errors import ConfigError
 from streamimb.kernel import without_blas
@@ -119,8 +120,8 @@ def source_of(config: Config) -> LogSource:
 
 
 def patience_s(config: Config) -> float:
-    """Seconds that one call waits for brokers: a few of them are made before the budget is spent."""
-    return max(PATIENCE_S_MIN, min(PATIENCE_S_MAX, config.budget.brokers_seconds / 3))
+    """Seconds that one call waits for brokers: a few are made before the budget is spent, or the group goes on."""
+    return max(PATIENCE_S_MIN, min(PATIENCE_S_MAX, config.budget.brokers_seconds / 3, release_s(config)))
 
 
 def make_outputs(config: Config, source: LogSource) -> list[str]:

@@ -38,7 +38,12 @@ class Trouble:
 
     @property
     def late(self) -> bool:
-        return self._clock() > self._until
+        return self._clock() >= self._until
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until what is done should be over, None where nothing presses."""
+        return None if self._until == math.inf else max(0.0, self._until - self._clock())
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
