@@ -45,7 +45,6 @@ def _is_ready(client: Any) -> Callable[..., bool]:
     It asks for a yes or no and is answered by an error where the connection fails. By that it forgets what it was about
     to send to a coordinator that has just died, and a transaction waits for ever. At a no it looks for the new one.
     """
-
     await_ready: Callable[..., bool] = client.await_ready
 
     def answered(*args: Any, **options: Any) -> bool:
