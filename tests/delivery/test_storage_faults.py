@@ -201,6 +201,24 @@ def test_a_write_that_hangs_holds_no_partition_back(records, reference, tmp_path
     assert world.learned() == learned == reference.learned()
 
 
+def test_a_write_under_way_ends_before_the_last_one_begins(records, reference, tmp_path):
+    """What is revoked meanwhile is saved once more after it, and neither holds what the other does."""
+    world = World(tmp_path, records, state=SAVE)
+
+    def disk(point):
+        if point == "write: before write":
+            sleep(0.3)
+
+    with ThreadPoolExecutor(1) as executor:
+        member = world.join(disk, executor, clock=monotonic, sleep=sleep)
+        while not member.worker._keeper._saver._under_way:
+            member.step()
+        member.worker.step()
+        member.leave()
+    assert world.serve()
+    assert world.learned() == reference.learned()
+
+
 def test_one_unit_that_cannot_be_saved_does_not_hide_behind_another(records, tmp_path):
     """Two learners, one of whose folders is away: the other's success is no end of that trouble."""
     tables = {"state": SAVE | {"scope": "partition"}, "budget": {"storage_seconds": 30}}
