@@ -18,6 +18,7 @@ from streamimb.errors import (
     OutputError,
     StreamimbError,
 )
+from streamimb.kafka_settings import LOOK_AT_SASL
 
 #: The first row that an error is an instance of decides.
 MEANINGS: Final[tuple[tuple[type[StreamimbError], tuple[type[Exception], ...]], ...]] = (
@@ -50,10 +51,15 @@ MEANINGS: Final[tuple[tuple[type[StreamimbError], tuple[type[Exception], ...]], 
     (BrokersAwayError, (k.RetriableError, k.KafkaConnectionError, k.BrokerNotAvailableError)),
 )  # fmt: skip
 
+#: How a broker says that it does not know a client.
+REFUSALS: Final = (k.SaslAuthenticationFailedError, k.UnsupportedSaslMechanismError)
+
 
 def translate(error: Exception, doing: str) -> StreamimbError:
     """The project's own error for one of kafka-python's, saying what was being done."""
     told = f"{doing}: {type(error).__name__}: {error}"
+    if isinstance(error, REFUSALS):
+        told += f"; {LOOK_AT_SASL}"
     for kind, meant in MEANINGS:
         if isinstance(error, meant):
             return kind(told)
@@ -72,17 +78,61 @@ def translated(doing: str) -> Iterator[None]:
 
 
 def connected(make: Callable[..., Any], servers: object, **options: Any) -> Any:
-    """A client of kafka-python that has found its brokers; where it finds none, no socket of it is left open."""
+    """A client of kafka-python that has found its brokers; where it finds none, no socket of it is left open.
+
+    kafka-python would try a password that was refused again until its time is over, and then say that nobody answered.
+    Here the first refusal is what it ends by. That goes for the beginning alone: later on, brokers that start anew may
+    refuse a while whom they know.
+    """
     made: list[Any] = []
 
     def client(**settings: Any) -> Any:
         made.append(KafkaNetClient(**settings))
+        _end_at_refusals(made[-1]._manager)
         return made[-1]
 
     with translated(f"connecting to {servers}"):
         try:
-            return make(kafka_client=client, **options)
+            found = make(kafka_client=client, **options)
         except BaseException:
             for opened in made:
                 opened.close()
             raise
+        for opened in made:
+            del opened._manager.get_connection
+        return found
+
+
+def _end_at_refusals(manager: Any) -> None:
+    """Let whoever asks for a connection once more be told why the broker refused the one before."""
+    connect, refused = manager.get_connection, []
+
+    def note(error: Exception) -> None:
+        if isinstance(error, REFUSALS):
+            refused.append(error)
+
+    def get_connection(*args: Any, **options: Any) -> Any:
+        if refused:
+            raise refused[0]
+        connection = connect(*args, **options)
+        connection.init_future.add_errback(note)
+        begin = connection.connection_made
+
+        def connection_made(transport: Any) -> None:
+            transport._sock_recv = _last_words_first(transport._sock_recv)
+            begin(transport)
+
+        connection.connection_made = connection_made
+        return connection
+
+    manager.get_connection = get_connection
+
+
+def _last_words_first(receive: Callable[[], tuple[bytes, Any]]) -> Callable[[], tuple[bytes, Any]]:
+    """kafka-python drops what came with the end of a connection: the refusal itself. The end comes again by itself."""
+
+    def received() -> tuple[bytes, Any]:
+        data, error = receive()
+        return (data, None) if data else (data, error)
+
+    return received

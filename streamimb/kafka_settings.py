@@ -83,6 +83,8 @@ ALIASES: Final = {
 #: What librdkafka calls by another name, and what it has not.
 CONFLUENT_NAMES: Final = {"fetch.max.wait.ms": "fetch.wait.max.ms", "max.request.size": "message.max.bytes"}
 CONFLUENT_LACKS: Final = {"buffer.memory"}
+#: What to do where a broker does not let a client in.
+LOOK_AT_SASL: Final = "look at kafka.sasl.username, kafka.sasl.password and kafka.sasl.mechanism"
 #: A key with this at its end names a file that holds the value.
 FROM_FILE: Final = ".file"
 

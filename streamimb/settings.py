@@ -13,9 +13,10 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from streamimb.config import Config
+from streamimb.config import SERVICE_TABLES, Config
 from streamimb.durations import is_count, parse_duration
 from streamimb.errors import ConfigError, InputError
+from streamimb.schema import LIVE
 from streamimb.service_config import flatten, is_secret
 
 PREFIX: Final = "STREAMIMB_"
@@ -54,6 +55,20 @@ class Settings:
                     yield next(self._leaves(f"{table}.{name}", SECRET if is_secret(name) else value))
             elif table != "schema_":
                 yield from self._leaves(table, section)
+
+    def is_live(self, key: str) -> bool | None:
+        """Whether a key may differ at the next start that goes on from the same state; None where no state knows it.
+
+        >>> [Settings(Config()).is_live(key) for key in ("control.every", "control.objective", "log.level")]
+        [False, True, None]
+        """
+        *tables, name = key.split(".")
+        if tables[0] in SERVICE_TABLES:
+            return None
+        table: BaseModel = self.config
+        for inner in tables:
+            table = getattr(table, inner)
+        return LIVE in type(table).model_fields[name].metadata
 
     def _leaves(self, path: str, value: Any) -> Iterator[tuple[str, Any, Origin]]:
         if isinstance(value, BaseModel):

@@ -19,6 +19,7 @@ from streamimb.batch import Batch, Kind
 from streamimb.checkpoint import CheckpointStore, Setup
 from streamimb.config import Config
 from streamimb.delivery import Worker
+from streamimb.delivery.ownership import release_s
 from streamimb.delivery.trouble import Trouble
 from streamimb.errors import ConfigError
 from streamimb.explain import Explainer
@@ -49,6 +50,9 @@ WARM_EVENTS = 600
 #: Objects made between two collections of the youngest garbage, and how many of those come before an older one's. The
 #: loop leaves no cycles of its own; at Python's 700 each poll's records were walked through several times.
 GARBAGE_OBJECTS, GARBAGE_ROUNDS = 50_000, 20
+#: Seconds that one call waits for brokers, at least and at most.
+PATIENCE_S_MIN = 0.5
+PATIENCE_S_MAX = 10.0
 
 
 def settings_of(
@@ -108,9 +112,10 @@ def serve(settings: Settings, schema: Schema) -> None:
         sleep = patient_sleep(hub)
         trouble = Trouble(config.budget, clock=time.monotonic, sleep=sleep, observer=observer)
         trouble.stopping = stop
-        for made in trouble.ask(lambda: make_topics(config.kafka, outputs_of(config))):
+        source = trouble.ask(lambda: source_of(config))
+        for made in trouble.ask(lambda: make_outputs(config, source)):
             log.info("topic made", topic=made)
-        source, sink = trouble.ask(lambda: source_of(config)), trouble.ask(lambda: sink_of(config))
+        sink = trouble.ask(lambda: sink_of(config))
         executor = stack.enter_context(ThreadPoolExecutor(1, "checkpoint"))
         worker = Worker(
             schema, config, source, sink, store,
@@ -126,8 +131,28 @@ def source_of(config: Config) -> LogSource:
     """A member of the group, connected. Raises ConfigError, BrokersAwayError."""
     source = config.source
     return make_source(
-        source.client, config.kafka, source.group, scope=config.state.scope, group_instance_id=source.group_instance_id
-    )
+        source.client, config.kafka, source.group, scope=config.state.scope,
+        group_instance_id=source.group_instance_id, patience_s=patience_s(config),
+    )  # fmt: skip
+
+
+def patience_s(config: Config) -> float:
+    """Seconds that one call waits for brokers: a few are made before the budget is spent, or the group goes on."""
+    return max(PATIENCE_S_MIN, min(PATIENCE_S_MAX, config.budget.brokers_seconds / 3, release_s(config)))
+
+
+def make_outputs(config: Config, source: LogSource) -> list[str]:
+    """Make the topics that are written to and do not exist; their names. Raises ConfigError, BrokersAwayError.
+
+    The source is asked which there are: at most starts none is missing, and no one else need connect.
+    """
+    missing = []
+    for topic in outputs_of(config):
+        try:
+            source.partitions(topic)
+        except ConfigError:  # or this user may not see it: then making it says so
+            missing.append(topic)
+    return make_topics(config.kafka, missing, patience_s=patience_s(config))
 
 
 def outputs_of(config: Config) -> list[str]:
@@ -144,9 +169,8 @@ def sink_of(config: Config) -> LogSink | None:
     # One writer of the whole topic has one name, so that a later one fences an earlier; members that share it have each
     # their own, and are fenced by the group's generation.
     own = source.topic if config.state.scope == "topic" else owner(config)
-    return make_sink(
-        source.client, config.kafka, transactional_id=f"{source.group}-{own}" if config.output.transactions else None
-    )
+    transactional_id = f"{source.group}-{own}" if config.output.transactions else None
+    return make_sink(source.client, config.kafka, transactional_id=transactional_id, patience_s=patience_s(config))
 
 
 def owner(config: Config) -> str:

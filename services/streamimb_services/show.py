@@ -10,14 +10,19 @@ from streamimb.settings import Origin, Settings
 
 #: Origins are written from this column on where the value leaves room.
 _COLUMN = 44
+#: What is said of a key by whether it may change between two starts.
+LIVENESS = {True: "; live", False: "; shapes the state", None: ""}
 
 
 def settings_as_toml(settings: Settings) -> str:
-    """Every key but those of the schema, its origin in a comment; one that is not set is a comment itself.
+    """Every key but those of the schema; one that is not set is a comment.
+
+    Beside it stands its origin, and whether it may change between two starts (``live``) or ``shapes the state``, so
+    that a checkpoint of another value is refused. What is about the service alone is in no state.
 
     >>> from streamimb.settings import load_settings
     >>> print(settings_as_toml(load_settings()).splitlines()[1])
-    event_bytes_max = 1048576                   # default
+    event_bytes_max = 1048576                   # default; live
     """
     lines: list[str] = []
     table = ""
@@ -27,14 +32,18 @@ def settings_as_toml(settings: Settings) -> str:
             lines += ["", f"[{section}]"]
             table = section
         said = f"{name} = {toml_value(value)}" if value is not None else f"# {name} is not set"
-        lines.append(f"{said:<{_COLUMN - 1}} # {_origin(origin)}")
+        lines.append(f"{said:<{_COLUMN - 1}} # {_origin(origin)}{LIVENESS[settings.is_live(key)]}")
     return "\n".join(lines[1:]) + "\n"
 
 
 def settings_as_json(settings: Settings) -> str:
-    """One object: the key's dotted path -> its value, origin and, but for defaults, the origin's name."""
+    """One object: the key's dotted path -> its value, origin and, but for defaults, the origin's name.
+
+    ``live``: whether it may change between two starts; null where it is in no state.
+    """
     told = {
-        key: {"value": value, "origin": origin.kind} | ({"name": origin.name} if origin.name else {})
+        key: {"value": value, "origin": origin.kind, "live": settings.is_live(key)}
+        | ({"name": origin.name} if origin.name else {})
         for key, value, origin in settings.items()
     }
     return json.dumps(told, indent=2, default=str)

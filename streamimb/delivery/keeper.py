@@ -59,17 +59,24 @@ class Keeper:
             raise self._saver.failed[unit.name]
 
     def release(self, units: Sequence[Unit]) -> None:
-        """Send, save and commit everything of these units, or raise what stands in the way."""
+        """Send, save and commit everything of these units, or raise what stands in the way.
+
+        Where that is to be done in time (``Trouble.within``), a write that hangs is waited for no longer.
+        """
         if self._outgoing.transactional:
             units = list(self.owned.units.values())
         self._settle(wait=units)
+        self._be_in_time()
         while left := [u for u in units if u.whole and u.unsaved and self.owned.units.get(u.name) is u]:
             self._save(left, wait=True)
-            error = next(iter(self._saver.failed.values()), None)
-            if error is not None:
-                if self._trouble.late:
-                    raise error
+            self._be_in_time()
+            if self._saver.failed:
                 self._sleep(self._saver.pause)
+
+    def _be_in_time(self) -> None:
+        """Raise what could not be saved once there is no more time."""
+        if self._saver.failed and self._trouble.late:
+            raise next(iter(self._saver.failed.values()))
 
     def release_if_possible(self) -> None:
         """Release everything on the way out, and tell what stands in the way."""
@@ -113,7 +120,7 @@ class Keeper:
     def _settle(self, wait: Sequence[Unit] = ()) -> None:
         """Commit what has been written since the last look."""
         before = dict(self._saver.failed)
-        for saved in self._saver.done(wait=wait):
+        for saved in self._saver.done(wait=wait, left=lambda: self._trouble.left):
             self._probe("written")
             self._uncommitted[saved.unit.name] = saved
         for name, error in self._saver.failed.items():

@@ -22,6 +22,8 @@ from streamimb.sources.log import Committed, LogSource, Partition
 WHOLE: Final = "topic"
 #: Kafka's own ``max.poll.interval.ms``, where the configuration has none.
 POLL_INTERVAL_MS: Final = 300_000
+#: The part of it in which partitions that are revoked are saved and committed; then they are given up as they are.
+RELEASE_SHARE: Final = 0.2
 
 
 class Ownership:
@@ -233,8 +235,8 @@ class Ownership:
 
 
 def release_s(config: Config) -> float:
-    """Seconds in which partitions that are revoked are saved: a fifth of what the group waits for its members."""
-    return float(config.kafka.get("max.poll.interval.ms", POLL_INTERVAL_MS)) / 5_000
+    """Seconds in which partitions that are revoked are saved: a part of what the group waits for its members."""
+    return float(config.kafka.get("max.poll.interval.ms", POLL_INTERVAL_MS)) / 1_000 * RELEASE_SHARE
 
 
 def _settle(unit: Unit, committed: dict[Partition, Committed]) -> None:

@@ -43,10 +43,13 @@ class Patience:
         """Seconds since the trouble began, 0 without any."""
         return 0.0 if self._since is None else self._clock() - self._since
 
-    def bear(self, error: StreamimbError) -> float:
-        """Seconds to wait before the next try. Raises the error's own kind once the budget is spent."""
+    def bear(self, error: StreamimbError, since: float | None = None) -> float:
+        """Seconds to wait before the next try. Raises the error's own kind once the budget is spent.
+
+        since: when the call began that failed, which may have waited long itself.
+        """
         now = self._clock()
-        self._since = now if self._since is None else self._since
+        self._since = (now if since is None else since) if self._since is None else self._since
         if now - self._since > self.seconds:
             raise type(error)(f"{error} (for {now - self._since:.0f} s; the budget is {self.seconds:.0f} s)") from error
         pause, self._pause = self._pause, min(2 * self._pause, PAUSE_MOST_S)

@@ -81,14 +81,15 @@ class Saver:
         """Seconds until a picture may be tried again."""
         return max(0.0, self._not_before - self._clock())
 
-    def done(self, *, wait: Sequence[Unit] = ()) -> list[Saved]:
+    def done(self, *, wait: Sequence[Unit] = (), left: Callable[[], float | None] = lambda: None) -> list[Saved]:
         """What has been written since; waits for what is under way of some units.
 
-        Raises StorageError once that has lasted too long.
+        left: seconds that may be waited yet, None for as long as it takes. A write that hangs longer stays under way,
+        and is a failure until it ends. Raises StorageError once failures have lasted too long.
         """
         saved = []
         for name, (unit, picture, future) in list(self._under_way.items()):
-            if not future.done() and unit not in wait:
+            if not future.done() and (unit not in wait or self._hangs(unit, future, left())):
                 continue
             del self._under_way[name]  # whatever comes of it
             try:
@@ -103,6 +104,16 @@ class Saver:
             self._recovered(unit)
             saved.append(Saved(unit, picture, written, seconds))
         return saved
+
+    def _hangs(self, unit: Unit, future: Future[tuple[Written, float]], left: float | None) -> bool:
+        if left is None:
+            return False
+        try:
+            future.exception(left)
+        except TimeoutError:
+            self._failed(unit, StorageError(f"a checkpoint of {unit.name} is being written, and there is no more time"))
+            return True
+        return False
 
     def _failed(self, unit: Unit, error: StorageError) -> None:
         self._last[unit.name] = -math.inf  # due again, even if nothing comes

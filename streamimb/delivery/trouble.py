@@ -38,7 +38,12 @@ class Trouble:
 
     @property
     def late(self) -> bool:
-        return self._clock() > self._until
+        return self._clock() >= self._until
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until what is done should be over, None where nothing presses."""
+        return None if self._until == math.inf else max(0.0, self._until - self._clock())
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -52,11 +57,12 @@ class Trouble:
     def ask(self, call: Callable[[], T]) -> T:
         """Call until a broker answers. Raises BrokersAwayError when the budget is spent, or when asked to stop."""
         while True:
+            begun = self._clock()
             try:
                 result = call()
             except BrokersAwayError as error:
                 self._observer.trouble("brokers", error)
-                pause = self.brokers.bear(error)
+                pause = self.brokers.bear(error, begun)
                 if self.stopping() or self.late:
                     raise
                 self._sleep(pause)

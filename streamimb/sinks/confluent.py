@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaException, Producer, TopicPartition
 
-from streamimb.confluent_errors import translate_confluent
+from streamimb.confluent_errors import REFUSALS, translate_confluent
 from streamimb.errors import BrokersAwayError, ConfigError, FencedError, OutputError
 from streamimb.kafka_settings import Settings, for_confluent
 from streamimb.sinks.log import Message
@@ -37,6 +37,8 @@ class ConfluentSink:
         self._waiting: deque[Message] = deque()
         self._topics: set[str] = set()
         self._failure: Any = None
+        self._refusal: Any = None
+        self._let_in = False
         self._ready = self._open = self._offsets_sent = False
         options = for_confluent({**DEFAULTS, **settings}, "producer") | {
             "acks": "all",
@@ -44,7 +46,7 @@ class ConfluentSink:
             "delivery.report.only.error": True,
             "queue.buffering.max.kbytes": AHEAD_KB_MAX,
             "on_delivery": lambda error, _: self._note(error),
-            "error_cb": lambda error: self._note(error) if error.fatal() else None,
+            "error_cb": self._hear,
         }
         if transactional_id is None:
             options.setdefault("delivery.timeout.ms", NEVER)
@@ -63,6 +65,12 @@ class ConfluentSink:
 
     def _note(self, error: Any) -> None:
         self._failure = self._failure or error
+
+    def _hear(self, error: Any) -> None:
+        if error.fatal():
+            self._note(error)
+        if error.name() in REFUSALS:
+            self._refusal = error
 
     def send(self, messages: Sequence[Message]) -> None:
         self._waiting.extend(messages)
@@ -134,10 +142,20 @@ class ConfluentSink:
         self._failure = None
 
     def _ask(self, call: Callable[[], Any], doing: str) -> Any:
+        """Ask a broker. Where one refuses, librdkafka says in the end that none answered: at first that is not it.
+
+        Later on, brokers that start anew may refuse a while whom they know.
+        """
         try:
-            return call()
+            answer = call()
         except KafkaException as error:
-            raise translate_confluent(error.args[0], doing) from error
+            meant = translate_confluent(error.args[0], doing)
+            if isinstance(meant, BrokersAwayError) and not self._let_in:
+                self._producer.poll(0)
+                meant = meant if self._refusal is None else translate_confluent(self._refusal, doing)
+            raise meant from error
+        self._let_in = True
+        return answer
 
     def close(self) -> None:
         """Send what is under way as far as that goes quickly."""

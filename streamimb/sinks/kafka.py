@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import kafka.errors
@@ -28,6 +28,8 @@ DEFAULTS: Final[Settings] = {
 CLOSE_S_MAX: Final = 3.0
 #: How long it may take until a topic that was just made is known, milliseconds.
 TOPIC_MS_MAX: Final = 2_000
+#: Milliseconds until the coordinator of a transaction is looked for again.
+NEXT_LOOK_MS: Final = 100
 #: Stands for a value of None, which kafka-python refuses beside a key of None.
 NOTHING: Final = object()
 
@@ -35,6 +37,24 @@ NOTHING: Final = object()
 class _Bytes(Serializer):  # type: ignore[misc]  # kafka-python ships no types
     def serialize(self, topic: str, headers: Any, data: Any) -> bytes | None:  # noqa: ARG002  # its interface
         return None if data is NOTHING else data
+
+
+def _is_ready(client: Any) -> Callable[..., bool]:
+    """Whether a node is ready, for kafka-python's thread that sends.
+
+    It asks for a yes or no and is answered by an error where the connection fails. By that it forgets what it was about
+    to send to a coordinator that has just died, and a transaction waits for ever. At a no it looks for the new one.
+    """
+    await_ready: Callable[..., bool] = client.await_ready
+
+    def answered(*args: Any, **options: Any) -> bool:
+        try:
+            return await_ready(*args, **options)
+        except kafka.errors.KafkaConnectionError:
+            client.poll(timeout_ms=NEXT_LOOK_MS)  # until the others have noticed they name the dead one again
+            return False
+
+    return answered
 
 
 class KafkaSink:
@@ -63,6 +83,7 @@ class KafkaSink:
             metrics_enabled=False, value_serializer=_Bytes(), **options,
         )  # fmt: skip
         self._manager, self._sender = self._producer._transaction_manager, self._producer._sender
+        self._sender._client.await_ready = _is_ready(self._sender._client)
         if transactional_id is not None:
             # kafka-python answers this one by a new epoch, with which the producer that was fenced would fence the
             # one that took its place.

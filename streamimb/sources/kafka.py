@@ -68,7 +68,7 @@ class KafkaSource:
 
     scope: what one member owns; group_instance_id: makes it a static member, which keeps its partitions while it is
     away for less than ``session.timeout.ms``. patience_s: how long a call waits for brokers before it raises
-    BrokersAwayError; polls count together until one is answered.
+    BrokersAwayError; polls count together until brokers answer anything.
     """
 
     def __init__(
@@ -80,7 +80,9 @@ class KafkaSource:
         group_instance_id: str | None = None,
         patience_s: float = 10.0,
     ) -> None:
-        self._patience_s, self._waited_s = patience_s, 0.0
+        self._patience_s, self._waited_s, self._polled = patience_s, 0.0, 0.0
+        self._answered: tuple[float, ...] = (0.0, 0.0, 0.0)
+        self._asked: Any = None
         self._changes: deque[Change] = deque()
         self._membership: Membership | None = None
         self._topics: tuple[str, ...] = ()
@@ -130,9 +132,9 @@ class KafkaSource:
             self._consumer.subscribe(list(topics), listener=_Notes(self._changes))
 
     def poll(self, *, records_max: int, timeout_s: float) -> list[Records]:
-        if not self._follow(timeout_s):
-            return []
-        return self._fetch(records_max, timeout_s)
+        found = self._fetch(records_max, timeout_s) if self._follow(timeout_s) else []
+        self._be_patient(timeout_s, answered=bool(found))
+        return found
 
     def keep_alive(self) -> None:
         self._take_part(GLANCE_MS)
@@ -144,13 +146,33 @@ class KafkaSource:
         if not joined and self._coordinator.coordinator_unknown():
             self._take_part(int(timeout_s * 1_000))
             if self._coordinator.coordinator_unknown():
-                self._waited_s += timeout_s
-                if self._waited_s >= self._patience_s:
-                    raise BrokersAwayError(f"no broker has answered in {self._waited_s:.0f} s of waiting")
                 return False
-        self._waited_s = 0.0
         self._tell()
         return True
+
+    def _be_patient(self, timeout_s: float, *, answered: bool) -> None:
+        """Count the time that polls wait until brokers answer something.
+
+        A coordinator that seems known proves nothing: kafka-python takes it for that while it pauses between two tries
+        to connect, and while a broker hangs. Where nothing came for half of the patience, something is asked.
+        """
+        now, signs = self._coordinator.heartbeat.last_poll, self._answers()
+        waited_s, self._polled = min(timeout_s, now - self._polled), now
+        if answered or signs != self._answered:
+            self._answered, self._waited_s = signs, 0.0
+            return
+        self._waited_s += waited_s
+        if self._waited_s >= self._patience_s:
+            raise BrokersAwayError(f"no broker has answered in {self._waited_s:.0f} s of waiting")
+        if self._waited_s >= self._patience_s / 2 and (self._asked is None or self._asked.is_done):
+            self._asked = self._cluster.request_update()
+
+    def _answers(self) -> tuple[float, ...]:
+        """What changes with each answer: to a heartbeat, a look for the coordinator, a join; of the cluster itself."""
+        beats, told = self._coordinator.heartbeat, self._cluster._last_successful_refresh_ms
+        if self._coordinator.coordinator_unknown():  # then it is no help that brokers tell of the cluster
+            told = self._answered[-1]
+        return beats.last_receive, beats.last_reset, told
 
     def _take_part(self, timeout_ms: int) -> bool:
         """Find the group's coordinator, join, note what changed; not before all of it was told that was noted.

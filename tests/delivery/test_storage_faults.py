@@ -1,6 +1,9 @@
 """Where checkpoints live fails: nothing stops before its time, nothing is committed that is not saved."""
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from threading import Event
+from time import monotonic, sleep
 
 import pytest
 
@@ -162,6 +165,56 @@ def test_what_is_revoked_is_given_up_in_time(records, reference, tmp_path):
     come_back(world)
     assert 10.0 <= clock.now - begun < 18.0
     assert history.heard("given up unsaved")
+    assert world.serve()
+    assert world.learned() == reference.learned()
+
+
+@pytest.mark.parametrize("transactions", [False, True])
+def test_a_write_that_hangs_holds_no_partition_back(records, reference, tmp_path, transactions):
+    """Revoked partitions go in time without what hangs, which is counted as failed; whoever has them learns it again.
+
+    Once the write goes on, it finds that the unit is another's, and harms nobody.
+    """
+    tables = {"kafka": {"max.poll.interval.ms": 5_000}, "output": {"transactions": transactions}}
+    world = World(tmp_path, records, state=SAVE | {"every_events": 1_000}, **tables)
+    history, hangs, goes_on = History(), Event(), Event()
+
+    def disk(point):
+        if point.startswith("write") and hangs.is_set():
+            goes_on.wait(20)
+
+    with ThreadPoolExecutor(1) as executor:
+        member = world.join(disk, executor, clock=monotonic, sleep=sleep, observer=history)
+        member.step(2)
+        member.worker._keeper.release(list(member.worker.owned.units.values()))
+        member.step(2)
+        committed = world.log.groups["g"].committed[EVENTS]
+        hangs.set()
+        begun = monotonic()
+        member.leave()
+        assert 0.9 < monotonic() - begun < 3
+        assert history.heard("given up unsaved") and history.heard("save failed")
+        assert world.log.groups["g"].committed[EVENTS] == committed
+        assert world.serve()
+        learned = world.learned()
+        goes_on.set()
+    assert world.learned() == learned == reference.learned()
+
+
+def test_a_write_under_way_ends_before_the_last_one_begins(records, reference, tmp_path):
+    """What is revoked meanwhile is saved once more after it, and neither holds what the other does."""
+    world = World(tmp_path, records, state=SAVE)
+
+    def disk(point):
+        if point == "write: before write":
+            sleep(0.3)
+
+    with ThreadPoolExecutor(1) as executor:
+        member = world.join(disk, executor, clock=monotonic, sleep=sleep)
+        while not member.worker._keeper._saver._under_way:
+            member.step()
+        member.worker.step()
+        member.leave()
     assert world.serve()
     assert world.learned() == reference.learned()
 

@@ -72,6 +72,9 @@ class LaterFuture:
         self._times -= 1
         return self._times < 0
 
+    def exception(self, timeout):
+        """It ends as soon as it is waited for."""
+
     def result(self):
         return self._call(*self._arguments)
 

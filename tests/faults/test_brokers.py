@@ -1,12 +1,14 @@
 """Brokers that hang, die and come back under a source and a sink; nothing acknowledged is lost, nothing comes twice."""
 
+import time
+
 import pytest
 
 from streamimb.errors import BrokersAwayError
 from streamimb.sinks.clients import make_sink
 from streamimb.sources.clients import make_source
 from streamimb.sources.log import Committed
-from tests.broker.log_worlds import Told, join, messages, read
+from tests.broker.log_worlds import WAITS_AT_MOST_S, Told, join, messages, read, values_of
 
 CLIENTS = ["kafka-python", "confluent"]
 
@@ -29,6 +31,43 @@ def until_it_works(call):
     raise AssertionError("the broker is back, but calls find none")
 
 
+def polls_that_find_nobody(source):
+    """Poll until that is said; the patience is two seconds, and what is asked for half of it may take a little more."""
+    waited = -time.monotonic()
+    with pytest.raises(BrokersAwayError, match="no broker has answered"):
+        while waited + time.monotonic() < WAITS_AT_MOST_S:
+            source.poll(records_max=10, timeout_s=0.2)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_broker_that_hangs_and_goes_on(client, own_broker):
+    """Its connections stay and nothing is refused: polls say so in time all the same, and then consuming goes on."""
+    topic = own_broker.topic()
+    told, sink = members(client, own_broker, topic)
+    told.source.poll(records_max=10, timeout_s=0.2)
+    own_broker.local.pause()
+    polls_that_find_nobody(told.source)
+    own_broker.local.go_on()
+    sink.send(messages(topic, b"one"))
+    until_it_works(sink.flush)
+    assert until_it_works(lambda: read(told.source, 1)) == [(0, 0, b"one")]
+    sink.close()
+    told.source.close(leave=True)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_polls_that_find_nothing_are_patient_while_a_broker_answers(client, own_broker):
+    """A topic where nothing happens, no heartbeat within the patience: none of the polls takes that for trouble."""
+    topic, settings = own_broker.topic(), {"session.timeout.ms": 30_000, "heartbeat.interval.ms": 9_000}
+    source = make_source(client, own_broker.settings | settings, own_broker.group(), patience_s=2)
+    told = Told(source)
+    source.subscribe([topic], told)
+    until_it_works(lambda: join(told, shares=[1]))
+    for _ in range(25):
+        assert source.poll(records_max=10, timeout_s=0.2) == []
+    source.close(leave=True)
+
+
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_broker_that_dies_and_comes_back(client, own_broker):
     """While it is away every call says so in time; what was sent meanwhile arrives once, and consuming goes on."""
@@ -44,9 +83,7 @@ def test_a_broker_that_dies_and_comes_back(client, own_broker):
         sink.flush()
     with pytest.raises(BrokersAwayError):
         told.source.commit({only: Committed(100, "c")})
-    with pytest.raises(BrokersAwayError):
-        for _ in range(40):
-            told.source.poll(records_max=10, timeout_s=0.2)
+    polls_that_find_nobody(told.source)
     own_broker.local.start(1)
     until_it_works(sink.flush)
     found = until_it_works(lambda: read(told.source, 100))
@@ -55,3 +92,25 @@ def test_a_broker_that_dies_and_comes_back(client, own_broker):
     assert told.source.committed([only]) == {only: Committed(200, "c")}
     sink.close()
     told.source.close(leave=True)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_broker_that_dies_before_a_transaction_is_committed(client, own_broker):
+    """What was asked of its coordinator while that was gone is carried out once it is back, and not forgotten."""
+    topic = own_broker.topic()
+    sink = make_sink(client, own_broker.settings, transactional_id="x", patience_s=2)
+    sink.begin()
+    sink.send(messages(topic, b"one"))
+    sink.flush()
+    own_broker.local.kill()
+    with pytest.raises(BrokersAwayError):
+        sink.commit({}, None)
+    own_broker.local.start(1)
+    until_it_works(lambda: sink.commit({}, None))
+    source = make_source(client, own_broker.settings, own_broker.group())
+    told = Told(source)
+    source.subscribe([topic], told)
+    join(told, shares=[1])
+    assert values_of(source, 1) == [b"one"]
+    sink.close()
+    source.close(leave=True)

@@ -4,6 +4,10 @@ import sys
 
 import pytest
 
+from streamimb.checkpoint.setup import keys
+from streamimb.config import Config
+from tests.delivery.world import SCHEMA
+
 COMMAND = [sys.executable, "-m", "streamimb_services"]
 
 
@@ -106,17 +110,30 @@ def test_config_show_can_be_read_back(streamimb, tmp_path):
     shown = streamimb("config", "show", "-c", config, "--objective", "g_mean", env=env).stdout
     line = {text.split(" =")[0]: text for text in shown.partition("[control]")[2].partition("[")[0].splitlines()}
     assert line["every"].startswith("every = 7 ")
-    assert line["every"].endswith(f"# file {config}")
-    assert line["smoothing"].endswith("# environment STREAMIMB_CONTROL__SMOOTHING")
-    assert line["objective"].endswith("# option --objective")
-    assert line["weight_max"].endswith("# default")
+    assert line["every"].endswith(f"# file {config}; shapes the state")
+    assert line["smoothing"].endswith("# environment STREAMIMB_CONTROL__SMOOTHING; live")
+    assert line["objective"].endswith("# option --objective; live")
+    assert line["weight_max"].endswith("# default; live")
     again = tmp_path / "again.toml"
     again.write_text(shown)
     first = json.loads(streamimb("config", "show", "-c", config, "--objective", "g_mean", "--json", env=env).stdout)
     second = json.loads(streamimb("config", "show", "-c", again, "--json").stdout)
     assert {k: v["value"] for k, v in first.items()} == {k: v["value"] for k, v in second.items()}
-    assert first["control.every"] == {"value": 7, "origin": "file", "name": str(config)}
-    assert first["label.remember"] == {"value": None, "origin": "default"}
+    assert first["control.every"] == {"value": 7, "origin": "file", "live": False, "name": str(config)}
+    assert first["label.remember"] == {"value": None, "origin": "default", "live": False}
+
+
+def test_config_show_says_which_keys_may_change(streamimb):
+    """As the checkpoint takes it: what is marked as live makes no other state, and what shapes it does."""
+    shown = [line for line in streamimb("config", "show").stdout.splitlines() if " # " in line]
+    marked = {line.split(" = ")[0].removeprefix("# ").removesuffix(" is not set"): line for line in shown}
+    told = json.loads(streamimb("config", "show", "--json").stdout)
+    known = dict(keys(Config(), SCHEMA))
+    for key, row in told.items():
+        assert row["live"] == (known[key][1] if key in known else None), key
+    assert marked["weight_max"].endswith("# default; live")
+    assert marked["model"].endswith("# default; shapes the state")
+    assert marked["storage_seconds"].endswith("# default")
 
 
 def test_config_show_includes_the_contract(streamimb, schema):

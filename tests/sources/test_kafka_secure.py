@@ -1,11 +1,13 @@
 """TLS and SCRAM against the real broker, by both clients; what is wrong in the settings is said."""
 
 import gc
+import time
 
 import pytest
 
 from streamimb.errors import BrokersAwayError, ConfigError
 from streamimb.sinks.clients import make_sink
+from streamimb.sinks.kafka_topics import make_topics
 from streamimb.sources.clients import make_source
 from tests.broker.log_worlds import Told, join, messages, values_of
 
@@ -46,11 +48,24 @@ def test_tls_and_scram_carry_records_both_ways(broker, secure, tmp_path, client)
         source.close(leave=True)
 
 
+WRONG = [{"sasl.password": "another"}, {"sasl.username": "nobody"}, {"sasl.mechanism": "SCRAM-SHA-256"}]
+
+
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_wrong_password_lets_nobody_in(broker, secure, refused):
-    """The broker's refusal ends connecting when patience does."""
-    with pytest.raises((ConfigError, BrokersAwayError)):
-        make_source("kafka-python", secure | {"sasl.password": "another"}, broker.group(), patience_s=3)
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: next(iter(wrong)))
+def test_whoever_the_broker_does_not_know_is_told_so_at_once(broker, secure, refused, client, wrong):
+    """That is no trouble that passes: no client waits its patience out, and the keys to look at are named."""
+    topic, begun = broker.topic(), time.monotonic()
+    with pytest.raises(ConfigError, match=r"kafka\.sasl\.password"):
+        make_source(client, secure | wrong, broker.group(), patience_s=60)
+    with pytest.raises(ConfigError, match=r"kafka\.sasl\.password"):
+        make_topics(secure | wrong, ["t"], patience_s=60)
+    for transactional_id in None, "x":
+        with pytest.raises(ConfigError, match=r"kafka\.sasl\.password"):
+            sink = make_sink(client, secure | wrong, transactional_id=transactional_id, patience_s=5)
+            sink.begin() if transactional_id else sink.send(messages(topic, b"one"))
+    assert time.monotonic() - begun < 50
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")

@@ -114,6 +114,15 @@ def test_no_broker_from_the_start(broker, plant):
     assert service.exit_code() == 75
 
 
+def test_a_wrong_password(broker, plant):
+    """Exit 78 at once, naming the keys."""
+    if broker.secure is None:
+        pytest.skip("no broker: one with TLS and SCRAM is needed, and STREAMIMB_TEST_BROKER names a plain one")
+    service = plant(broker).start(kafka=broker.secure | {"sasl.password": "another"})
+    assert service.exit_code() == 78
+    told(service, "kafka.sasl.password")
+
+
 def test_the_state_folder_of_another_group(broker, plant):
     """Exit 78 naming the holder."""
     it = plant(broker)

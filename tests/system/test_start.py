@@ -2,7 +2,16 @@
 
 import subprocess
 import sys
+import time
 
+import pytest
+
+from streamimb.config import Config
+from streamimb.delivery import Observer
+from streamimb.delivery.trouble import Trouble
+from streamimb.errors import BrokersAwayError, ConfigError
+from streamimb_services.serve import make_outputs, sink_of, source_of
+from tests.broker.local_kafka import free_port
 from tests.system.harness import ENV, ROOT
 
 #: What takes long to import and is of no use to a service that reads Kafka.
@@ -38,3 +47,40 @@ def test_a_first_start_says_that_it_compiles(broker, plant, monkeypatch, tmp_pat
     service = plant(broker).start()
     service.wait_for("compiling")
     service.kill()
+
+
+class Empty:
+    """A source that knows of no topic."""
+
+    def partitions(self, topic):
+        raise ConfigError(topic)
+
+
+def config(bootstrap, group="g", **tables):
+    tables = {"source": {"topic": "t", "group": group}, **tables}
+    return Config.model_validate({"kafka": {"bootstrap.servers": bootstrap}} | tables)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("connect", [source_of, sink_of, lambda found: make_outputs(found, Empty())])
+def test_connecting_does_not_outlast_the_budget(connect):
+    """No broker is there: what is asked ends soon after the budget, not when one attempt would."""
+    found = config(f"127.0.0.1:{free_port()}", output={"predictions": "p"}, budget={"brokers_seconds": 2})
+    trouble = Trouble(found.budget, clock=time.monotonic, sleep=time.sleep, observer=Observer())
+    begun = time.monotonic()
+    with pytest.raises(BrokersAwayError, match="the budget is 2 s"):
+        trouble.ask(lambda: connect(found))
+    assert time.monotonic() - begun < 6
+
+
+def test_topics_that_exist_are_not_made(broker, monkeypatch):
+    """An admin's connection is opened only where an output's topic is missing, and that one alone is made."""
+    there, missing = broker.topic(), broker.topic() + "-not"
+    source = source_of(config(broker.bootstrap, broker.group()))
+    try:
+        found = config(broker.bootstrap, output={"predictions": there, "signals": missing})
+        assert make_outputs(found, source) == [missing]
+        monkeypatch.delattr("streamimb.sinks.kafka_topics.KafkaAdminClient")  # whoever asks for one now fails
+        assert make_outputs(found, source) == []
+    finally:
+        source.close(leave=True)
