@@ -115,6 +115,7 @@ class HttpConfig(Strict):
     connections_max: Annotated[int, Field(gt=0, le=100_000)] = 256
     #: Events in one request to ``/predict``.
     predict_events_max: Annotated[int, Field(gt=0, le=100_000)] = 1_000
+    #: Events in one request to ``/explain``, whose contributions take longer.
     explain_events_max: Annotated[int, Field(gt=0, le=1_000)] = 200
 
 
