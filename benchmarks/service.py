@@ -31,6 +31,7 @@ import service_runs as runs
 
 from streamimb.config import Config
 from streamimb.schema_toml import schema_to_toml
+from streamimb.service_config import HttpConfig
 from streamimb.settings import Settings
 from streamimb_services.show import settings_as_toml
 
@@ -38,7 +39,9 @@ CLIENTS = ("kafka-python", "confluent")
 #: Events a second that are aimed at, for the linear learner and no predictions sent.
 AIMS = {"kafka-python": 60_000, "confluent": 150_000}
 P99_MS_MAX, RECOVERY_S_MAX = 50.0, 3.0
-MEASURES = ("speed", "latency", "recovery", "memory")
+MEASURES = ("speed", "latency", "storm", "recovery", "memory")
+#: Connections that ask at once, and where.
+ASKERS, PORT = 8, 18_099
 ROOT = Path(__file__).parent.parent
 #: Events a second and a core-second, seconds of each stall, and what was noted beside: memory, or events' waits.
 Measured = tuple[tuple[float, float], list[float], list[Any]]
@@ -139,6 +142,31 @@ class Bench:
             self.rates[client, "linear"] = _apart(config, self.folder, self.events, None)[0][0]
         return self.rates[client, "linear"]
 
+    def storm(self) -> None:
+        """The same wait while nobody asks ``/predict``, and while a process asks as fast as it is answered."""
+        seconds = 30 if self.scale == 1 else 10
+        print("| client | asked by | answers/s, ten events each | p50, ms | p99, ms | p99.9, ms |")
+        print("| --- | --- | ---: | ---: | ---: | ---: |")
+        rate = self._rate("kafka-python") / 4
+        for askers in (0, 1, ASKERS):
+            topic = self.topic("storm")
+            config = runs.config(self.bootstrap, topic, self.folder, "kafka-python", "linear", None)
+            config = config.model_copy(update={"http": HttpConfig(port=PORT)})
+            feeder, told = _start(runs.feed, self.bootstrap, topic, rate, seconds + 10), _queue()
+            # It begins when what was written meanwhile has been caught up with, and ends with the measure.
+            asking = _start(_after, seconds / 2, runs.storm, PORT, seconds / 2, askers, told) if askers else None
+            _, _, ages = _apart(config, self.folder, None, seconds + 5)
+            feeder.join()
+            answers = 0.0
+            if asking is not None:
+                answers = told.get(timeout=60)
+                asking.join()
+            waited = np.concatenate(ages)[-int(rate * seconds / 4) :] / 1e3
+            p50, p99, p999 = np.percentile(waited, [50, 99, 99.9])
+            print(f"| kafka-python | {askers or 'nobody'} | {answers:,.0f} | {p50:.1f} | {p99:.1f} | {p999:.1f} |",
+                  flush=True)  # fmt: skip
+        print()
+
     def recovery(self) -> None:
         """From kill -9 and a start at once to owning the topic again, a static member with compiled code cached."""
         print(f"| client | seconds to own it again: median of 5 | most | aim |\n{'| --- ' * 4}|")
@@ -182,6 +210,15 @@ def _start(call: Callable[..., None], *arguments: object) -> multiprocessing.pro
     process = multiprocessing.get_context("spawn").Process(target=call, args=arguments)
     process.start()
     return process
+
+
+def _queue() -> Any:
+    return multiprocessing.get_context("spawn").Queue()
+
+
+def _after(seconds: float, call: Callable[..., None], *arguments: object) -> None:
+    time.sleep(seconds)
+    call(*arguments)
 
 
 def _recoveries(config: Config, folder: Path, times: int) -> list[float]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +18,18 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from streamimb.checkpoint import CheckpointStore, Setup
 from streamimb.config import Config
 from streamimb.delivery import Observer, Worker
+from streamimb.metrics import Exporter, Page
 from streamimb.outcome import Outcome
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Feature, Identity, Label, Schema, Time
+from streamimb.serving import Hub, Recorder
 from streamimb.sources.log import Records
+from streamimb_services.attending import Attendant
+from streamimb_services.http.app import Service
+from streamimb_services.http.explaining import explaining
+from streamimb_services.http.live import Live
+from streamimb_services.http.server import listening
+from streamimb_services.logs import Everyone, configure
 from streamimb_services.serve import settle, sink_of, source_of, warm_up
 
 FEATURES = 10
@@ -149,16 +160,18 @@ class Watch(Observer):
 
 
 def run(config: Config, folder: Path, stop_at: int | None = None, seconds: float | None = None) -> Watch:
-    """Let a worker learn so many events, or for so long."""
+    """Let a worker learn so many events, or for so long; with ``http.enabled`` it answers, as ``streamimb serve``."""
     warm_up(SCHEMA, config)
     settle()
     watch = Watch(ages=stop_at is None)
     store = CheckpointStore(str(config.state.url), config.state.keep, setup=Setup(SCHEMA, config))
     until = None if seconds is None else time.monotonic() + seconds
-    with ThreadPoolExecutor(1) as executor:
+    with ExitStack() as stack:
+        observer, beside = _answering(config, store, watch, stack) if config.http.enabled else (watch, {})
         worker = Worker(
             SCHEMA, config, source_of(config), sink_of(config), store, owner=f"bench-{folder.name}",
-            executor=executor, clock=time.monotonic, sleep=time.sleep, observer=watch,
+            executor=stack.enter_context(ThreadPoolExecutor(1)), clock=time.monotonic, sleep=time.sleep,
+            observer=observer, **beside,
         )  # fmt: skip
         worker.run(
             lambda: (
@@ -166,6 +179,45 @@ def run(config: Config, folder: Path, stop_at: int | None = None, seconds: float
             )
         )
     return watch
+
+
+def _answering(
+    config: Config, store: CheckpointStore, watch: Watch, stack: ExitStack
+) -> tuple[Observer, dict[str, Any]]:
+    """What ``serve`` puts beside its worker so that it answers: an observer, and the worker's options."""
+    log = configure(config.log)
+    hub, exporter = Hub(clock=time.monotonic), Exporter(SCHEMA, config, version="0", wall=time.time)
+    recorder = Recorder(
+        SCHEMA, exporter.values, title="benchmark", by_events=False, wall=time.time, clock=time.monotonic
+    )
+    why = stack.enter_context(explaining(hub, clock=time.monotonic, failed=log.warning))
+    attendant = Attendant(hub, store, [exporter, recorder], log, why.look_on)
+    live = Live(recorder, dict, connections_max=config.http.connections_max)
+    page = Page(exporter.values, clock=time.monotonic)
+    stack.enter_context(listening(Service(SCHEMA, config, hub, exporter, page, "0", None, live, why)))
+    stack.enter_context(hub.loop())
+    observer = Everyone(exporter, recorder, attendant, watch)
+    return observer, {"between": attendant.between, "idle": hub.idle, "busy": hub.busy}
+
+
+def storm(port: int, seconds: float, askers: int, told: Any) -> None:
+    """Ask ``/predict`` about ten events again and again by so many connections; answers a second go to ``told``."""
+    body = json.dumps([json.loads(f'{{"id": "{i}", "time": {EPOCH_US}, {end}') for i, end in enumerate(bodies()[:10])])
+    until, answered = time.monotonic() + seconds, [0] * askers
+
+    def ask(number: int) -> None:
+        connection = HTTPConnection("127.0.0.1", port, timeout=30)
+        while time.monotonic() < until:
+            connection.request("POST", "/predict", body)
+            answer = connection.getresponse()
+            answer.read()
+            answered[number] += answer.status == 200
+        connection.close()
+
+    with ThreadPoolExecutor(askers) as executor:
+        for each in [executor.submit(ask, number) for number in range(askers)]:
+            each.result()
+    told.put(sum(answered) / seconds)
 
 
 def rss_bytes() -> int:
