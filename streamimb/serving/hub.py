@@ -54,7 +54,10 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class LeverRequest:
-    """A lever that a person pulls: the loop carries it out, saves, and then says ``done`` or ``failed``."""
+    """A lever that a person pulls: the loop carries it out, saves, and then says ``done`` or ``failed``.
+
+    Whoever gave up waiting cancels the future, which succeeds until the loop has taken the lever; then it is not pulled.
+    """
 
     unit: str
     kind: Kind
@@ -144,10 +147,12 @@ class Hub:
         self._checks = {**self._checks, name: ok}
 
     def take_levers(self) -> list[LeverRequest]:
-        """The levers pulled since; each must be ``done`` or ``failed`` by the caller."""
+        """The levers pulled since, but those that were cancelled; each must be ``done`` or ``failed`` by the caller."""
         taken = []
         while self._levers:
-            taken.append(self._levers.popleft())
+            request = self._levers.popleft()
+            if request.future.set_running_or_notify_cancel():
+                taken.append(request)
         return taken
 
     @property

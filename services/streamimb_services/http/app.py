@@ -193,10 +193,16 @@ class Answers:
         if not units:
             raise NotHere("no unit of state is here yet: see /model")
         pulled = [self._hub.pull(unit, kind, threshold=order.threshold, checkpoint=order.checkpoint) for unit in units]
-        levers = {}
-        for asked in pulled:
-            told = await asyncio.wait_for(asyncio.wrap_future(asked.future), LEVER_S)
-            levers[asked.unit] = msgspec.to_builtins(told.lever)
+        await asyncio.wait([asyncio.wrap_future(asked.future) for asked in pulled], timeout=LEVER_S)
+        late = [asked.unit for asked in pulled if not asked.future.done() and not asked.future.cancel()]
+        if late:
+            raise Refused(
+                504, f"{kind} of {', '.join(late)} was taken, and is not done in {LEVER_S:g} s: it may still take effect",
+                "GET /levers tells whether it did, before it is pulled again",
+            )  # fmt: skip
+        if any(asked.future.cancelled() for asked in pulled):
+            raise Busy(f"the loop did not take {kind} within {LEVER_S:g} s: it will not be pulled there")
+        levers = {asked.unit: msgspec.to_builtins(asked.future.result().lever) for asked in pulled}
         return json_response({"levers": levers})
 
     def _unit(self, asked: str | None) -> str:
