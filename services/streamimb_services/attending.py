@@ -74,7 +74,7 @@ class Attendant(Observer):
             if pipeline is None:
                 request.failed(StateError(f"{request.unit} was given up meanwhile"))
                 continue
-            pulled = carry_out(request, pipeline, self._state_of, worker.save)
+            pulled = carry_out(request, pipeline, self._state_of, worker.keep)
             if pulled is not None:
                 for each in self._told:
                     each.pulled(pulled.action)

@@ -43,6 +43,7 @@ class Picture:
     offsets: dict[Partition, int]
     meta: dict[str, Any]
     position: int
+    levers: int
 
 
 class Unit:
@@ -73,6 +74,7 @@ class Unit:
         self._unwritten: list[State] = []
         self._drop = 0
         self._next_saved: dict[Partition, int] = {}
+        self._levers_saved = 0
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint. Raises StateError."""
@@ -86,6 +88,7 @@ class Unit:
         self.committed = bool(meta.get("committed"))
         self.saved_name = checkpoint.name
         self._next_saved = dict(self.next)
+        self._levers_saved = self.pipeline.book.pulled
 
     @property
     def position(self) -> int:
@@ -101,7 +104,8 @@ class Unit:
     @property
     def unsaved(self) -> bool:
         """Whether it holds what no checkpoint holds."""
-        return self.events > 0 or self.next != self._next_saved
+        moved = self.events > 0 or self.next != self._next_saved
+        return moved or self.pipeline.book.pulled != self._levers_saved
 
     def begin(self, partition: Partition, offset: int) -> None:
         """Learn a partition from here on that was not learned before."""
@@ -157,12 +161,15 @@ class Unit:
         }
         segments = list(self._unwritten)
         self._drop += snapshot.drop
-        return Picture(snapshot.state, segments, self._drop, dict(self.next), meta, self.position)
+        return Picture(
+            snapshot.state, segments, self._drop, dict(self.next), meta, self.position, self.pipeline.book.pulled
+        )
 
     def written(self, picture: Picture, name: str) -> None:
         """A checkpoint holds the picture."""
         del self._unwritten[: len(picture.segments)]
         self._next_saved = dict(picture.offsets)
+        self._levers_saved = picture.levers
         self.saved_name = name
 
 

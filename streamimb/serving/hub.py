@@ -42,6 +42,10 @@ class NotHere(Exception):  # noqa: N818
     """No such unit of state is here, or this process only stands by."""
 
 
+class NotSaved(Exception):  # noqa: N818
+    """A lever was pulled, and no checkpoint holds it yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """A pipeline that questions are answered with: whose it is, and which checkpoint it comes from."""
@@ -56,7 +60,7 @@ class Served:
 class LeverRequest:
     """A lever that a person pulls: the loop carries it out, saves, and then says ``done`` or ``failed``.
 
-    Whoever gave up waiting cancels the future, which succeeds until the loop has taken the lever; then it is not pulled.
+    Whoever gave up waiting cancels the future, which succeeds until the loop has taken the lever: it is not pulled then.
     """
 
     unit: str

@@ -103,7 +103,7 @@ def driven(run, *, learn=True):
                     run.pipeline.process(batch_of(100, seed))
                 run.hub.turn()
                 for request in run.hub.take_levers():
-                    carry_out(request, run.pipeline, lambda unit, name: run.saved[name], lambda unit: None)
+                    carry_out(request, run.pipeline, lambda unit, name: run.saved[name], lambda unit, action: None)
                 with run.hub.idle():
                     time.sleep(0.001)
 
@@ -326,7 +326,7 @@ def test_a_lever_that_is_late_ends_nothing(monkeypatch):
             while not (taken := run.hub.take_levers()):
                 time.sleep(0.01)
             assert waiting.result().status_code == 504
-        carry_out(taken[0], run.pipeline, lambda unit, name: {}, lambda unit: None)
+        carry_out(taken[0], run.pipeline, lambda unit, name: {}, lambda unit, action: None)
         assert run.pipeline.book.frozen and taken[0].future.result().lever.kind == "freeze"
 
 

@@ -20,7 +20,7 @@ from streamimb.levers import KINDS, PIN, ROLLBACK, write_levers
 from streamimb.metrics import Exporter, Page
 from streamimb.metrics.text import CONTENT_TYPE
 from streamimb.schema import Schema
-from streamimb.serving import Busy, Hub, NotHere, answer_json, read_events
+from streamimb.serving import Busy, Hub, NotHere, NotSaved, answer_json, read_events
 from streamimb.serving.hub import Served
 from streamimb_services.http.explaining import Explaining, explained_json
 from streamimb_services.http.guard import Guard, Refused, body_of, failure, json_response
@@ -252,6 +252,8 @@ def told_as(error: Exception) -> tuple[int, str, str]:
         return 503, str(error) or "the loop did not answer in time", "ask again later"
     if isinstance(error, NotHere):
         return 409, str(error), "GET /model tells what is here"
+    if isinstance(error, NotSaved):
+        return 500, str(error), "do not pull it again: GET /levers tells what is in force, the log whether it was saved"
     if isinstance(error, InputError | ConfigError):
         return 400, str(error), "put the request right"
     if isinstance(error, StreamimbError):

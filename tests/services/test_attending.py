@@ -1,0 +1,76 @@
+"""Levers beside a worker that learns: what is told, what is kept, what ends the process."""
+
+import json
+import time
+
+import pytest
+import structlog
+
+from streamimb.errors import FencedError, StorageError
+from streamimb.serving import Hub, NotSaved
+from streamimb_services.attending import Attendant
+from streamimb_services.http.app import told_as
+from tests.delivery.world import World, events
+
+RARELY = {"every_events": 10**6, "every_seconds": 1e6, "keep": 3}
+
+
+@pytest.fixture
+def attended(tmp_path):
+    """A world, its worker that has learned everything, and the hub where levers are pulled."""
+
+    def make(n=200, probe=lambda _: None, **tables):
+        world, hub = World(tmp_path, events(1, n), **tables), Hub(clock=time.monotonic)
+        attendant = Attendant(hub, world.store(), [], structlog.get_logger())
+        return world, hub, world.join(probe, observer=attendant, between=attendant.between)
+
+    return make
+
+
+def test_a_lever_of_an_owner_that_was_fenced_ends_it(attended):
+    """Nothing more is predicted by one whose unit another has claimed."""
+    world, hub, joined = attended(600, state=RARELY)
+    joined.step(4)
+    world.store().claim("topic", owner="other", group="streamimb")
+    request, before = hub.pull("topic", "freeze"), len(world.sent("predictions"))
+    with pytest.raises(FencedError):
+        joined.step(4)
+    # what was learned before the loop came to the lever is there; nothing of what follows
+    assert len(world.sent("predictions")) - before <= world.config.source.poll_records_max
+    assert "this process ends" in str(request.future.exception())
+
+
+def test_a_lever_outlives_a_save_that_failed(attended):
+    """It is told to be in force and not saved; once storage answers it is saved, though no event comes."""
+    full = [False]
+
+    def probe(point):
+        if full[0] and point == "write: before write":
+            raise StorageError("the disk is full")
+
+    world, hub, joined = attended(probe=probe)
+    joined.finish()
+    joined.worker.keep("topic", joined.worker.owned.units["topic"].pipeline.pull("resume").action)
+    full[0], request = True, hub.pull("topic", "freeze")
+    joined.step()
+    error = request.future.exception()
+    status, what, todo = told_as(error)
+    assert (type(error), status) == (NotSaved, 500)
+    assert "is in force" in what and "the disk is full" in what and "do not pull it again" in todo
+    assert not world.store().restore("topic").state["book"]["frozen"]
+    full[0] = False
+    joined.leave()
+    assert world.store().restore("topic").state["book"]["frozen"]
+
+
+@pytest.mark.parametrize("transactions", [False, True])
+def test_the_signals_topic_tells_of_levers(attended, transactions):
+    """Each is an action there, as in a replay's outcomes."""
+    world, hub, joined = attended(output={"transactions": transactions})
+    joined.finish()
+    levers = [hub.pull("topic", "reset"), hub.pull("topic", "pin", threshold=0.3)]
+    joined.step()
+    joined.leave()
+    told = [json.loads(value) for value in world.sent("signals").values()]
+    caused = [row["action"] for row in told if row["event"] == "action" and row["signal"] == "operator"]
+    assert caused == [request.future.result().lever.kind for request in levers] == ["reset", "pin"]
