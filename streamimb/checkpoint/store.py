@@ -214,6 +214,7 @@ class Claim:
         self._refs: dict[str, tuple[Segment, ...]] = {}  # what each checkpoint refers to, as far as it was looked up
         self._live: tuple[Segment, ...] = ()
         self._dropped = 0
+        self._ahead: list[tuple[State, Segment]] = []  # written for a checkpoint that could not be
         self.held: str | None = None
 
     @property
@@ -254,7 +255,7 @@ class Claim:
         self._number += 1
         name = f"{self.epoch:08d}-{self._number:012d}"
         try:
-            new = [self._write_segment(f"{name}-{i}", s) for i, s in enumerate(segments_new)]
+            new = [self._segment_of(f"{name}-{i}", i, s) for i, s in enumerate(segments_new)]
             live = (*self._live, *new)[max(drop - self._dropped, 0) :]
             header = self._header(name, live, offsets)
             size = self._files.write(_path(self.unit, name), pack(header, _saved(state, meta)), self._store.probe)
@@ -263,9 +264,18 @@ class Claim:
             raise
         self.check()
         self._live, self._dropped, self._refs[name] = live, max(drop, self._dropped), live
+        self._ahead.clear()
         removed = self._prune()
         self._store.probe("after prune")
         return Written(name, size, sum(s.bytes for s in new), tuple(removed))
+
+    def _segment_of(self, name: str, i: int, segment: State) -> Segment:
+        """The i-th new segment in a file: the one that it has from a try that failed, so that tries pile up none."""
+        if i < len(self._ahead) and self._ahead[i][0] is segment:
+            return self._ahead[i][1]
+        del self._ahead[i:]
+        self._ahead.append((segment, self._write_segment(name, segment)))
+        return self._ahead[i][1]
 
     def _write_segment(self, name: str, segment: State) -> Segment:
         pieces = pack({"kind": "segment", "name": name}, segment)

@@ -10,6 +10,7 @@ import pytest
 
 from streamimb import testing
 from streamimb.checkpoint import CheckpointStore, RottenError
+from streamimb.checkpoint.files import LocalFiles
 from streamimb.errors import StateError, StorageError
 from tests.checkpoint.trees import P0, Crash, CrashAt, setup, tree
 
@@ -203,6 +204,28 @@ def test_a_failed_write_changes_nothing_and_can_be_tried_again(tmp_path, monkeyp
     assert CheckpointStore(tmp_path).restore("payments").state["number"] in (1, 2)
     claim.write(tree(3), [tree(11)], 1, {}, {})
     assert [s["number"] for s in CheckpointStore(tmp_path).restore("payments").segments] == [11]
+
+
+def test_tries_that_fail_pile_up_no_segments(tmp_path, monkeypatch):
+    """What was written for a checkpoint that could not be is there for the next try, once."""
+    claim, write, full = claimed(tmp_path), LocalFiles.write, [True]
+
+    def fail(self, path, pieces, probe):
+        if full[0] and path.endswith(".ckpt"):
+            raise StorageError("No space left on device")
+        return write(self, path, pieces, probe)
+
+    monkeypatch.setattr(LocalFiles, "write", fail)
+    waiting = []
+    for i in range(6):
+        waiting.append(tree(10 + i))
+        with pytest.raises(StorageError):
+            claim.write(tree(i), list(waiting), 0, {}, {})
+        assert len(files(tmp_path, "segments")) == i + 1
+    full[0] = False
+    claim.write(tree(7), [*waiting, tree(20)], 2, {}, {})
+    assert [s["number"] for s in CheckpointStore(tmp_path).restore("payments").segments] == [12, 13, 14, 15, 20]
+    assert len(files(tmp_path, "segments")) == 5
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(tmp_path):
