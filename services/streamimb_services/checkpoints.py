@@ -110,8 +110,9 @@ def migrated(url: str, unit: str | None, schema: Schema, config: Config) -> dict
     setup = Setup(schema, config)
     store = open_store(url, config.state.storage_options, setup)
     unit, _ = _chosen(store, unit, None)
-    before, after = migrate(store, unit, version=STATE_VERSION, owner="streamimb checkpoint migrate")
-    Pipeline(schema, config).restore(after.state, after.segments)
+    before, after = migrate(
+        store, unit, version=STATE_VERSION, owner="streamimb checkpoint migrate", check=Pipeline(schema, config).restore
+    )
     changed = setup.changes(before.setup)
     return {
         "unit": unit, "from": before.name, "to": after.name, "rotten": [name for name, _ in before.rotten],

@@ -146,7 +146,9 @@ class Worker:
         self._alive = self._clock()
         if polled:
             self._probe("polled")
-        self.owned.follow(self._clock())
+        if self.owned.follows(self._clock()):
+            with self._idle():  # a new pipeline is made of what is read; nobody is answered with it yet
+                self.owned.follow(self._clock())
         turns = dict(self.owned.turns)
         self.owned.again()
         for records in self._in_order(polled, turns):
