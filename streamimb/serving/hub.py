@@ -60,7 +60,7 @@ class Served:
 class LeverRequest:
     """A lever that a person pulls: the loop carries it out, saves, and then says ``done`` or ``failed``.
 
-    Whoever gave up waiting cancels the future, which succeeds until the loop has taken the lever: it is not pulled then.
+    Whoever gave up waiting cancels the future, which succeeds until the loop takes the lever: it is not pulled then.
     """
 
     unit: str
@@ -139,9 +139,13 @@ class Hub:
         if self._questions:
             self._answer()
 
-    def attach(self, unit: str, pipeline: Pipeline, *, role: str, checkpoint: str | None) -> None:
-        """Answer with this pipeline from now on; ``checkpoint``: the newest that it comes from or was saved as."""
-        self._served = {**self._served, unit: Served(pipeline, role, checkpoint, self._clock())}
+    def attach(self, unit: str, pipeline: Pipeline, *, role: str, checkpoint: str | None, age_s: float = 0.0) -> None:
+        """Answer with this pipeline from now on.
+
+        checkpoint: the newest that it comes from or was saved as; age_s: seconds since that was written, NaN where
+        nobody knows.
+        """
+        self._served = {**self._served, unit: Served(pipeline, role, checkpoint, self._clock() - age_s)}
 
     def detach(self, unit: str) -> None:
         self._served = {name: served for name, served in self._served.items() if name != unit}
@@ -186,7 +190,7 @@ class Hub:
         return self._clock() - self._ticked < TICK_S_MAX
 
     def age(self, served: Served) -> float:
-        """Seconds since a checkpoint was taken up or written."""
+        """Seconds since its checkpoint was written (or, without one, since it began); NaN where nobody knows."""
         return self._clock() - served.since
 
     def predict(self, unit: str, X: NDArray[np.float32]) -> Future[Predicted]:

@@ -1,11 +1,14 @@
 """Levers beside a worker that learns: what is told, what is kept, what ends the process."""
 
+import itertools
 import json
+import os
 import time
 
 import pytest
 import structlog
 
+from streamimb.checkpoint import CheckpointStore
 from streamimb.errors import FencedError, StorageError
 from streamimb.serving import Hub, NotSaved
 from streamimb_services.attending import Attendant
@@ -74,3 +77,49 @@ def test_the_signals_topic_tells_of_levers(attended, transactions):
     told = [json.loads(value) for value in world.sent("signals").values()]
     caused = [row["action"] for row in told if row["event"] == "action" and row["signal"] == "operator"]
     assert caused == [request.future.result().lever.kind for request in levers] == ["reset", "pin"]
+
+
+def test_a_checkpoint_is_as_old_as_the_storage_says(tmp_path):
+    """A standby's, and an owner's that was just restored: not since it was taken up."""
+    world = World(tmp_path, events(1, 200))
+    assert world.serve()
+    for path in tmp_path.rglob("*.ckpt"):
+        os.utime(path, (1_000_000.0, 1_000_000.0))
+    ages = []
+    for before in (False, True):
+        first = [world.join()] if before else []
+        hub = Hub(clock=lambda: 50.0)
+        attendant = Attendant(hub, world.store(), [], structlog.get_logger(), wall=lambda: 1_000_600.0)
+        for member in first:
+            member.step(2)
+        joined = world.join(observer=attendant, between=attendant.between)
+        joined.step(3)
+        served = hub.units["topic"]
+        ages.append((served.role, hub.age(served)))
+        for member in [joined, *first]:
+            member.leave()
+    assert ages == [("owner", 600.0), ("standby", 600.0)]
+
+
+def test_a_standby_is_asked_while_it_reads(tmp_path, monkeypatch):
+    """Reading a checkpoint does not hold the turn: what was asked meanwhile is answered from the one before."""
+    world, hub, heard = World(tmp_path, events(1, 200)), Hub(clock=time.monotonic), []
+    owner = world.join()
+    owner.step(4)
+    attendant, restore = Attendant(hub, world.store(), [], structlog.get_logger()), CheckpointStore.restore
+
+    def slow(self, *arguments, **named):
+        if hub.units:
+            heard.append(hub.ask("topic", lambda served: served.role).result(5))
+        return restore(self, *arguments, **named)
+
+    monkeypatch.setattr(CheckpointStore, "restore", slow)
+    with hub.loop():
+        ticks = itertools.count()
+        standby = world.join(
+            observer=attendant, between=attendant.between, idle=hub.idle, busy=hub.busy, clock=lambda: 6.0 * next(ticks)
+        )
+        standby.step(2)
+        owner.finish()
+        standby.step(2)
+    assert heard and set(heard) == {"standby"}
