@@ -48,5 +48,6 @@ def migrate(
     holder = store.holder(unit)
     claim = store.claim(unit, owner=owner, group=NO_GROUP if holder is None else holder.group or NO_GROUP)
     claim.follow(found)
+    claim.held_until = found.meta.get("held_until")
     written = claim.write(state, [], 0, found.offsets, found.meta)
     return found, store.read(unit, written.name)

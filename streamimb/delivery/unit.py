@@ -75,6 +75,7 @@ class Unit:
         self._drop = 0
         self._next_saved: dict[Partition, int] = {}
         self._levers_saved = 0
+        self._held_until: str | None = None
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint. Raises StateError."""
@@ -87,6 +88,7 @@ class Unit:
         self.learned_until = meta.get("learned_until")
         self.committed = bool(meta.get("committed"))
         self.saved_name = checkpoint.name
+        self._held_until = meta.get("held_until")
         self._next_saved = dict(self.next)
         self._levers_saved = self.pipeline.book.pulled
 
@@ -150,6 +152,7 @@ class Unit:
         snapshot: Snapshot = self.pipeline.snapshot()
         self._unwritten.append(snapshot.segment)
         self.events = 0
+        self._hold()
         meta = {
             "version": META_VERSION,
             "topic_ids": dict(self.ids),
@@ -158,12 +161,22 @@ class Unit:
             "learned_until": self.learned_until,
             "committed": self.committed,
             "position": self.position,
+            "held_until": self._held_until,
         }
         segments = list(self._unwritten)
         self._drop += snapshot.drop
         return Picture(
             snapshot.state, segments, self._drop, dict(self.next), meta, self.position, self.pipeline.book.pulled
         )
+
+    def _hold(self) -> None:
+        """What there was when learning was frozen stays while it is: a person may want to go back to it."""
+        if not self.pipeline.book.frozen:
+            self._held_until = None
+        elif self._held_until is None:
+            self._held_until = self.saved_name
+        if self.claim is not None:
+            self.claim.held_until = self._held_until
 
     def written(self, picture: Picture, name: str) -> None:
         """A checkpoint holds the picture."""

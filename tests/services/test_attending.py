@@ -24,7 +24,7 @@ def attended(tmp_path):
 
     def make(n=200, probe=lambda _: None, **tables):
         world, hub = World(tmp_path, events(1, n), **tables), Hub(clock=time.monotonic)
-        attendant = Attendant(hub, world.store(), [], structlog.get_logger())
+        attendant = Attendant(hub, world.store(), [], structlog.get_logger(), lambda pipeline: None)
         return world, hub, world.join(probe, observer=attendant, between=attendant.between)
 
     return make
@@ -89,7 +89,7 @@ def test_a_checkpoint_is_as_old_as_the_storage_says(tmp_path):
     for before in (False, True):
         first = [world.join()] if before else []
         hub = Hub(clock=lambda: 50.0)
-        attendant = Attendant(hub, world.store(), [], structlog.get_logger(), wall=lambda: 1_000_600.0)
+        attendant = Attendant(hub, world.store(), [], structlog.get_logger(), lambda pipeline: None, wall=lambda: 1_000_600.0)
         for member in first:
             member.step(2)
         joined = world.join(observer=attendant, between=attendant.between)
@@ -106,7 +106,8 @@ def test_a_standby_is_asked_while_it_reads(tmp_path, monkeypatch):
     world, hub, heard = World(tmp_path, events(1, 200)), Hub(clock=time.monotonic), []
     owner = world.join()
     owner.step(4)
-    attendant, restore = Attendant(hub, world.store(), [], structlog.get_logger()), CheckpointStore.restore
+    attendant = Attendant(hub, world.store(), [], structlog.get_logger(), lambda pipeline: None)
+    restore = CheckpointStore.restore
 
     def slow(self, *arguments, **named):
         if hub.units:
@@ -123,3 +124,43 @@ def test_a_standby_is_asked_while_it_reads(tmp_path, monkeypatch):
         owner.finish()
         standby.step(2)
     assert heard and set(heard) == {"standby"}
+
+
+@pytest.mark.parametrize("thinned", [True, False])
+def test_a_poisoned_hour_is_rolled_back(tmp_path, thinned):
+    """As the runbook says: freeze, roll back to a checkpoint of before it, resume; however long each of them takes.
+
+    thinned: the good checkpoint is older than the newest ``keep`` before the freeze, and the last of its hour; else it
+    is one of the newest then, and no hours are kept.
+    """
+    state = {"every_events": 20, "keep": 3} | ({} if thinned else {"keep_hours": 0, "keep_days": 0})
+    records = [r for r in events(1, 400) if r]
+    world, hub = World(tmp_path, records[:150], state=state), Hub(clock=time.monotonic)
+    attendant = Attendant(hub, world.store(), [], structlog.get_logger(), lambda pipeline: None)
+
+    def learn(records):
+        for record in records:
+            world.log.append("events", record, number=0, timestamp=0)
+        joined.finish()
+
+    def lever(kind, **order):
+        request = hub.pull("topic", kind, **order)
+        joined.step()
+        return request.future.result(0).lever
+
+    with hub.loop():
+        joined = world.join(observer=attendant, between=attendant.between)
+        joined.finish()
+        good, before = world.store().newest("topic"), time.time() - 7_200
+        for path in tmp_path.rglob("*.ckpt"):
+            os.utime(path, (before, before))
+        if thinned:
+            learn(records[150:300])
+        lever("freeze")
+        learn(records[300:])
+        names = [e.name for e in world.store().entries("topic")]
+        assert good in names[:-3] and len(names) < 12
+        assert lever("rollback", checkpoint=good).checkpoint == good
+        lever("resume")
+        joined.leave()
+    assert not world.store().restore("topic").state["book"]["frozen"]

@@ -197,7 +197,7 @@ class Answers:
         late = [asked.unit for asked in pulled if not asked.future.done() and not asked.future.cancel()]
         if late:
             raise Refused(
-                504, f"{kind} of {', '.join(late)} was taken, and is not done in {LEVER_S:g} s: it may still take effect",
+                504, f"{kind} of {', '.join(late)} was taken, is not done in {LEVER_S:g} s, and may still take effect",
                 "GET /levers tells whether it did, before it is pulled again",
             )  # fmt: skip
         if any(asked.future.cancelled() for asked in pulled):
