@@ -89,7 +89,9 @@ def test_a_checkpoint_is_as_old_as_the_storage_says(tmp_path):
     for before in (False, True):
         first = [world.join()] if before else []
         hub = Hub(clock=lambda: 50.0)
-        attendant = Attendant(hub, world.store(), [], structlog.get_logger(), lambda pipeline: None, wall=lambda: 1_000_600.0)
+        attendant = Attendant(
+            hub, world.store(), [], structlog.get_logger(), lambda pipeline: None, wall=lambda: 1_000_600.0
+        )
         for member in first:
             member.step(2)
         joined = world.join(observer=attendant, between=attendant.between)
