@@ -70,8 +70,12 @@ class StateConfig(Strict):
     every_events: Count = 500_000
     #: ... or so many seconds.
     every_seconds: Seconds = 30.0
-    #: Checkpoints that are kept.
+    #: The newest checkpoints, so many of which are kept.
     keep: Annotated[int, Field(ge=2, le=1_000)] = 5
+    #: Besides the newest: the last one of each of so many hours, ...
+    keep_hours: Annotated[int, Field(ge=0, le=1_000)] = 24
+    #: ... and of each of so many days. While learning is frozen, all stay that there were when it was.
+    keep_days: Annotated[int, Field(ge=0, le=1_000)] = 7
     #: Seconds between two looks of a standby for a newer checkpoint.
     standby_seconds: Seconds = 5.0
     #: The object store's own options, as ``endpoint_url``.

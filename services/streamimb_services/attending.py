@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from streamimb.checkpoint import CheckpointStore
 from streamimb.delivery import Observer, Worker
-from streamimb.errors import StateError
+from streamimb.errors import StateError, StorageError
 from streamimb.learners.base import State
 from streamimb.metrics import Exporter
 from streamimb.pipeline import Pipeline
@@ -23,7 +24,8 @@ RUNNING: Final = "not draining"
 class Attendant(Observer):
     """Keeps the hub's picture of what is served, and carries out levers between two pieces.
 
-    look_on: is shown every pipeline that is served from now on, before it is.
+    look_on: is shown every pipeline that is served from now on, before it is. wall: seconds since 1970, to tell a
+    checkpoint's age by.
     """
 
     def __init__(
@@ -33,8 +35,11 @@ class Attendant(Observer):
         told: Sequence[Exporter | Recorder],
         log: Any,
         look_on: Callable[[Pipeline], None],
+        *,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._hub, self._store, self._told, self._log, self._look_on = hub, store, told, log, look_on
+        self._wall = wall
         self._pipelines: dict[str, Pipeline] = {}
         self._restored: dict[str, str | None] = {}
         self._following: str | None = None
@@ -44,7 +49,8 @@ class Attendant(Observer):
     def begins(self, unit: str, pipeline: Pipeline) -> None:
         self._pipelines[unit], self._following = pipeline, None
         self._look_on(pipeline)
-        self._hub.attach(unit, pipeline, role="owner", checkpoint=self._restored.get(unit))
+        name = self._restored.get(unit)
+        self._hub.attach(unit, pipeline, role="owner", checkpoint=name, age_s=self._age(unit, name))
         self._hub.check(RESTORED, True)
         self._hub.check(MEMBER, True)
 
@@ -74,7 +80,7 @@ class Attendant(Observer):
             if pipeline is None:
                 request.failed(StateError(f"{request.unit} was given up meanwhile"))
                 continue
-            pulled = carry_out(request, pipeline, self._state_of, worker.save)
+            pulled = carry_out(request, pipeline, self._state_of, worker.keep)
             if pulled is not None:
                 for each in self._told:
                     each.pulled(pulled.action)
@@ -88,12 +94,25 @@ class Attendant(Observer):
         if standby.saved_name != self._following:
             self._following = standby.saved_name
             self._look_on(standby.pipeline)
-            self._hub.attach(standby.name, standby.pipeline, role="standby", checkpoint=standby.saved_name)
+            name = standby.saved_name
+            age_s = self._age(standby.name, name)
+            self._hub.attach(standby.name, standby.pipeline, role="standby", checkpoint=name, age_s=age_s)
             self._hub.check(RESTORED, True)
             self._hub.check(MEMBER, True)
 
+    def _age(self, unit: str, name: str | None) -> float:
+        """Seconds since the storage took a checkpoint; NaN where it is not there or does not say."""
+        if name is None:
+            return 0.0
+        try:
+            entries = self._store.entries(unit)
+        except StorageError:
+            return math.nan
+        return next((max(0.0, self._wall() - e.modified) for e in entries if e.name == name), math.nan)
+
     def _state_of(self, unit: str, name: str | None) -> State:
-        found = self._store.restore(unit, name)
+        with self._hub.idle():  # those who ask are answered while it is read
+            found = self._store.restore(unit, name)
         if found is None:
             raise StateError(f"{unit} has no checkpoint yet")
         return found.state

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from streamimb.checkpoint import CheckpointStore, Setup, migrate
+from streamimb.checkpoint import CheckpointStore, Retention, Setup, migrate
 from streamimb.config import Config
 from streamimb.errors import InputError, StateError
 from streamimb.pipeline import STATE_VERSION, Pipeline
@@ -109,9 +109,11 @@ def migrated(url: str, unit: str | None, schema: Schema, config: Config) -> dict
     """
     setup = Setup(schema, config)
     store = open_store(url, config.state.storage_options, setup)
+    store.keep = Retention.of(config.state)
     unit, _ = _chosen(store, unit, None)
-    before, after = migrate(store, unit, version=STATE_VERSION, owner="streamimb checkpoint migrate")
-    Pipeline(schema, config).restore(after.state, after.segments)
+    before, after = migrate(
+        store, unit, version=STATE_VERSION, owner="streamimb checkpoint migrate", check=Pipeline(schema, config).restore
+    )
     changed = setup.changes(before.setup)
     return {
         "unit": unit, "from": before.name, "to": after.name, "rotten": [name for name, _ in before.rotten],

@@ -54,5 +54,12 @@ def _told(url: str, error: urllib.error.HTTPError) -> Exception:
         what = f"{url}: {said['error']}: {said['todo']}"
     except (ValueError, KeyError, TypeError):
         what = f"{url}: answered {error.code}"
-    kind = {400: ConfigError, 401: ConfigError, 403: ConfigError, 409: StateError}.get(error.code, InputError)
+    kind = {
+        400: ConfigError,
+        401: ConfigError,
+        403: ConfigError,
+        409: StateError,
+        500: StateError,
+        504: StateError,
+    }.get(error.code, InputError)
     return kind(what)

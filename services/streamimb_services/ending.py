@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from streamimb.checkpoint import NO_GROUP, CheckpointStore, Setup
+from streamimb.checkpoint import NO_GROUP, CheckpointStore, Retention, Setup
 from streamimb.config import Config
 from streamimb.delivery.ownership import WHOLE
 from streamimb.delivery.unit import META_VERSION
+from streamimb.errors import ConfigError
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
 from streamimb.sources.log import Partition
@@ -16,13 +17,20 @@ from streamimb.sources.log import Partition
 class Ending:
     """A place for a replay's end, claimed before the replay begins.
 
-    It is nobody's: any group of services goes on from it. Raises ConfigError where a group has claimed it already,
-    StorageError where it cannot be written.
+    It is nobody's: any group of services goes on from it. Raises ConfigError where a group has claimed it already, or
+    where ``state.scope`` asks for a learner a partition; StorageError where it cannot be written.
     """
 
     def __init__(self, url: str, schema: Schema, config: Config) -> None:
+        if config.state.scope != "topic":
+            raise ConfigError(
+                f"state.scope = {config.state.scope!r}: a replay ends with one learner of all events, and the events "
+                "that wait for labels are of no one partition; save it under state.scope = 'topic'"
+            )
         self._url, self._has_time = url, schema.has_time
-        store = CheckpointStore(url, config.state.keep, config.state.storage_options, setup=Setup(schema, config))
+        store = CheckpointStore(
+            url, Retention.of(config.state), config.state.storage_options, setup=Setup(schema, config)
+        )
         self._claim = store.claim(WHOLE, owner="streamimb replay", group=NO_GROUP)
 
     def save(

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from streamimb.batch import Batch, Kind
-from streamimb.checkpoint import CheckpointStore, Setup
+from streamimb.checkpoint import CheckpointStore, Retention, Setup
 from streamimb.config import Config
 from streamimb.delivery import Worker
 from streamimb.delivery.ownership import release_s
@@ -80,7 +80,7 @@ def serve(settings: Settings, schema: Schema) -> None:
     log = configure(config.log)
     assert config.state.url is not None
     store = CheckpointStore(
-        config.state.url, config.state.keep, config.state.storage_options, setup=Setup(schema, config)
+        config.state.url, Retention.of(config.state), config.state.storage_options, setup=Setup(schema, config)
     )
     hub = Hub(clock=time.monotonic)
     exporter = Exporter(schema, config, version=version("streamimb"), wall=time.time)

@@ -8,20 +8,22 @@ from streamimb.errors import StateError, StreamimbError
 from streamimb.learners.base import State
 from streamimb.levers import ROLLBACK
 from streamimb.operate import Pulled
+from streamimb.outcome import Action
 from streamimb.pipeline import Pipeline
-from streamimb.serving import LeverRequest
+from streamimb.serving import LeverRequest, NotSaved
 
 
 def carry_out(
     request: LeverRequest,
     pipeline: Pipeline,
     state_of: Callable[[str, str | None], State],
-    save: Callable[[str], None],
+    keep: Callable[[str, Action], StreamimbError | None],
 ) -> Pulled | None:
     """Pull, save, answer; None where it could not be pulled.
 
-    state_of: the state of a unit's checkpoint by name (None: the newest); save: writes a checkpoint of the unit, and
-    returns once it is there. Where saving fails the lever is in force, will be in the next checkpoint, and is told so.
+    state_of: the state of a unit's checkpoint by name (None: the newest); keep: tells of the action, writes a
+    checkpoint of the unit, and returns once it is there, or what is in the way for now: then the lever is in force, and
+    is told so. What ``keep`` raises ends the process: it is told to whoever waits, and raised again.
     """
     try:
         state = state_of(request.unit, request.checkpoint) if request.kind == ROLLBACK else None
@@ -33,9 +35,14 @@ def carry_out(
         request.failed(told)
         return None
     try:
-        save(request.unit)
-    except StreamimbError as error:
-        request.failed(StateError(f"it is in force, but no checkpoint remembers it yet: {error}"))
-    else:
+        obstacle = keep(request.unit, pulled.action)
+    except Exception as error:
+        request.failed(
+            NotSaved(f"{request.kind} was pulled, but this process ends before a checkpoint holds it: {error}")
+        )
+        raise
+    if obstacle is None:
         request.done(pulled)
+    else:
+        request.failed(NotSaved(f"{request.kind} is in force, but no checkpoint holds it yet: {obstacle}"))
     return pulled

@@ -3,6 +3,7 @@
 from streamimb.checkpoint.epochs import NO_GROUP, Holder
 from streamimb.checkpoint.format import RottenError, digest
 from streamimb.checkpoint.migrate import migrate
+from streamimb.checkpoint.retention import Retention
 from streamimb.checkpoint.setup import Difference, Setup
 from streamimb.checkpoint.store import Checkpoint, CheckpointStore, Claim, Segment, Written
 
@@ -13,6 +14,7 @@ __all__ = [
     "Claim",
     "Difference",
     "Holder",
+    "Retention",
     "RottenError",
     "Segment",
     "Setup",

@@ -31,9 +31,12 @@ def upgraded(state: State, version: int, ways: Mapping[int, Callable[[State], St
     return state
 
 
-def migrate(store: CheckpointStore, unit: str, *, version: int, owner: str) -> tuple[Checkpoint, Checkpoint]:
+def migrate(
+    store: CheckpointStore, unit: str, *, version: int, owner: str, check: Callable[[State, tuple[State, ...]], None]
+) -> tuple[Checkpoint, Checkpoint]:
     """Write a unit's newest usable checkpoint anew, for a state version and under the store's setup.
 
+    check: restores the state and its segments, or raises: then nothing is claimed and nothing written.
     What was before, and what is now. Claims the unit for the group that holds it, so that an owner that runs is fenced.
     Raises StateError where there is none, where state-shaping keys differ, or no way from its version is known.
     """
@@ -41,8 +44,10 @@ def migrate(store: CheckpointStore, unit: str, *, version: int, owner: str) -> t
     if found is None:
         raise StateError(f"{store.url}: no checkpoint of {unit}")
     state = upgraded(found.state, version)
+    check(state, found.segments)
     holder = store.holder(unit)
     claim = store.claim(unit, owner=owner, group=NO_GROUP if holder is None else holder.group or NO_GROUP)
     claim.follow(found)
+    claim.held_until = found.meta.get("held_until")
     written = claim.write(state, [], 0, found.offsets, found.meta)
     return found, store.read(unit, written.name)

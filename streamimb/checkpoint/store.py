@@ -20,13 +20,12 @@ from urllib.parse import quote, unquote
 from streamimb.checkpoint import epochs
 from streamimb.checkpoint.files import Entry, Files, LocalFiles, Probe, no_probe
 from streamimb.checkpoint.format import Header, RottenError, header_bytes, pack, unpack, unpack_header
+from streamimb.checkpoint.retention import Retention
 from streamimb.checkpoint.setup import Setup
 from streamimb.errors import FencedError, StateError, StorageError
 from streamimb.learners.base import State
 from streamimb.sources.log import Partition
 
-#: Generations that are kept at least: an owner that lost its place unawares may remove one more than it should.
-KEEP_MIN: Final = 2
 #: So much of a file is read first for its header.
 HEADER_GUESS_BYTES: Final = 1 << 18
 
@@ -76,8 +75,8 @@ class Written:
 class CheckpointStore:
     """A folder, or a url that fsspec knows (``s3://bucket/prefix``; storage_options are its file system's own).
 
-    keep: generations of each unit that are kept. setup: what the state is made under; what is restored must have been
-    saved under the same state-shaping configuration. probe: told each step of a write.
+    keep: generations of each unit that are kept, or which. setup: what the state is made under; what is restored must
+    have been saved under the same state-shaping configuration. probe: told each step of a write.
 
     Raises ConfigError where the url cannot be used.
     """
@@ -85,13 +84,14 @@ class CheckpointStore:
     def __init__(
         self,
         url: str | Path,
-        keep: int = 5,
+        keep: int | Retention = 5,
         storage_options: Mapping[str, Any] | None = None,
         *,
         setup: Setup | None = None,
         probe: Probe = no_probe,
     ) -> None:
-        self.url, self.keep, self.setup, self.probe = str(url), max(keep, KEEP_MIN), setup, probe
+        self.url, self.setup, self.probe = str(url), setup, probe
+        self.keep = keep if isinstance(keep, Retention) else Retention(keep)
         self.files = _files(self.url, storage_options)
 
     def try_out(self) -> None:
@@ -204,7 +204,8 @@ class CheckpointStore:
 class Claim:
     """The right to write a unit's checkpoints, until somebody claims it after.
 
-    ``held``: the name of a checkpoint that is kept whatever its age, as one that a commit names.
+    ``held``: the name of a checkpoint that is kept whatever its age, as one that a commit names; ``held_until``: it and
+    all before it are kept, as what there was when learning was frozen.
     """
 
     def __init__(self, store: CheckpointStore, unit: str, holder: epochs.Holder) -> None:
@@ -214,7 +215,9 @@ class Claim:
         self._refs: dict[str, tuple[Segment, ...]] = {}  # what each checkpoint refers to, as far as it was looked up
         self._live: tuple[Segment, ...] = ()
         self._dropped = 0
+        self._ahead: list[tuple[State, Segment]] = []  # written for a checkpoint that could not be
         self.held: str | None = None
+        self.held_until: str | None = None
 
     @property
     def epoch(self) -> int:
@@ -254,7 +257,7 @@ class Claim:
         self._number += 1
         name = f"{self.epoch:08d}-{self._number:012d}"
         try:
-            new = [self._write_segment(f"{name}-{i}", s) for i, s in enumerate(segments_new)]
+            new = [self._segment_of(f"{name}-{i}", i, s) for i, s in enumerate(segments_new)]
             live = (*self._live, *new)[max(drop - self._dropped, 0) :]
             header = self._header(name, live, offsets)
             size = self._files.write(_path(self.unit, name), pack(header, _saved(state, meta)), self._store.probe)
@@ -263,9 +266,18 @@ class Claim:
             raise
         self.check()
         self._live, self._dropped, self._refs[name] = live, max(drop, self._dropped), live
+        self._ahead.clear()
         removed = self._prune()
         self._store.probe("after prune")
         return Written(name, size, sum(s.bytes for s in new), tuple(removed))
+
+    def _segment_of(self, name: str, i: int, segment: State) -> Segment:
+        """The i-th new segment in a file: the one that it has from a try that failed, so that tries pile up none."""
+        if i < len(self._ahead) and self._ahead[i][0] is segment:
+            return self._ahead[i][1]
+        del self._ahead[i:]
+        self._ahead.append((segment, self._write_segment(name, segment)))
+        return self._ahead[i][1]
 
     def _write_segment(self, name: str, segment: State) -> Segment:
         pieces = pack({"kind": "segment", "name": name}, segment)
@@ -296,8 +308,9 @@ class Claim:
         What cannot be removed is left for the next time: the checkpoint is in place all the same.
         """
         try:
-            old = [e.name for e in self._store.entries(self.unit)][: -self._store.keep]
-            old = [name for name in old if name != self.held]
+            entries, until = self._store.entries(self.unit), self.held_until or ""
+            kept = self._store.keep.kept(entries) | {self.held}
+            old = [entry.name for entry in entries if entry.name not in kept and entry.name > until]
             for name in old:
                 self._files.remove(_path(self.unit, name))
                 self._refs.pop(name, None)

@@ -50,13 +50,18 @@ class Keeper:
         for unit in due:
             self._save([unit], wait=False)
 
-    def save_now(self, unit: Unit) -> None:
-        """Save and commit a unit, whether or not that is due. Raises StorageError where it cannot be written."""
+    def save_now(self, unit: Unit) -> StreamimbError | None:
+        """Save and commit a unit, whether or not that is due; None once a checkpoint holds it.
+
+        What is returned is borne: storage that fails and is tried again, a unit that another has claimed. Raises what
+        ends the process.
+        """
         units = list(self.owned.units.values()) if self._outgoing.transactional else [unit]
         self._settle(wait=units)
         self._save(units, wait=True)
         if unit.name in self._saver.failed:
-            raise self._saver.failed[unit.name]
+            return self._saver.failed[unit.name]
+        return FencedError(f"{unit.name} belongs to another now") if unit.unsaved else None
 
     def release(self, units: Sequence[Unit]) -> None:
         """Send, save and commit everything of these units, or raise what stands in the way.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -32,7 +33,7 @@ class Outputs:
     def messages(self, unit: str, taken: Taken) -> list[Message]:
         """All that is to be sent about some records, in order."""
         out = self._predictions(taken) if self._topics.predictions else []
-        out += self._signals(unit, taken) if self._topics.signals else []
+        out += self._signals(unit, taken)
         return out + (self._dead_letters(taken) if self._topics.dead_letters and taken.refused else [])
 
     def _predictions(self, taken: Taken) -> list[Message]:
@@ -61,13 +62,19 @@ class Outputs:
             for id_, time, scores, decision, threshold, offset, plan in rows
         ]  # fmt: skip
 
+    def acted(self, unit: str, actions: Sequence[Action]) -> list[Message]:
+        """Actions, as of a person who pulls a lever; none where no signals are sent."""
+        return self._told(unit, [("action", a, f"{a.number}-{a.helped}") for a in actions])
+
     def _signals(self, unit: str, taken: Taken) -> list[Message]:
+        signals = taken.outcome.signals
+        told = self._told(unit, [("signal", s, f"{s.position}-{s.signal}-{s.class_}-{s.kind}") for s in signals])
+        return told + self.acted(unit, taken.outcome.actions)
+
+    def _told(self, unit: str, rows: Sequence[tuple[str, Signal | Action, str]]) -> list[Message]:
         into, has_time = self._topics.signals, self._schema.has_time
-        assert into is not None
-        rows: list[tuple[str, Signal | Action, str]] = [
-            ("signal", s, f"{s.position}-{s.signal}-{s.class_}-{s.kind}") for s in taken.outcome.signals
-        ]
-        rows += [("action", a, f"{a.number}-{a.helped}") for a in taken.outcome.actions]
+        if into is None:
+            return []
         return [
             Message(
                 into,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Final
 
@@ -146,15 +147,18 @@ class Ownership:
             return
         self.assigned(mine)
 
+    def follows(self, now: float) -> bool:
+        """Whether this is a standby that should look for a newer checkpoint now."""
+        return not self.units and self._config.state.scope == "topic" and self.standby.is_due(now)
+
     def follow(self, now: float) -> None:
         """A standby keeps the newest checkpoint at hand, to answer with it and to take over at once."""
-        if not self.units and self._config.state.scope == "topic" and self.standby.is_due(now):
-            try:
-                self.standby.follow(now)
-            except StorageError as error:
-                self._observer.trouble("storage", error)
-            except StateError as error:  # the owner may be writing a better one
-                self._observer.told("checkpoint cannot be used", unit=WHOLE, error=str(error))
+        try:
+            self.standby.follow(now)
+        except StorageError as error:
+            self._observer.trouble("storage", error)
+        except StateError as error:  # the owner may be writing a better one
+            self._observer.told("checkpoint cannot be used", unit=WHOLE, error=str(error))
 
     def _own(self, name: str, partitions: list[Partition]) -> None:
         """Claim a unit, restore it where it is not at hand, and seek its partitions."""
@@ -187,6 +191,12 @@ class Ownership:
             unit, restored = Unit(name, self._schema, self._config), store(lambda: self._read(name, wanted))
             if restored is not None:
                 unit.restore(restored)
+            elif name != WHOLE and store(lambda: self._store.newest(WHOLE)) is not None:
+                raise ConfigError(
+                    f"state.url {self._store.url} holds the state of one learner of the whole topic, as of a replay's "
+                    f"end, which {name} cannot go on from: set state.scope = 'topic', or give another state.url to "
+                    "begin with untrained learners of a partition each"
+                )
         unit.claim, unit.probe = claim, self._probe
         if restored is not None:
             claim.follow(restored)
@@ -202,7 +212,8 @@ class Ownership:
                 return self._store.restore(name, name=wanted)
             except StateError as error:
                 self._observer.told("checkpoint cannot be used", unit=name, name=wanted, error=str(error))
-                return self._store.restore(name, before=wanted)
+                older = self._store.restore(name, before=wanted)
+                return older and replace(older, rotten=((wanted, str(error)), *older.rotten))
         newest = self._store.restore(name)
         if newest is not None and self._fence is not None and newest.meta.get("committed"):
             raise StateError(

@@ -43,6 +43,7 @@ class Picture:
     offsets: dict[Partition, int]
     meta: dict[str, Any]
     position: int
+    levers: int
 
 
 class Unit:
@@ -73,6 +74,8 @@ class Unit:
         self._unwritten: list[State] = []
         self._drop = 0
         self._next_saved: dict[Partition, int] = {}
+        self._levers_saved = 0
+        self._held_until: str | None = None
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint. Raises StateError."""
@@ -85,7 +88,9 @@ class Unit:
         self.learned_until = meta.get("learned_until")
         self.committed = bool(meta.get("committed"))
         self.saved_name = checkpoint.name
+        self._held_until = meta.get("held_until")
         self._next_saved = dict(self.next)
+        self._levers_saved = self.pipeline.book.pulled
 
     @property
     def position(self) -> int:
@@ -101,7 +106,8 @@ class Unit:
     @property
     def unsaved(self) -> bool:
         """Whether it holds what no checkpoint holds."""
-        return self.events > 0 or self.next != self._next_saved
+        moved = self.events > 0 or self.next != self._next_saved
+        return moved or self.pipeline.book.pulled != self._levers_saved
 
     def begin(self, partition: Partition, offset: int) -> None:
         """Learn a partition from here on that was not learned before."""
@@ -146,6 +152,7 @@ class Unit:
         snapshot: Snapshot = self.pipeline.snapshot()
         self._unwritten.append(snapshot.segment)
         self.events = 0
+        self._hold()
         meta = {
             "version": META_VERSION,
             "topic_ids": dict(self.ids),
@@ -154,15 +161,28 @@ class Unit:
             "learned_until": self.learned_until,
             "committed": self.committed,
             "position": self.position,
+            "held_until": self._held_until,
         }
         segments = list(self._unwritten)
         self._drop += snapshot.drop
-        return Picture(snapshot.state, segments, self._drop, dict(self.next), meta, self.position)
+        return Picture(
+            snapshot.state, segments, self._drop, dict(self.next), meta, self.position, self.pipeline.book.pulled
+        )
+
+    def _hold(self) -> None:
+        """What there was when learning was frozen stays while it is: a person may want to go back to it."""
+        if not self.pipeline.book.frozen:
+            self._held_until = None
+        elif self._held_until is None:
+            self._held_until = self.saved_name
+        if self.claim is not None:
+            self.claim.held_until = self._held_until
 
     def written(self, picture: Picture, name: str) -> None:
         """A checkpoint holds the picture."""
         del self._unwritten[: len(picture.segments)]
         self._next_saved = dict(picture.offsets)
+        self._levers_saved = picture.levers
         self.saved_name = name
 
 

@@ -29,6 +29,7 @@ from streamimb.delivery.saving import Saver
 from streamimb.delivery.trouble import Trouble
 from streamimb.delivery.unit import cut
 from streamimb.errors import BrokersAwayError, ConfigError, FencedError, OutputError, StorageError, StreamimbError
+from streamimb.outcome import Action
 from streamimb.schema import Schema
 from streamimb.sinks.log import LogSink
 from streamimb.sources.log import LogSource, Membership, Partition, Records
@@ -145,7 +146,9 @@ class Worker:
         self._alive = self._clock()
         if polled:
             self._probe("polled")
-        self.owned.follow(self._clock())
+        if self.owned.follows(self._clock()):
+            with self._idle():  # a new pipeline is made of what is read; nobody is answered with it yet
+                self.owned.follow(self._clock())
         turns = dict(self.owned.turns)
         self.owned.again()
         for records in self._in_order(polled, turns):
@@ -162,9 +165,13 @@ class Worker:
         with self._idle():
             return self._source.poll(records_max=self.config.source.poll_records_max, timeout_s=POLL_S)
 
-    def save(self, unit: str) -> None:
-        """Save and commit a unit now, whatever is due. Raises StorageError where that fails."""
-        self._keeper.save_now(self.owned.units[unit])
+    def keep(self, unit: str, action: Action) -> StreamimbError | None:
+        """Send an action that a person caused, and save and commit its unit now; what is in the way for now.
+
+        Raises what ends the process.
+        """
+        self._outgoing.send(self._outputs.acted(unit, [action]))
+        return self._keeper.save_now(self.owned.units[unit])
 
     def _in_order(self, polled: list[Records], turns: Mapping[Partition, int]) -> Iterator[Records]:
         if len(self.owned.topics) == 1:

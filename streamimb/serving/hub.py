@@ -42,6 +42,10 @@ class NotHere(Exception):  # noqa: N818
     """No such unit of state is here, or this process only stands by."""
 
 
+class NotSaved(Exception):  # noqa: N818
+    """A lever was pulled, and no checkpoint holds it yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """A pipeline that questions are answered with: whose it is, and which checkpoint it comes from."""
@@ -54,7 +58,10 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class LeverRequest:
-    """A lever that a person pulls: the loop carries it out, saves, and then says ``done`` or ``failed``."""
+    """A lever that a person pulls: the loop carries it out, saves, and then says ``done`` or ``failed``.
+
+    Whoever gave up waiting cancels the future, which succeeds until the loop takes the lever: it is not pulled then.
+    """
 
     unit: str
     kind: Kind
@@ -132,9 +139,13 @@ class Hub:
         if self._questions:
             self._answer()
 
-    def attach(self, unit: str, pipeline: Pipeline, *, role: str, checkpoint: str | None) -> None:
-        """Answer with this pipeline from now on; ``checkpoint``: the newest that it comes from or was saved as."""
-        self._served = {**self._served, unit: Served(pipeline, role, checkpoint, self._clock())}
+    def attach(self, unit: str, pipeline: Pipeline, *, role: str, checkpoint: str | None, age_s: float = 0.0) -> None:
+        """Answer with this pipeline from now on.
+
+        checkpoint: the newest that it comes from or was saved as; age_s: seconds since that was written, NaN where
+        nobody knows.
+        """
+        self._served = {**self._served, unit: Served(pipeline, role, checkpoint, self._clock() - age_s)}
 
     def detach(self, unit: str) -> None:
         self._served = {name: served for name, served in self._served.items() if name != unit}
@@ -144,10 +155,12 @@ class Hub:
         self._checks = {**self._checks, name: ok}
 
     def take_levers(self) -> list[LeverRequest]:
-        """The levers pulled since; each must be ``done`` or ``failed`` by the caller."""
+        """The levers pulled since, but those that were cancelled; each must be ``done`` or ``failed`` by the caller."""
         taken = []
         while self._levers:
-            taken.append(self._levers.popleft())
+            request = self._levers.popleft()
+            if request.future.set_running_or_notify_cancel():
+                taken.append(request)
         return taken
 
     @property
@@ -177,7 +190,7 @@ class Hub:
         return self._clock() - self._ticked < TICK_S_MAX
 
     def age(self, served: Served) -> float:
-        """Seconds since a checkpoint was taken up or written."""
+        """Seconds since its checkpoint was written (or, without one, since it began); NaN where nobody knows."""
         return self._clock() - served.since
 
     def predict(self, unit: str, X: NDArray[np.float32]) -> Future[Predicted]:

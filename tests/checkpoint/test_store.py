@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from streamimb import testing
-from streamimb.checkpoint import CheckpointStore, RottenError
+from streamimb.checkpoint import CheckpointStore, Retention, RottenError
+from streamimb.checkpoint.files import LocalFiles
 from streamimb.errors import StateError, StorageError
 from tests.checkpoint.trees import P0, Crash, CrashAt, setup, tree
 
@@ -70,6 +71,24 @@ def test_so_many_generations_are_kept(tmp_path):
     names = [claim.write(tree(i), [], 0, {P0: i}, {}).name for i in range(6)]
     assert [p.stem for p in files(tmp_path, "checkpoints")] == names[-3:] == sorted(names)[-3:]
     assert [e.name for e in CheckpointStore(tmp_path).entries("payments")] == names[-3:]
+
+
+def test_older_generations_are_thinned(tmp_path):
+    """The last of each hour and of each day, with their segments, within bounds; what is held stays besides."""
+    claim = claimed(tmp_path, keep=Retention(2, hours=4, days=3))
+    began = 20_000 * 86_400
+    for quarter in range(4 * 24 * 5):
+        if quarter == 200:
+            claim.held_until = claim.write(tree(0), [tree(0)], quarter - 1, {}, {}).name
+        name = claim.write(tree(quarter), [tree(quarter)], quarter, {}, {}).name
+        os.utime(tmp_path / "payments" / "checkpoints" / f"{name}.ckpt", (began + 900 * quarter,) * 2)
+        if quarter == 300:
+            assert claim.held_until in [p.stem for p in files(tmp_path, "checkpoints")]
+            claim.held_until = None
+    store = CheckpointStore(tmp_path)
+    hours = [(e.modified - began) / 3_600 for e in store.entries("payments")]
+    assert hours == [95.75, 117.75, 118.75, 119.5, 119.75]  # the one being written is of an hour and a day of now
+    assert all(store.read("payments", e.name).segments for e in store.entries("payments"))
 
 
 def test_segments_stay_as_long_as_a_checkpoint_needs_them(tmp_path):
@@ -203,6 +222,28 @@ def test_a_failed_write_changes_nothing_and_can_be_tried_again(tmp_path, monkeyp
     assert CheckpointStore(tmp_path).restore("payments").state["number"] in (1, 2)
     claim.write(tree(3), [tree(11)], 1, {}, {})
     assert [s["number"] for s in CheckpointStore(tmp_path).restore("payments").segments] == [11]
+
+
+def test_tries_that_fail_pile_up_no_segments(tmp_path, monkeypatch):
+    """What was written for a checkpoint that could not be is there for the next try, once."""
+    claim, write, full = claimed(tmp_path), LocalFiles.write, [True]
+
+    def fail(self, path, pieces, probe):
+        if full[0] and path.endswith(".ckpt"):
+            raise StorageError("No space left on device")
+        return write(self, path, pieces, probe)
+
+    monkeypatch.setattr(LocalFiles, "write", fail)
+    waiting = []
+    for i in range(6):
+        waiting.append(tree(10 + i))
+        with pytest.raises(StorageError):
+            claim.write(tree(i), list(waiting), 0, {}, {})
+        assert len(files(tmp_path, "segments")) == i + 1
+    full[0] = False
+    claim.write(tree(7), [*waiting, tree(20)], 2, {}, {})
+    assert [s["number"] for s in CheckpointStore(tmp_path).restore("payments").segments] == [12, 13, 14, 15, 20]
+    assert len(files(tmp_path, "segments")) == 5
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streamimb.errors import FencedError
+from streamimb.errors import ConfigError, FencedError
 from streamimb.sources.log import Partition
 from tests.delivery.crew import ACTIONS, Crew
 from tests.delivery.world import History, Later, Probe, World, events
@@ -279,3 +279,12 @@ def test_a_checkpoint_under_way(records, tmp_path, how):
     saved = world.store().restore("topic")
     assert saved.offsets == unit.next
     assert world.log.groups["g"].committed[Partition("events", 0)] == (unit.next[Partition("events", 0)], saved.name)
+
+
+def test_learners_of_partitions_do_not_begin_beside_a_whole_topics_state(records, tmp_path):
+    """A state that they cannot go on from is not passed over without a word."""
+    assert World(tmp_path, records).serve()
+    world = World(tmp_path, records, partitions=2, state={"scope": "partition"})
+    with pytest.raises(ConfigError, match=r"state\.url .* state\.scope = 'topic'"):
+        world.serve()
+    assert not world.sent("predictions")

@@ -58,7 +58,9 @@ def test_the_committed_checkpoint_is_rotten(records, reference, tmp_path):
     history = History()
     assert world.serve(observer=history)
     assert history.heard("checkpoint cannot be used")
-    assert history.heard("restored")[0][2] < committed.metadata
+    restored = history.heard("restored")[0]
+    assert restored[2] < committed.metadata
+    assert [name for name, _ in restored[3]] == [committed.metadata]
     same(world, reference)
 
 

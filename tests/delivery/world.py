@@ -6,7 +6,7 @@ from itertools import count
 
 import numpy as np
 
-from streamimb.checkpoint import CheckpointStore, Setup
+from streamimb.checkpoint import CheckpointStore, Retention, Setup
 from streamimb.config import Config
 from streamimb.delivery import Observer, Worker
 from streamimb.errors import StreamimbError
@@ -211,7 +211,10 @@ class World:
 
     def store(self, probe=lambda _: None):
         return CheckpointStore(
-            self.folder, self.config.state.keep, setup=Setup(SCHEMA, self.config), probe=lambda p: probe(f"write: {p}")
+            self.folder,
+            Retention.of(self.config.state),
+            setup=Setup(SCHEMA, self.config),
+            probe=lambda p: probe(f"write: {p}"),
         )
 
     def worker(self, probe=lambda _: None, executor=None, instance=None, clock=None, sleep=lambda _: None, **others):

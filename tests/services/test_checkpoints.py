@@ -133,10 +133,32 @@ def test_migrate_says_where_no_way_is_known(state):
     """An older version's state is not taken for this one's; a way that is known is gone step by step."""
     store = CheckpointStore(state)
     with pytest.raises(StateError, match="no way from there is known"):
-        migrate(store, "topic", version=STATE_VERSION + 1, owner="x")
+        migrate(store, "topic", version=STATE_VERSION + 1, owner="x", check=lambda state, segments: None)
     assert store.holder("topic").epoch == 1
     ways = {1: lambda s: {**s, "version": 2}, 2: lambda s: {**s, "version": 3}}
     assert upgraded({"version": 1, "a": 0}, 3, ways) == {"version": 3, "a": 0}
+
+
+def test_migrate_writes_nothing_that_cannot_be_restored(place, state, monkeypatch):
+    """A state that this version does not take up is found out before the unit is claimed."""
+
+    def refuse(self, state, segments=()):
+        raise StateError("it does not fit")
+
+    monkeypatch.setattr(Pipeline, "restore", refuse)
+    done = run("checkpoint", "migrate", state, "--schema", place / "s.toml")
+    store = CheckpointStore(state)
+    assert (done.exit_code, len(store.entries("topic")), store.holder("topic").epoch) == (70, 1, 1), done.output
+
+
+def test_a_replays_end_is_of_the_whole_topic(place, tmp_path):
+    """Under a scope of partitions nothing is saved that no service would go on from."""
+    done = run(
+        "replay", place / "f.csv", "--schema", place / "s.toml", "--save-state", tmp_path / "state",
+        env={"STREAMIMB_STATE__SCOPE": "partition"},
+    )  # fmt: skip
+    assert done.exit_code == 78 and "state.scope" in done.stderr
+    assert not (tmp_path / "state").exists()
 
 
 def test_a_storage_option_is_a_pair():

@@ -24,7 +24,7 @@ from streamimb.service_config import HttpConfig
 from streamimb.serving import Busy, Hub, Recorder
 from streamimb.serving.hub import QUESTIONS_MAX
 from streamimb.testing import digest
-from streamimb_services.http import guard
+from streamimb_services.http import app, guard
 from streamimb_services.http.app import Service, make_app
 from streamimb_services.http.explaining import Explaining
 from streamimb_services.http.live import Live
@@ -103,7 +103,7 @@ def driven(run, *, learn=True):
                     run.pipeline.process(batch_of(100, seed))
                 run.hub.turn()
                 for request in run.hub.take_levers():
-                    carry_out(request, run.pipeline, lambda unit, name: run.saved[name], lambda unit: None)
+                    carry_out(request, run.pipeline, lambda unit, name: run.saved[name], lambda unit, action: None)
                 with run.hub.idle():
                     time.sleep(0.001)
 
@@ -313,6 +313,21 @@ def test_levers_are_pulled_while_the_loop_learns():
         exported = httpx.get(f"{run.url}/levers").text.splitlines()
         assert len(exported) == 6
         assert '"checkpoint":"ckpt-7"' in exported[-1]
+
+
+def test_a_lever_that_is_late_ends_nothing(monkeypatch):
+    """One that was taken may still take effect, and is answered so; one that was not is pulled no more."""
+    monkeypatch.setattr(app, "LEVER_S", 0.3)
+    with running() as run:
+        told = httpx.post(f"{run.url}/control/freeze", headers=WITH_TOKEN)
+        assert (told.status_code, run.hub.take_levers()) == (503, [])
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(httpx.post, f"{run.url}/control/freeze", headers=WITH_TOKEN)
+            while not (taken := run.hub.take_levers()):
+                time.sleep(0.01)
+            assert waiting.result().status_code == 504
+        carry_out(taken[0], run.pipeline, lambda unit, name: {}, lambda unit, action: None)
+        assert run.pipeline.book.frozen and taken[0].future.result().lever.kind == "freeze"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from streamimb.levers import KINDS, PIN, ROLLBACK, write_levers
 from streamimb.metrics import Exporter, Page
 from streamimb.metrics.text import CONTENT_TYPE
 from streamimb.schema import Schema
-from streamimb.serving import Busy, Hub, NotHere, answer_json, read_events
+from streamimb.serving import Busy, Hub, NotHere, NotSaved, answer_json, read_events
 from streamimb.serving.hub import Served
 from streamimb_services.http.explaining import Explaining, explained_json
 from streamimb_services.http.guard import Guard, Refused, body_of, failure, json_response
@@ -193,10 +193,16 @@ class Answers:
         if not units:
             raise NotHere("no unit of state is here yet: see /model")
         pulled = [self._hub.pull(unit, kind, threshold=order.threshold, checkpoint=order.checkpoint) for unit in units]
-        levers = {}
-        for asked in pulled:
-            told = await asyncio.wait_for(asyncio.wrap_future(asked.future), LEVER_S)
-            levers[asked.unit] = msgspec.to_builtins(told.lever)
+        await asyncio.wait([asyncio.wrap_future(asked.future) for asked in pulled], timeout=LEVER_S)
+        late = [asked.unit for asked in pulled if not asked.future.done() and not asked.future.cancel()]
+        if late:
+            raise Refused(
+                504, f"{kind} of {', '.join(late)} was taken, is not done in {LEVER_S:g} s, and may still take effect",
+                "GET /levers tells whether it did, before it is pulled again",
+            )  # fmt: skip
+        if any(asked.future.cancelled() for asked in pulled):
+            raise Busy(f"the loop did not take {kind} within {LEVER_S:g} s: it will not be pulled there")
+        levers = {asked.unit: msgspec.to_builtins(asked.future.result().lever) for asked in pulled}
         return json_response({"levers": levers})
 
     def _unit(self, asked: str | None) -> str:
@@ -246,6 +252,8 @@ def told_as(error: Exception) -> tuple[int, str, str]:
         return 503, str(error) or "the loop did not answer in time", "ask again later"
     if isinstance(error, NotHere):
         return 409, str(error), "GET /model tells what is here"
+    if isinstance(error, NotSaved):
+        return 500, str(error), "do not pull it again: GET /levers tells what is in force, the log whether it was saved"
     if isinstance(error, InputError | ConfigError):
         return 400, str(error), "put the request right"
     if isinstance(error, StreamimbError):
