@@ -137,8 +137,9 @@ class Exporter:
         for i, partition in enumerate(sorted(lag)):
             key = (partition.topic, str(partition.number) if i < PARTITIONS_SHOWN_MAX else n.OTHER)
             shown[key] = shown.get(key, 0.0) + lag[partition]
-        if shown:
-            self.values.replace("consumer_lag_records", shown)
+        if not shown:  # the last values would stand for ever
+            shown = dict.fromkeys(self.values.numbers["consumer_lag_records"], math.nan)
+        self.values.replace("consumer_lag_records", shown)
 
     def trouble(self, what: str, error: Exception | None) -> None:
         if error is not None:
