@@ -23,6 +23,7 @@ from streamimb.delivery.ownership import release_s
 from streamimb.delivery.trouble import Trouble
 from streamimb.errors import ConfigError
 from streamimb.explain import Explainer
+from streamimb.kafka_settings import TRANSACTION_MS
 from streamimb.kernel import on_first_compile, without_blas
 from streamimb.metrics import Exporter, Page
 from streamimb.pipeline import Pipeline
@@ -71,7 +72,19 @@ def settings_of(
     ):  # fmt: skip
         if value is None:
             raise ConfigError(f"{key} is missing: {what}")
+    _transactions_last(needed)
     return settings, contract
+
+
+def _transactions_last(config: Config) -> None:
+    """A transaction is as long as the time between two checkpoints; brokers abort, and fence, one that is longer."""
+    allowed_s = float(config.kafka.get("transaction.timeout.ms", TRANSACTION_MS)) / 1_000
+    if config.output.transactions and config.state.every_seconds >= allowed_s:
+        raise ConfigError(
+            f"state.every_seconds is {config.state.every_seconds:g} s, but kafka.transaction.timeout.ms ends a "
+            f"transaction after {allowed_s:g} s, and one lasts from checkpoint to "
+            "checkpoint: lower the first, or raise the second"
+        )
 
 
 def serve(settings: Settings, schema: Schema) -> None:
