@@ -31,6 +31,7 @@ from streamimb.schema import Schema
 from streamimb.serving import Hub, Recorder
 from streamimb.settings import Settings, load_settings
 from streamimb.sinks.clients import make_sink
+from streamimb.sinks.kafka_limits import record_bytes
 from streamimb.sinks.kafka_topics import make_topics
 from streamimb.sinks.log import LogSink
 from streamimb.sources.clients import make_source
@@ -129,11 +130,12 @@ def serve(settings: Settings, schema: Schema) -> None:
         for made in trouble.ask(lambda: make_outputs(config, source)):
             log.info("topic made", topic=made)
         sink = trouble.ask(lambda: sink_of(config))
+        topic_bytes = trouble.ask(lambda: record_bytes(config.kafka, outputs_of(config)))
         executor = stack.enter_context(ThreadPoolExecutor(1, "checkpoint"))
         worker = Worker(
             schema, config, source, sink, store,
             owner=owner(config), executor=executor, clock=time.monotonic, sleep=sleep, observer=observer,
-            between=attendant.between, idle=hub.idle, busy=hub.busy,
+            between=attendant.between, idle=hub.idle, busy=hub.busy, topic_bytes=topic_bytes,
         )  # fmt: skip
         log.info("joining", cpu_seconds=round(time.process_time(), 1))
         worker.run(stop)

@@ -14,7 +14,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from streamimb.batch import Reason, Rejected
 from streamimb.checkpoint import CheckpointStore
 from streamimb.config import Config
 from streamimb.delivery.aligner import Aligner
@@ -67,7 +69,8 @@ class Worker:
 
     owner: who claims; executor: where checkpoints are written; clock: seconds that only go forward; sleep: waits so
     many; between: called between two pieces, for whoever else wants to ask or tell the pipelines something; idle: is
-    entered while nothing but waiting for records is done, and busy while ownership moves meanwhile.
+    entered while nothing but waiting for records is done, and busy while ownership moves meanwhile; topic_bytes: the
+    largest record that each output topic takes.
 
     Raises ConfigError where no topic is named.
     """
@@ -89,6 +92,7 @@ class Worker:
         idle: Callable[[], AbstractContextManager[None]] = nullcontext,
         busy: Callable[[], AbstractContextManager[None]] = nullcontext,
         probe: Probe = no_probe,
+        topic_bytes: Mapping[str, int] | None = None,
     ) -> None:
         if config.source.topic is None:
             raise ConfigError("source.topic is missing: name the topic that events come in")
@@ -96,7 +100,7 @@ class Worker:
         self._source, self._clock, self._sleep, self._probe, self._between = source, clock, sleep, probe, between
         self._trouble = Trouble(config.budget, clock=clock, sleep=sleep, observer=self.observer)
         self._outgoing = Outgoing(source, sink, self._trouble, probe)
-        self._outputs = Outputs(schema, config)
+        self._outputs = Outputs(schema, config, topic_bytes)
         saver = Saver(config.state, self._trouble.storage, clock=clock, executor=executor, probe=probe)
         self._keeper = Keeper(saver, self._outgoing, self._trouble, observer=self.observer, sleep=sleep, probe=probe)
         self.owned = self._keeper.owned = Ownership(
@@ -197,11 +201,14 @@ class Worker:
         taken = self._trouble.timed("process", lambda: unit.take(records))
         if int(records.offsets[-1]) >= unit.settled.get(records.partition, 0):
             unit.settled.pop(records.partition, None)
+            cut_before = self._outputs.cut
             self._outgoing.send(self._outputs.messages(unit.name, taken))
+            if self._outputs.cut > cut_before:
+                self.observer.shortened(self._outputs.cut - cut_before)
         self._probe("sent")
         self.observer.refused(taken.refused)
         self.observer.processed(unit.name, unit.pipeline, taken.outcome)
-        self._breaker.count(np.isin(records.offsets, [r.offset for r in taken.refused if r.offset is not None]))
+        self._breaker.count(_judged(records, taken.refused))
 
     def _look(self) -> None:
         """What is due between two pieces."""
@@ -214,3 +221,10 @@ class Worker:
         if now - self._looked >= LAG_S:
             self._looked = now
             self.observer.lag(self._source.lag())
+
+
+def _judged(records: Records, refused: Sequence[Rejected]) -> NDArray[np.bool_]:
+    """Which records were refused, without those that were sent twice: these say nothing about a release."""
+    told = [(r.offset, r.reason is Reason.DUPLICATE_ID) for r in refused if r.offset is not None]
+    twice = np.isin(records.offsets, [offset for offset, is_twice in told if is_twice])
+    return np.isin(records.offsets[~twice], [offset for offset, is_twice in told if not is_twice])

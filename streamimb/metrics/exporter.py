@@ -77,6 +77,9 @@ class Exporter:
         for event in rejected:
             self.values.add("events_rejected_total", 1, event.reason.value)
 
+    def shortened(self, messages: int) -> None:
+        self.values.add("dead_letters_cut_total", messages)
+
     def restored(self, unit: str, name: str | None, rotten: Sequence[Any], position: int) -> None:  # noqa: ARG002
         self.values.add("checkpoints_total", len(rotten), "rotten")
         self._before.pop(unit, None)

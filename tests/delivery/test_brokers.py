@@ -208,6 +208,16 @@ def test_too_many_in_a_row(records, tmp_path):
         assert {str(o).encode() for o in range(50, min(80, offset))} <= {key[-1] for key in world.sent("dead")}
 
 
+def test_what_was_sent_twice_is_no_bad_release(records, tmp_path):
+    """A producer that sends a thousand events again stops nobody; nor does it hide what is refused between them."""
+    budget = {"rejects_in_a_row": 25, "rejects_share": 0.3, "rejects_window": 60}
+    good = [r for r in records if r is not None and b'"x": ' in r and b'"x": "1"' not in r][:80]
+    assert World(tmp_path / "twice", good * 3, state=STATE, budget=budget).serve()
+    mixed = [r for event in good for r in (event, b"{")]
+    with pytest.raises(RefusedError, match="records in a row"):
+        World(tmp_path / "bad", good + mixed, state=STATE, budget=budget).serve()
+
+
 def test_too_large_a_share(records, tmp_path):
     """Every second record refused among the last so many ends the process with 65."""
     mixed = [r for good in records[80:200] for r in (good, b"{", b"[")]
