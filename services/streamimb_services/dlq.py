@@ -115,8 +115,7 @@ def letters(config: Config, *, begin: int = 0, reason: str | None = None) -> Ite
             for records in polled:
                 yield from reader.wanted(records, reason)
             if not polled and reader.left:  # what is left are markers of transactions, which nobody reads
-                lag = source.lag()
-                reader.left = {p: end for p, end in reader.left.items() if lag.get(p, 1) > 0}
+                reader.left = {p: end for p, end in reader.left.items() if source.position(p) < end}
     finally:
         source.close(leave=True)
 

@@ -30,7 +30,15 @@ from streamimb.delivery.points import Probe, no_probe
 from streamimb.delivery.saving import Saver
 from streamimb.delivery.trouble import Trouble
 from streamimb.delivery.unit import cut
-from streamimb.errors import BrokersAwayError, ConfigError, FencedError, OutputError, StorageError, StreamimbError
+from streamimb.errors import (
+    BrokersAwayError,
+    ConfigError,
+    FencedError,
+    GapError,
+    OutputError,
+    StorageError,
+    StreamimbError,
+)
 from streamimb.schema import Schema
 from streamimb.sinks.log import LogSink
 from streamimb.sources.log import LogSource, Membership, Partition, Records
@@ -108,7 +116,7 @@ class Worker:
             fence=self._outgoing.begin if self._outgoing.transactional else None,
             release=self._keeper.release, forget=self._keeper.forget, began=saver.started,
         )  # fmt: skip
-        self._aligner = Aligner(source, self.owned.topics, config.source.buffer_records_max)
+        self._aligner = Aligner(source, self.owned.topics, config.source.buffer_records_max, self._trouble.ask)
         self._breaker = Breaker(config.budget)
         self._looked = self._alive = clock()
         self._idle, self._busy = idle, busy
@@ -160,7 +168,15 @@ class Worker:
                 self._look()
                 if trouble.stopping():
                     return
+        self._pass_markers(turns)
         self._look()
+
+    def _pass_markers(self, turns: Mapping[Partition, int]) -> None:
+        """All that was fetched is learned: go on past what nobody reads, or its end by retention looks like a gap."""
+        for partition, turn in turns.items():
+            unit = self.owned.units.get(self.owned.unit_of(partition))
+            if unit is not None and self.owned.turns.get(partition) == turn and not self._aligner.holds(partition):
+                unit.next[partition] = max(unit.next[partition], self._source.position(partition))
 
     def _poll(self) -> list[Records]:
         with self._idle():
