@@ -179,8 +179,14 @@ class Worker:
                 unit.next[partition] = max(unit.next[partition], self._source.position(partition))
 
     def _poll(self) -> list[Records]:
-        with self._idle():
-            return self._source.poll(records_max=self.config.source.poll_records_max, timeout_s=POLL_S)
+        try:
+            with self._idle():
+                return self._source.poll(records_max=self.config.source.poll_records_max, timeout_s=POLL_S)
+        except GapError as error:
+            if not self.owned.overtaken():
+                raise
+            self.observer.told("retention overtook the reader", error=str(error))
+            return []
 
     def save(self, unit: str) -> None:
         """Save and commit a unit now, whatever is due. Raises StorageError where that fails."""
