@@ -43,8 +43,12 @@ from streamimb.schema import Schema
 from streamimb.sinks.log import LogSink
 from streamimb.sources.log import LogSource, Membership, Partition, Records
 
-#: Records learned between two looks at what else is due.
+#: Records learned between two looks at what else is due: at most, at least, and at first.
 PIECE_RECORDS: Final = 2_048
+PIECE_RECORDS_MIN: Final = 16
+PIECE_RECORDS_FIRST: Final = 256
+#: Seconds that a piece should take: whoever asks, and a lever, wait so long.
+PIECE_S: Final = 0.05
 #: Seconds that a poll waits for records.
 POLL_S: Final = 0.2
 #: A batch that takes longer than this is interrupted to keep the membership alive, seconds.
@@ -119,6 +123,7 @@ class Worker:
         self._aligner = Aligner(source, self.owned.topics, config.source.buffer_records_max, self._trouble.ask)
         self._breaker = Breaker(config.budget)
         self._looked = self._alive = clock()
+        self._piece = PIECE_RECORDS_FIRST
         self._idle, self._busy = idle, busy
 
     def run(self, stop: Callable[[], bool]) -> None:
@@ -211,7 +216,7 @@ class Worker:
             self.observer.redelivered(records.partition, passed)
         settled, start = unit.settled.get(records.partition, 0), 0
         while fresh is not None and start < len(fresh):
-            stop = min(start + PIECE_RECORDS, len(fresh))
+            stop = min(start + min(self._piece, PIECE_RECORDS), len(fresh))
             before = int((fresh.offsets[start:stop] < settled).sum())
             stop = start + before if 0 < before < stop - start else stop
             yield cut(fresh, start, stop)
@@ -221,6 +226,7 @@ class Worker:
         unit = self.owned.units[self.owned.unit_of(records.partition)]
         self.observer.consumed(records)
         taken = self._trouble.timed("process", lambda: unit.take(records))
+        self._piece = _next_piece(self._piece, len(records), self._trouble.took_s)
         if int(records.offsets[-1]) >= unit.settled.get(records.partition, 0):
             unit.settled.pop(records.partition, None)
             cut_before = self._outputs.cut
@@ -243,6 +249,16 @@ class Worker:
         if now - self._looked >= LAG_S:
             self._looked = now
             self.observer.lag(self._source.lag())
+
+
+def _next_piece(piece: int, records: int, took_s: float) -> int:
+    """Records of the next piece, after some took so long: by that pace, but no more than twice as many as now.
+
+    >>> _next_piece(256, 256, 0.5), _next_piece(256, 256, 0.001), _next_piece(32, 32, 9.0)
+    (25, 512, 16)
+    """
+    paced = int(PIECE_S * records / took_s) if took_s > 0 else PIECE_RECORDS
+    return max(PIECE_RECORDS_MIN, min(paced, 2 * piece, PIECE_RECORDS))
 
 
 def _judged(records: Records, refused: Sequence[Rejected]) -> NDArray[np.bool_]:

@@ -157,6 +157,25 @@ def test_told_to_stop_in_mid_batch(records, reference, tmp_path, monkeypatch):
     same(world, reference)
 
 
+def test_a_slow_learner_looks_up_often(records, reference, tmp_path, monkeypatch):
+    """A piece shrinks to what takes a twentieth of a second, or to the least; what is learned is the same."""
+    monkeypatch.setattr(worker_module, "PIECE_RECORDS_FIRST", 40)
+    clock, sizes = Clock(), []
+
+    class Slow(History):
+        def consumed(self, records):
+            sizes.append(len(records))
+
+    def probe(point):
+        if point == "decoded":
+            clock.now += sizes[-1] / 100
+
+    world = World(tmp_path, records, state=STATE, source={"poll_records_max": 1_000})
+    assert world.serve(probe, observer=Slow(), clock=clock, idle=60)
+    assert sizes[0] == 40 and set(sizes[1:-1]) == {worker_module.PIECE_RECORDS_MIN}
+    assert world.learned() == reference.learned()
+
+
 def test_told_to_stop_while_no_broker_answers(records, reference, tmp_path):
     """It does not wait for the budget's end."""
     world, sleeps = World(tmp_path, records, state=STATE), []
