@@ -66,7 +66,6 @@ KNOWN: Final = {"consumer": COMMON | CONSUMER, "producer": COMMON | PRODUCER, "a
 #: What the service decides itself, and where it is told.
 DECIDED: Final = {
     "acks": "every record is acknowledged by all replicas in step",
-    "auto.offset.reset": "a checkpoint's own offsets are where the service goes on; see source.missing_offsets",
     "enable.auto.commit": "offsets are committed with checkpoints",
     "enable.idempotence": "every record is written once",
     "group.id": "it is source.group",
@@ -74,6 +73,11 @@ DECIDED: Final = {
     "max.poll.records": "it is source.poll_records_max",
     "partition.assignment.strategy": "it follows from state.scope",
 }
+#: How long a transaction may last where ``transaction.timeout.ms`` is not set: the most that brokers allow by default.
+TRANSACTION_MS: Final = 900_000
+#: Settings that may be given, and say what the service does anyway: it begins at the first record where it has no
+#: checkpoint, and never leaves out records by itself.
+IMPLIED: Final = {"auto.offset.reset": ("earliest", "error")}
 #: Names that others use for the same.
 ALIASES: Final = {
     "sasl.mechanisms": "sasl.mechanism",
@@ -108,6 +112,13 @@ def checked(settings: Settings) -> dict[str, Value]:
             name, value = name.removesuffix(FROM_FILE), _content(key, str(value))
         if name in DECIDED:
             raise ConfigError(f"kafka.{key} cannot be set: {DECIDED[name]}")
+        if name in IMPLIED:
+            if value not in IMPLIED[name]:
+                raise ConfigError(
+                    f"kafka.{key} is {' or '.join(IMPLIED[name])}, not {value!r}: no record is left out unless "
+                    "source.missing_offsets = 'skip'"
+                )
+            continue
         if name not in known:
             near = difflib.get_close_matches(name, sorted(known | set(ALIASES)), n=1, cutoff=0.0)[0]
             raise ConfigError(f"kafka.{key}: no such setting; the nearest one is {near}")

@@ -22,6 +22,9 @@ LimitRecords = Annotated[int | None, typer.Option("--limit", metavar="N", min=1,
 Partitions = Annotated[
     int, typer.Option("--partitions", metavar="N", min=-1, help="Give a topic that is made so many; -1: the broker's.")
 ]
+NewIds = Annotated[
+    bool, typer.Option("--new-ids", help="Mark ids with the time of the start: none comes as in an earlier one.")
+]
 LettersTopic = Annotated[str | None, typer.Option("--topic", "-t", metavar="T", help="The topic of dead letters.")]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="R", help="Take those alone that have this reason.")]
 FromOffset = Annotated[
@@ -47,6 +50,7 @@ def produce(
     property: k.Properties = None,  # noqa: A002  the option's name
     config: o.ConfigFile = None,
     schema: o.SchemaFile = None,
+    new_ids: NewIds = False,
 ) -> None:
     """Send the rows of a file to a topic as JSON, keyed by their id, so that a service has something to learn.
 
@@ -63,7 +67,7 @@ def produce(
         contract, notes = infer_schema(file)
         for line in notes:
             note(line)
-    run(file, contract, found, rate=rate, loop=loop, limit=limit, partitions=partitions)
+    run(file, contract, found, rate=rate, loop=loop, limit=limit, partitions=partitions, new_ids=new_ids)
 
 
 def _letters_config(

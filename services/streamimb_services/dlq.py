@@ -11,8 +11,10 @@ from streamimb.errors import ConfigError
 from streamimb.sinks.clients import make_sink
 from streamimb.sinks.dead_letters import FIELD, PREFIX, REASON
 from streamimb.sinks.log import Message
+from streamimb.sinks.size import SIZE
 from streamimb.sources.clients import make_source
 from streamimb.sources.log import Headers, LogSource, Partition, Records
+from streamimb_services.exits import note
 from streamimb_services.progress import counted
 
 POLL_RECORDS = 1_000
@@ -35,6 +37,7 @@ class Letter:
     key: bytes | None
     value: bytes | None
     headers: Headers
+    is_cut: bool = False
 
     @staticmethod
     def of(records: Records, row: int) -> Letter:
@@ -52,6 +55,7 @@ class Letter:
             key=records.keys[row],
             value=records.values[row],
             headers=[h for h in records.headers[row] if not h[0].startswith(ours)],
+            is_cut=SIZE in told,
         )
 
     def show(self) -> dict[str, str | None]:
@@ -111,8 +115,7 @@ def letters(config: Config, *, begin: int = 0, reason: str | None = None) -> Ite
             for records in polled:
                 yield from reader.wanted(records, reason)
             if not polled and reader.left:  # what is left are markers of transactions, which nobody reads
-                lag = source.lag()
-                reader.left = {p: end for p, end in reader.left.items() if lag.get(p, 1) > 0}
+                reader.left = {p: end for p, end in reader.left.items() if source.position(p) < end}
     finally:
         source.close(leave=True)
 
@@ -123,12 +126,14 @@ def replay_letters(config: Config, *, begin: int, reason: str | None, limit: int
     Raises ConfigError, BrokersAwayError, OutputError.
     """
     sink, sent = make_sink(config.source.client, config.kafka), 0
+    cut = 0
     try:
         with counted("replaying dead letters") as shown:
             for letter in letters(config, begin=begin, reason=reason):
                 if limit is not None and sent >= limit:
                     break
-                if not letter.topic:
+                if not letter.topic or letter.is_cut:
+                    cut += letter.is_cut
                     continue
                 sink.send([Message(letter.topic, letter.value, letter.key, letter.headers)])
                 sent += 1
@@ -136,4 +141,6 @@ def replay_letters(config: Config, *, begin: int, reason: str | None, limit: int
         sink.flush()
     finally:
         sink.close()
+    if cut:
+        note(f"{cut:,} letters hold only the beginning of a record that was larger than their topic takes: not sent")
     return sent

@@ -99,6 +99,9 @@ class LogObserver(Observer):
         elif error is None and before:
             self._log.info(f"{what} back")
 
+    def shortened(self, messages: int) -> None:
+        self._log.warning("dead letters cut to what their topic takes", letters=messages)
+
     def told(self, event: str, **facts: Any) -> None:
         self._log.info(event, **facts)
 

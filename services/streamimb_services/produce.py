@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from streamimb.config import Config
@@ -15,7 +16,7 @@ from streamimb.sinks.kafka_topics import make_topics
 from streamimb.sinks.log import LogSink, Message
 from streamimb_services.exits import note
 from streamimb_services.progress import counted
-from streamimb_services.rows import Rows, rows_of
+from streamimb_services.rows import Rows, renamed, rows_of
 
 #: Messages handed over at once; fewer where the rate is low.
 PIECE_MESSAGES = 1_000
@@ -55,8 +56,12 @@ def produce(
     loop: bool,
     limit: int | None = None,
     partitions: int = -1,
+    new_ids: bool = False,
 ) -> int:
     """Send all rows of a file to ``source.topic``, again and again with ``loop``; how many were acknowledged.
+
+    new_ids: mark each id with the time of the start. Each round of ``loop`` marks them with its number anyway, so that
+    no event comes twice.
 
     Raises InputError, ConfigError, BrokersAwayError, OutputError, KeyboardInterrupt: what was handed over is sent.
     """
@@ -67,13 +72,14 @@ def produce(
     for made in make_topics(config.kafka, [config.source.topic], partitions):
         note(f"topic {made} did not exist: it was made")
     sink = make_sink(config.source.client, config.kafka)
-    pace = Pace(rate)
+    pace, start = Pace(rate), f"-{int(time.time())}" if new_ids else ""
     total = Path(path).stat().st_size if Path(path).is_file() and not loop else 0
     try:
         with counted(f"producing to {config.source.topic}") as shown:
-            while True:
-                before = pace.sent
+            for lap in count():
+                before, mark = pace.sent, start + (f"-{lap}" if lap else "")
                 for rows in rows_of(path, schema):
+                    rows = renamed(rows, schema, mark) if mark else rows
                     _send(sink, config.source.topic, rows, pace, limit)
                     shown(min(rows.done, total), total)
                     if limit is not None and pace.sent >= limit:

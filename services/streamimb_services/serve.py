@@ -23,6 +23,7 @@ from streamimb.delivery.ownership import release_s
 from streamimb.delivery.trouble import Trouble
 from streamimb.errors import ConfigError
 from streamimb.explain import Explainer
+from streamimb.kafka_settings import TRANSACTION_MS
 from streamimb.kernel import on_first_compile, without_blas
 from streamimb.metrics import Exporter, Page
 from streamimb.pipeline import Pipeline
@@ -30,6 +31,7 @@ from streamimb.schema import Schema
 from streamimb.serving import Hub, Recorder
 from streamimb.settings import Settings, load_settings
 from streamimb.sinks.clients import make_sink
+from streamimb.sinks.kafka_limits import record_bytes
 from streamimb.sinks.kafka_topics import make_topics
 from streamimb.sinks.log import LogSink
 from streamimb.sources.clients import make_source
@@ -71,7 +73,19 @@ def settings_of(
     ):  # fmt: skip
         if value is None:
             raise ConfigError(f"{key} is missing: {what}")
+    _transactions_last(needed)
     return settings, contract
+
+
+def _transactions_last(config: Config) -> None:
+    """A transaction is as long as the time between two checkpoints; brokers abort, and fence, one that is longer."""
+    allowed_s = float(config.kafka.get("transaction.timeout.ms", TRANSACTION_MS)) / 1_000
+    if config.output.transactions and config.state.every_seconds >= allowed_s:
+        raise ConfigError(
+            f"state.every_seconds is {config.state.every_seconds:g} s, but kafka.transaction.timeout.ms ends a "
+            f"transaction after {allowed_s:g} s, and one lasts from checkpoint to "
+            "checkpoint: lower the first, or raise the second"
+        )
 
 
 def serve(settings: Settings, schema: Schema) -> None:
@@ -116,11 +130,12 @@ def serve(settings: Settings, schema: Schema) -> None:
         for made in trouble.ask(lambda: make_outputs(config, source)):
             log.info("topic made", topic=made)
         sink = trouble.ask(lambda: sink_of(config))
+        topic_bytes = trouble.ask(lambda: record_bytes(config.kafka, outputs_of(config)))
         executor = stack.enter_context(ThreadPoolExecutor(1, "checkpoint"))
         worker = Worker(
             schema, config, source, sink, store,
             owner=owner(config), executor=executor, clock=time.monotonic, sleep=sleep, observer=observer,
-            between=attendant.between, idle=hub.idle, busy=hub.busy,
+            between=attendant.between, idle=hub.idle, busy=hub.busy, topic_bytes=topic_bytes,
         )  # fmt: skip
         log.info("joining", cpu_seconds=round(time.process_time(), 1))
         worker.run(stop)

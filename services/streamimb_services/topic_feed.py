@@ -84,7 +84,7 @@ class TopicFeed:
 
     def _to_the_end(self, source: LogSource) -> Iterator[Records]:
         reading, config = _Reading(source, self._since_us), self._config.source
-        aligner = Aligner(source, self.names, config.buffer_records_max)
+        aligner = Aligner(source, self.names, config.buffer_records_max, lambda call: call())
         source.subscribe(self.names, reading)
         self.topic_ids = {topic: source.topic_id(topic) for topic in self.names}
         while True:
@@ -96,8 +96,10 @@ class TopicFeed:
             aligner.owned(dict.fromkeys(reading.ends, 0))
             aligner.put(polled)
             yield from aligner.ready()
-            lag = source.lag()
-            if all(self.next[p] >= end or (not polled and lag.get(p, 1) == 0) for p, end in reading.ends.items()):
+            passed = {
+                p: not polled and source.position(p) >= end for p, end in reading.ends.items()
+            }  # only markers left
+            if all(self.next[p] >= end or passed[p] for p, end in reading.ends.items()):
                 return
 
 

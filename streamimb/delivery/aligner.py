@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
 from streamimb.delivery.unit import cut
 from streamimb.sources.log import LogSource, Partition, Records
 
+#: Polls that brought nothing of a partition, after which a broker is asked whether there is anything.
+QUIET_POLLS: Final = 2
+Bounds = dict[Partition, tuple[int, int]]
+Ask = Callable[[Callable[[], Bounds]], Bounds]
+
 
 class Aligner:
     """Holds back what is ahead of partitions from which older records are still to come.
 
     A service that catches up would otherwise read a week of labels before the first of their events. A partition that
-    has been read to its end holds up nobody. topics: of records of one time, those of the first topic come first.
-    ``records_max``: records of one partition that are held at most; the partition is paused beyond it.
+    has been read to its end holds up nobody; its end is where readers stop, before an open transaction's first record.
+    topics: of records of one time, those of the first topic come first. ask: makes a call to brokers, again where none
+    answers. ``records_max``: records of one partition that are held at most; the partition is paused beyond it.
     """
 
-    def __init__(self, source: LogSource, topics: Sequence[str], records_max: int) -> None:
-        self._source, self._records_max = source, records_max
+    def __init__(self, source: LogSource, topics: Sequence[str], records_max: int, ask: Ask) -> None:
+        self._source, self._records_max, self._ask = source, records_max, ask
+        self._quiet: dict[Partition, int] = {}
         self._rank = {topic: rank for rank, topic in enumerate(topics)}
         self._held: dict[Partition, deque[Records]] = {}
         self._turns: dict[Partition, int] = {}
@@ -37,7 +45,9 @@ class Aligner:
 
     def put(self, polled: list[Records]) -> None:
         """Take in what was polled; what is not ours any more is dropped."""
+        self._quiet = {p: self._quiet.get(p, 0) + 1 for p in self._turns}
         for records in polled:
+            self._quiet[records.partition] = 0
             if records.partition in self._held:
                 self._held[records.partition].append(records)
         full = {p for p, held in self._held.items() if sum(map(len, held)) >= self._records_max}
@@ -49,10 +59,14 @@ class Aligner:
 
     def ready(self) -> Iterator[Records]:
         """What may be learned now, oldest first; between two yields ownership may change."""
+        ended: set[Partition] = set()
         while True:
             lag = self._source.lag()
             holding = [p for p, held in self._held.items() if held]
-            if not holding or any(not held and lag.get(p, 1) > 0 for p, held in self._held.items()):
+            awaited = {p for p, held in self._held.items() if not held and lag.get(p, 1) > 0}
+            if holding and awaited - ended:
+                ended |= self._ended(awaited)
+            if not holding or awaited - ended:
                 return
             first = min(holding, key=self._due)
             records = self._held[first].popleft()
@@ -60,6 +74,18 @@ class Aligner:
             if until < len(records):
                 self._held[first].appendleft(cut(records, until, len(records)))
             yield cut(records, 0, until)
+
+    def _ended(self, awaited: set[Partition]) -> set[Partition]:
+        """Those that have come to where readers of committed records stop; asked only of those that bring nothing."""
+        quiet = sorted(p for p in awaited if self._quiet.get(p, 0) >= QUIET_POLLS)
+        if len(quiet) < len(awaited):
+            return set()
+        bounds = self._ask(lambda: self._source.bounds(quiet))
+        return {p for p, (_, end) in bounds.items() if self._source.position(p) >= end}
+
+    def holds(self, partition: Partition) -> bool:
+        """Whether records of a partition wait here."""
+        return bool(self._held.get(partition))
 
     def _due(self, partition: Partition) -> tuple[int, int, Partition]:
         return int(self._held[partition][0].timestamps[0]), self._rank[partition.topic], partition

@@ -23,6 +23,9 @@ class Observer:
     def refused(self, rejected: Sequence[Rejected]) -> None:
         """These events change nothing."""
 
+    def shortened(self, messages: int) -> None:
+        """So many dead letters were larger than their topic takes, and were cut."""
+
     def processed(self, unit: str, pipeline: Pipeline, outcome: Outcome) -> None:
         """The pipeline has predicted and learned."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -15,16 +15,20 @@ from streamimb.outcome import Action, Signal, told_row
 from streamimb.schema import Schema
 from streamimb.sinks.dead_letters import dead_letter
 from streamimb.sinks.log import Message
+from streamimb.sinks.size import message_bytes_max, shortened
 
 
 class Outputs:
     """Turns what became of records into messages.
 
     A prediction's key is ``topic-partition-offset`` of its event, so that a compacted topic, or a reader that keeps
-    keys, holds each once.
+    keys, holds each once. topic_bytes: what a record of each output topic may have; a dead letter that is larger is
+    cut, with headers that say so: ``cut`` counts them. Ids are bounded, and so is all else that is sent.
     """
 
-    def __init__(self, schema: Schema, config: Config) -> None:
+    def __init__(self, schema: Schema, config: Config, topic_bytes: Mapping[str, int] | None = None) -> None:
+        self._bytes_max, self.cut = message_bytes_max(config.kafka, topic_bytes or {}), 0
+        self._connector = config.source.group
         self._schema, self._topics, self._every = schema, config.output, config.control.every
         shaping = f"{schema.model_dump_json()}{config.learner.model_dump_json()}"
         self.model = f"{config.learner.model}-{hashlib.sha256(shaping.encode()).hexdigest()[:8]}"
@@ -88,8 +92,11 @@ class Outputs:
         into = self._topics.dead_letters
         assert into is not None
         rows = {int(offset): i for i, offset in enumerate(taken.records.offsets.tolist())}
-        return [
-            dead_letter(into, rejected, taken.records, rows[rejected.offset])
+        letters = [
+            dead_letter(into, rejected, taken.records, rows[rejected.offset], connector=self._connector)
             for rejected in taken.refused
             if rejected.offset is not None
         ]
+        fitting = [shortened(letter, self._bytes_max) for letter in letters]
+        self.cut += sum(kept is not letter for kept, letter in zip(fitting, letters, strict=True))
+        return fitting

@@ -151,6 +151,13 @@ class Ownership:
         """Whether this is a standby that should look for a newer checkpoint now."""
         return not self.units and self._config.state.scope == "topic" and self.standby.is_due(now)
 
+    def overtaken(self) -> bool:
+        """Begin once more where each unit stands; whether something was left out. Raises GapError with what is gone."""
+        before = {name: dict(unit.next) for name, unit in self.units.items()}
+        for name in sorted(self.units):
+            self._own(name, sorted(p for p in self.partitions if self.unit_of(p) == name))
+        return any(unit.next != before.get(name) for name, unit in self.units.items())
+
     def follow(self, now: float) -> None:
         """A standby keeps the newest checkpoint at hand, to answer with it and to take over at once."""
         try:

@@ -20,6 +20,7 @@ class Trouble:
 
     stopping: whether the process was asked to stop: then nothing is waited for. ``late``: whether what is done
     :meth:`within` some seconds should be over by now: then nothing is waited for either.
+    ``took_s``: seconds of the last call that was :meth:`timed`.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Trouble:
         self.stopping: Callable[[], bool] = lambda: False
         self._clock, self._sleep, self._observer = clock, sleep, observer
         self._until = math.inf
+        self.took_s = 0.0
 
     @property
     def late(self) -> bool:
@@ -95,5 +97,6 @@ class Trouble:
         """Call, and tell how long it took."""
         begun = self._clock()
         result = call()
-        self._observer.phase(phase, self._clock() - begun)
+        self.took_s = self._clock() - begun
+        self._observer.phase(phase, self.took_s)
         return result

@@ -14,7 +14,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from streamimb.batch import Reason, Rejected
 from streamimb.checkpoint import CheckpointStore
 from streamimb.config import Config
 from streamimb.delivery.aligner import Aligner
@@ -28,14 +30,26 @@ from streamimb.delivery.points import Probe, no_probe
 from streamimb.delivery.saving import Saver
 from streamimb.delivery.trouble import Trouble
 from streamimb.delivery.unit import cut
-from streamimb.errors import BrokersAwayError, ConfigError, FencedError, OutputError, StorageError, StreamimbError
+from streamimb.errors import (
+    BrokersAwayError,
+    ConfigError,
+    FencedError,
+    GapError,
+    OutputError,
+    StorageError,
+    StreamimbError,
+)
 from streamimb.outcome import Action
 from streamimb.schema import Schema
 from streamimb.sinks.log import LogSink
 from streamimb.sources.log import LogSource, Membership, Partition, Records
 
-#: Records learned between two looks at what else is due.
+#: Records learned between two looks at what else is due: at most, at least, and at first.
 PIECE_RECORDS: Final = 2_048
+PIECE_RECORDS_MIN: Final = 16
+PIECE_RECORDS_FIRST: Final = 256
+#: Seconds that a piece should take: whoever asks, and a lever, wait so long.
+PIECE_S: Final = 0.05
 #: Seconds that a poll waits for records.
 POLL_S: Final = 0.2
 #: A batch that takes longer than this is interrupted to keep the membership alive, seconds.
@@ -68,7 +82,8 @@ class Worker:
 
     owner: who claims; executor: where checkpoints are written; clock: seconds that only go forward; sleep: waits so
     many; between: called between two pieces, for whoever else wants to ask or tell the pipelines something; idle: is
-    entered while nothing but waiting for records is done, and busy while ownership moves meanwhile.
+    entered while nothing but waiting for records is done, and busy while ownership moves meanwhile; topic_bytes: the
+    largest record that each output topic takes.
 
     Raises ConfigError where no topic is named.
     """
@@ -90,6 +105,7 @@ class Worker:
         idle: Callable[[], AbstractContextManager[None]] = nullcontext,
         busy: Callable[[], AbstractContextManager[None]] = nullcontext,
         probe: Probe = no_probe,
+        topic_bytes: Mapping[str, int] | None = None,
     ) -> None:
         if config.source.topic is None:
             raise ConfigError("source.topic is missing: name the topic that events come in")
@@ -97,7 +113,7 @@ class Worker:
         self._source, self._clock, self._sleep, self._probe, self._between = source, clock, sleep, probe, between
         self._trouble = Trouble(config.budget, clock=clock, sleep=sleep, observer=self.observer)
         self._outgoing = Outgoing(source, sink, self._trouble, probe)
-        self._outputs = Outputs(schema, config)
+        self._outputs = Outputs(schema, config, topic_bytes)
         saver = Saver(config.state, self._trouble.storage, clock=clock, executor=executor, probe=probe)
         self._keeper = Keeper(saver, self._outgoing, self._trouble, observer=self.observer, sleep=sleep, probe=probe)
         self.owned = self._keeper.owned = Ownership(
@@ -105,9 +121,10 @@ class Worker:
             fence=self._outgoing.begin if self._outgoing.transactional else None,
             release=self._keeper.release, forget=self._keeper.forget, began=saver.started,
         )  # fmt: skip
-        self._aligner = Aligner(source, self.owned.topics, config.source.buffer_records_max)
+        self._aligner = Aligner(source, self.owned.topics, config.source.buffer_records_max, self._trouble.ask)
         self._breaker = Breaker(config.budget)
         self._looked = self._alive = clock()
+        self._piece = PIECE_RECORDS_FIRST
         self._idle, self._busy = idle, busy
 
     def run(self, stop: Callable[[], bool]) -> None:
@@ -159,11 +176,25 @@ class Worker:
                 self._look()
                 if trouble.stopping():
                     return
+        self._pass_markers(turns)
         self._look()
 
+    def _pass_markers(self, turns: Mapping[Partition, int]) -> None:
+        """All that was fetched is learned: go on past what nobody reads, or its end by retention looks like a gap."""
+        for partition, turn in turns.items():
+            unit = self.owned.units.get(self.owned.unit_of(partition))
+            if unit is not None and self.owned.turns.get(partition) == turn and not self._aligner.holds(partition):
+                unit.next[partition] = max(unit.next[partition], self._source.position(partition))
+
     def _poll(self) -> list[Records]:
-        with self._idle():
-            return self._source.poll(records_max=self.config.source.poll_records_max, timeout_s=POLL_S)
+        try:
+            with self._idle():
+                return self._source.poll(records_max=self.config.source.poll_records_max, timeout_s=POLL_S)
+        except GapError as error:
+            if not self.owned.overtaken():
+                raise
+            self.observer.told("retention overtook the reader", error=str(error))
+            return []
 
     def keep(self, unit: str, action: Action) -> StreamimbError | None:
         """Send an action that a person caused, and save and commit its unit now; what is in the way for now.
@@ -192,7 +223,7 @@ class Worker:
             self.observer.redelivered(records.partition, passed)
         settled, start = unit.settled.get(records.partition, 0), 0
         while fresh is not None and start < len(fresh):
-            stop = min(start + PIECE_RECORDS, len(fresh))
+            stop = min(start + min(self._piece, PIECE_RECORDS), len(fresh))
             before = int((fresh.offsets[start:stop] < settled).sum())
             stop = start + before if 0 < before < stop - start else stop
             yield cut(fresh, start, stop)
@@ -202,13 +233,17 @@ class Worker:
         unit = self.owned.units[self.owned.unit_of(records.partition)]
         self.observer.consumed(records)
         taken = self._trouble.timed("process", lambda: unit.take(records))
+        self._piece = _next_piece(self._piece, len(records), self._trouble.took_s)
         if int(records.offsets[-1]) >= unit.settled.get(records.partition, 0):
             unit.settled.pop(records.partition, None)
+            cut_before = self._outputs.cut
             self._outgoing.send(self._outputs.messages(unit.name, taken))
+            if self._outputs.cut > cut_before:
+                self.observer.shortened(self._outputs.cut - cut_before)
         self._probe("sent")
         self.observer.refused(taken.refused)
         self.observer.processed(unit.name, unit.pipeline, taken.outcome)
-        self._breaker.count(np.isin(records.offsets, [r.offset for r in taken.refused if r.offset is not None]))
+        self._breaker.count(_judged(records, taken.refused))
 
     def _look(self) -> None:
         """What is due between two pieces."""
@@ -221,3 +256,20 @@ class Worker:
         if now - self._looked >= LAG_S:
             self._looked = now
             self.observer.lag(self._source.lag())
+
+
+def _next_piece(piece: int, records: int, took_s: float) -> int:
+    """Records of the next piece, after some took so long: by that pace, but no more than twice as many as now.
+
+    >>> _next_piece(256, 256, 0.5), _next_piece(256, 256, 0.001), _next_piece(32, 32, 9.0)
+    (25, 512, 16)
+    """
+    paced = int(PIECE_S * records / took_s) if took_s > 0 else PIECE_RECORDS
+    return max(PIECE_RECORDS_MIN, min(paced, 2 * piece, PIECE_RECORDS))
+
+
+def _judged(records: Records, refused: Sequence[Rejected]) -> NDArray[np.bool_]:
+    """Which records were refused, without those that were sent twice: these say nothing about a release."""
+    told = [(r.offset, r.reason is Reason.DUPLICATE_ID) for r in refused if r.offset is not None]
+    twice = np.isin(records.offsets, [offset for offset, is_twice in told if is_twice])
+    return np.isin(records.offsets[~twice], [offset for offset, is_twice in told if not is_twice])

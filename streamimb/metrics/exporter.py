@@ -77,6 +77,9 @@ class Exporter:
         for event in rejected:
             self.values.add("events_rejected_total", 1, event.reason.value)
 
+    def shortened(self, messages: int) -> None:
+        self.values.add("dead_letters_cut_total", messages)
+
     def restored(self, unit: str, name: str | None, rotten: Sequence[Any], position: int) -> None:  # noqa: ARG002
         self.values.add("checkpoints_total", len(rotten), "rotten")
         self._before.pop(unit, None)
@@ -137,8 +140,9 @@ class Exporter:
         for i, partition in enumerate(sorted(lag)):
             key = (partition.topic, str(partition.number) if i < PARTITIONS_SHOWN_MAX else n.OTHER)
             shown[key] = shown.get(key, 0.0) + lag[partition]
-        if shown:
-            self.values.replace("consumer_lag_records", shown)
+        if not shown:  # the last values would stand for ever
+            shown = dict.fromkeys(self.values.numbers["consumer_lag_records"], math.nan)
+        self.values.replace("consumer_lag_records", shown)
 
     def trouble(self, what: str, error: Exception | None) -> None:
         if error is not None:

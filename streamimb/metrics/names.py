@@ -38,6 +38,7 @@ METRICS: Final = (
     MetricSpec("labels_evicted_total", COUNTER, (), "Events that gave up waiting because too many waited."),
     MetricSpec("training_samples_total", COUNTER, _CLASS, "Lessons after resampling, those that were made included."),
     MetricSpec("predictions_total", COUNTER, _CLASS, "Decisions; the rate of the positive class is the alert rate."),
+    MetricSpec("dead_letters_cut_total", COUNTER, (), "Dead letters that were cut: larger than their topic takes."),
     MetricSpec("drift_detected_total", COUNTER, ("detector", "signal"), "Drifts that were told."),
     MetricSpec("drift_warnings_total", COUNTER, ("detector", "signal"), "Warnings that were told."),
     MetricSpec("model_resets_total", COUNTER, ("cause",), "Learners reset, replaced or rolled back."),

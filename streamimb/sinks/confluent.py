@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException, Producer, TopicPartition
 
 from streamimb.confluent_errors import REFUSALS, translate_confluent
 from streamimb.errors import BrokersAwayError, ConfigError, FencedError, OutputError
-from streamimb.kafka_settings import Settings, for_confluent
+from streamimb.kafka_settings import TRANSACTION_MS, Settings, for_confluent
 from streamimb.sinks.log import Message
 
 #: What holds where nothing else is set. Records never expire by themselves: how long brokers may be away is a budget.
@@ -20,7 +20,7 @@ DEFAULTS: Final[Settings] = {
     "batch.size": 131_072,
     "linger.ms": 5,
     "reconnect.backoff.max.ms": 1_000,
-    "transaction.timeout.ms": 900_000,
+    "transaction.timeout.ms": TRANSACTION_MS,
 }
 NEVER: Final = 2**31 - 1
 AHEAD_KB_MAX: Final = 32_768

@@ -13,7 +13,7 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from streamimb.errors import ConfigError, FencedError, OutputError, StreamimbError
 from streamimb.kafka_errors import connected, translate, translated
-from streamimb.kafka_settings import Settings, for_kafka_python
+from streamimb.kafka_settings import TRANSACTION_MS, Settings, for_kafka_python
 from streamimb.sinks.log import Message
 
 #: What holds where nothing else is set. Records never expire by themselves: how long brokers may be away is a budget.
@@ -23,7 +23,7 @@ DEFAULTS: Final[Settings] = {
     "delivery.timeout.ms": 2**31 - 1,
     "linger.ms": 5,
     "reconnect.backoff.max.ms": 1_000,
-    "transaction.timeout.ms": 900_000,
+    "transaction.timeout.ms": TRANSACTION_MS,
 }
 CLOSE_S_MAX: Final = 3.0
 #: How long it may take until a topic that was just made is known, milliseconds.

@@ -97,6 +97,9 @@ class ConfluentSource(KafkaSource):
     def resume(self, partitions: Iterable[Partition]) -> None:
         self._fetching.resume([_theirs(p) for p in partitions if p in self._positions])
 
+    def position(self, partition: Partition) -> int:
+        return self._positions.get(partition, 0)
+
     def lag(self) -> dict[Partition, int]:
         found = {}
         for partition, position in self._positions.items():

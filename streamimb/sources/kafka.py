@@ -277,6 +277,10 @@ class KafkaSource:
         held = self._state.assigned_partitions()
         return [tp for tp in map(_theirs, partitions) if tp in held]
 
+    def position(self, partition: Partition) -> int:
+        state = self._state.assignment.get(_theirs(partition))
+        return 0 if state is None or state.position is None else int(state.position.offset)
+
     def lag(self) -> dict[Partition, int]:
         seen = {tp: self._state.assignment.get(tp) for tp in self._state.assigned_partitions()}
         return {

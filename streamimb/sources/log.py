@@ -116,6 +116,10 @@ class LogSource(Protocol):
         """What tells a topic from another of the same name that was created later; empty where the broker has none."""
         ...
 
+    def position(self, partition: Partition) -> int:
+        """The next offset to fetch of a partition that was sought, past what nobody reads; asks no broker."""
+        ...
+
     def lag(self) -> dict[Partition, int]:
         """Records between the next one to fetch and the end, per owned partition, as last seen; asks no broker."""
         ...

@@ -142,6 +142,9 @@ class MemorySource:
         self._log.answer("source")
         return self._log.topic_ids.get(topic, "")
 
+    def position(self, partition: Partition) -> int:
+        return self._positions.get(partition, 0)
+
     def lag(self) -> dict[Partition, int]:
         return dict(self._lag)
 

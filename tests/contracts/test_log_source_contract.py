@@ -1,10 +1,13 @@
 """What every LogSource does: in memory, and of a real broker by either client."""
 
+import time
+
 import pytest
 
+from streamimb.delivery.aligner import Aligner
 from streamimb.errors import ConfigError, FencedError
 from streamimb.sources.log import Committed, Partition
-from tests.broker.log_worlds import Told, join, read, values_of
+from tests.broker.log_worlds import Told, join, messages, read, values_of
 
 
 def member(world, group, topic, scope="topic", **options):
@@ -223,3 +226,43 @@ def test_offsets_are_found_by_time(world):
     [[only]] = join(one, shares=[1])
     assert one.source.since([only], 1_000_000) == one.source.since([only], 999_500) == {only: 0}
     assert one.source.since([only], 1_000_001) == {}
+
+
+def test_the_position_passes_what_nobody_reads(world):
+    """Behind a transaction's marker; before the first record of one that is open, which is where bounds end too."""
+    topic = world.topic()
+    sink = world.sink(f"id-{topic}")
+    one = member(world, world.group(), topic)
+    [[only]] = join(one, shares=[1])
+    sink.begin()
+    sink.send(messages(topic, b"a"))
+    sink.commit({}, one.source.group())
+    assert values_of(one.source, 1) == [b"a"]
+    sink.begin()
+    sink.send(messages(topic, b"open"))
+    sink.flush()
+    until = time.monotonic() + 10
+    while one.source.position(only) < 2 and time.monotonic() < until:
+        assert one.source.poll(records_max=9, timeout_s=0.2) == []
+    assert one.source.position(only) == 2 == one.source.bounds([only])[only][1]
+    sink.abort()
+
+
+def test_an_open_transaction_holds_up_no_other_topic(world):
+    """Two topics are read in step: of one whose next record is of an open transaction, nothing can come now."""
+    first, second = world.topic(), world.topic()
+    sink = world.sink(f"id-{first}")
+    sink.begin()
+    sink.send(messages(first, b"open"))
+    sink.flush()
+    world.append(second, [b"label"])
+    one = member(world, world.group(), [first, second])
+    [owned] = join(one, shares=[2])
+    aligner = Aligner(one.source, [first, second], 100, lambda call: call())
+    found, until = [], time.monotonic() + 10
+    while not found and time.monotonic() < until:
+        aligner.owned(dict.fromkeys(owned, 0))
+        aligner.put(one.source.poll(records_max=9, timeout_s=0.2))
+        found = [value for records in aligner.ready() for value in records.values]
+    assert found == [b"label"]
+    sink.abort()

@@ -157,6 +157,25 @@ def test_told_to_stop_in_mid_batch(records, reference, tmp_path, monkeypatch):
     same(world, reference)
 
 
+def test_a_slow_learner_looks_up_often(records, reference, tmp_path, monkeypatch):
+    """A piece shrinks to what takes a twentieth of a second, or to the least; what is learned is the same."""
+    monkeypatch.setattr(worker_module, "PIECE_RECORDS_FIRST", 40)
+    clock, sizes = Clock(), []
+
+    class Slow(History):
+        def consumed(self, records):
+            sizes.append(len(records))
+
+    def probe(point):
+        if point == "decoded":
+            clock.now += sizes[-1] / 100
+
+    world = World(tmp_path, records, state=STATE, source={"poll_records_max": 1_000})
+    assert world.serve(probe, observer=Slow(), clock=clock, idle=60)
+    assert sizes[0] == 40 and set(sizes[1:-1]) == {worker_module.PIECE_RECORDS_MIN}
+    assert world.learned() == reference.learned()
+
+
 def test_told_to_stop_while_no_broker_answers(records, reference, tmp_path):
     """It does not wait for the budget's end."""
     world, sleeps = World(tmp_path, records, state=STATE), []
@@ -206,6 +225,16 @@ def test_too_many_in_a_row(records, tmp_path):
         offset = world.log.groups["g"].committed[EVENTS].offset
         assert offset >= 75
         assert {str(o).encode() for o in range(50, min(80, offset))} <= {key[-1] for key in world.sent("dead")}
+
+
+def test_what_was_sent_twice_is_no_bad_release(records, tmp_path):
+    """A producer that sends a thousand events again stops nobody; nor does it hide what is refused between them."""
+    budget = {"rejects_in_a_row": 25, "rejects_share": 0.3, "rejects_window": 60}
+    good = [r for r in records if r is not None and b'"x": ' in r and b'"x": "1"' not in r][:80]
+    assert World(tmp_path / "twice", good * 3, state=STATE, budget=budget).serve()
+    mixed = [r for event in good for r in (event, b"{")]
+    with pytest.raises(RefusedError, match="records in a row"):
+        World(tmp_path / "bad", good + mixed, state=STATE, budget=budget).serve()
 
 
 def test_too_large_a_share(records, tmp_path):

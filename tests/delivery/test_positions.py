@@ -178,3 +178,15 @@ def test_a_key_that_shapes_state_may_not(records, tmp_path):
         world.serve()
     assert told.value.exit_code == 70
     assert world.store().newest("topic") == newest
+
+
+def test_markers_are_passed(records, tmp_path):
+    """A transaction's marker that retention removes is no gap: the state stands behind it."""
+    world = World(tmp_path, records[:40], state=STATE)
+    transaction = world.log.open("producer")
+    last = world.log.append("events", records[40], transaction=transaction)
+    world.log.finish(transaction, "committed")
+    assert world.serve()
+    assert world.store().restore("topic").offsets[EVENTS] == last + 2
+    world.log.retain(EVENTS, last + 2)
+    assert world.serve()

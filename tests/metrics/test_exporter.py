@@ -207,6 +207,14 @@ def test_records_and_checkpoints_are_timed():
     assert value(page, "trouble_total", what="brokers") == 1
 
 
+def test_the_lag_of_no_partition_is_nan():
+    """Once the last partition is another's, the lag that it had is not told any more."""
+    exporter, _, page, _ = made()
+    exporter.lag({Partition("events", 0): 7})
+    exporter.lag({})
+    assert math.isnan(value(page, "consumer_lag_records", topic="events", partition="0"))
+
+
 def test_the_lag_of_many_partitions_is_few_series():
     """Partitions beyond the bound are added up."""
     exporter, _, page, _ = made()
