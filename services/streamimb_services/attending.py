@@ -54,6 +54,10 @@ class Attendant(Observer):
         self._hub.check(RESTORED, True)
         self._hub.check(MEMBER, True)
 
+    def rebalanced(self, kind: str) -> None:
+        if kind == "assigned":
+            self._hub.check(MEMBER, True)
+
     def restored(self, unit: str, name: str | None, rotten: Sequence[tuple[str, str]], position: int) -> None:
         del rotten, position
         self._restored[unit] = name
@@ -88,6 +92,8 @@ class Attendant(Observer):
                                   position=pulled.lever.position)  # fmt: skip
 
     def _follow(self, worker: Worker) -> None:
+        if worker.config.state.scope == "partition" and not worker.owned.partitions and self._hub.checks[MEMBER]:
+            self._hub.check(RESTORED, True)  # a spare member: it restores what it is given
         standby = worker.owned.standby.unit
         if self._pipelines or standby is None:
             return

@@ -74,6 +74,8 @@ class _ToTheEnd:
         self.left: dict[Partition, int] | None = None
 
     def assigned(self, partitions: Sequence[Partition]) -> None:
+        if not partitions:
+            return
         self.left = {}
         for partition, (first, end) in self._source.bounds(partitions).items():
             start = max(first, self._begin)

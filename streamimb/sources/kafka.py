@@ -90,6 +90,7 @@ class KafkaSource:
         self._partitions_seen = 0
         self._fenced: Exception | None = None
         self._joining: Any = None
+        self._welcome = False
         options = for_kafka_python({**DEFAULTS, **settings}, "consumer")
         options["bootstrap_timeout_ms"] = self._patience_ms
         assignor = SharingAssignor(scope, self._claimed, self._count)
@@ -206,6 +207,10 @@ class KafkaSource:
     def _tell(self) -> None:
         """Tell the membership what was noted; what it raises comes through, and is told again at the next call."""
         assert self._membership is not None, "subscribe comes first"
+        if not self._welcome and self._coordinator.generation_if_stable() is not None:
+            self._welcome = True
+            if not self._owned and not self._changes:  # kafka-python tells of what there is, not of nothing
+                self._membership.assigned([])
         while self._changes:
             kind, partitions = self._changes[0]
             if kind == "assigned":

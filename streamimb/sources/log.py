@@ -55,7 +55,10 @@ class Membership(Protocol):
     """
 
     def assigned(self, partitions: Sequence[Partition]) -> None:
-        """These are ours from now on; nothing of them is fetched before they were sought."""
+        """These are ours from now on; nothing of them is fetched before they were sought.
+
+        Told on joining, too, where there is nothing left to be ours: one stands by.
+        """
         ...
 
     def revoked(self, partitions: Sequence[Partition]) -> None:

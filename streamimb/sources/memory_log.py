@@ -26,6 +26,7 @@ class MemorySource:
         self._member: Member | None = None
         self._owned: list[Partition] = []
         self._untold: list[Partition] = []
+        self._joined = False
         self._positions: dict[Partition, int] = {}
         self._paused: set[Partition] = set()
         self._lag: dict[Partition, int] = {}
@@ -40,7 +41,7 @@ class MemorySource:
     def subscribe(self, topics: Sequence[str], membership: Membership) -> None:
         self._log.answer("source")
         self._member = self._log.join(self._group, topics, self._scope, self._instance)
-        self._topics, self._membership = tuple(topics), membership
+        self._topics, self._membership, self._joined = tuple(topics), membership, True
 
     def poll(self, *, records_max: int, timeout_s: float) -> list[Records]:
         """Whatever there is, at once: nothing in memory waits, so ``timeout_s`` asks for nothing."""
@@ -80,6 +81,7 @@ class MemorySource:
         if self.member.status == "out":
             gone = self._drop(list(self._owned))
             self._member = self._log.join(self._group, self._topics, self._scope, self._instance)
+            self._joined = True
             if gone:
                 self._membership.lost(gone)
         group = self.member.group
@@ -93,9 +95,10 @@ class MemorySource:
             group.holds.update(dict.fromkeys(gained, self.member))
             self._owned = sorted([*self._owned, *gained])
             self._untold += gained
-        if self._untold:  # told again where the membership raised
+        if self._untold or self._joined:  # told again where the membership raised
             self._membership.assigned(list(self._untold))
             self._untold.clear()
+            self._joined = False
 
     def _drop(self, partitions: list[Partition]) -> list[Partition]:
         for partition in partitions:

@@ -150,7 +150,7 @@ def test_under_the_partition_scope_two_share(world):
     two = member(world, group, topic, "partition")
     kept, moved = join(one, two, shares=[2, 2])
     assert [kind for kind, _ in one.heard] == ["assigned", "revoked"] and one.heard[1][1] == moved
-    assert two.heard == [("assigned", moved)] and sorted(kept + moved) == every
+    assert [h for h in two.heard if h[1]] == [("assigned", moved)] and sorted(kept + moved) == every
     assert two.source.committed(every) == {p: one.commits[p] for p in moved}
     assert read(two.source, 1) == [(3, 1, b"b")]
     with pytest.raises(FencedError):
@@ -199,7 +199,7 @@ def test_a_static_member_has_its_partitions_again_at_once(world):
         two.source.poll(records_max=1, timeout_s=0.05)
     again = member(world, group, topic, instance="first")
     join(again, shares=[2])
-    assert two.heard == []
+    assert two.heard == [("assigned", [])]
     with pytest.raises(FencedError):
         one.source.commit({every[0]: Committed(1)})
     again.source.commit({every[0]: Committed(2)})
@@ -266,3 +266,17 @@ def test_an_open_transaction_holds_up_no_other_topic(world):
         found = [value for records in aligner.ready() for value in records.values]
     assert found == [b"label"]
     sink.abort()
+
+
+def test_who_gets_nothing_is_told_so(world):
+    """A second member of a topic of one partition has joined, and stands by."""
+    topic, group = world.topic(), world.group()
+    one = member(world, group, topic, "partition")
+    join(one, shares=[1])
+    two, deadline = member(world, group, topic, "partition"), time.monotonic() + 30
+    while not one.heard or not two.heard:
+        assert time.monotonic() < deadline, (one.heard, two.heard)
+        join(one, two, shares=[1, 0])
+        two.source.keep_alive()
+        one.source.keep_alive()
+    assert two.heard == [("assigned", [])]

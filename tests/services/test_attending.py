@@ -166,3 +166,16 @@ def test_a_poisoned_hour_is_rolled_back(tmp_path, thinned):
         lever("resume")
         joined.leave()
     assert not world.store().restore("topic").state["book"]["frozen"]
+
+
+def test_a_spare_member_is_ready(attended):
+    """It has joined and there is no partition left for it: it stands by, and says so."""
+    world, hub, joined = attended(state=RARELY | {"scope": "partition"})
+    joined.step()
+    assert hub.ready
+    spare = Hub(clock=time.monotonic)
+    attendant = Attendant(spare, world.store(), [], structlog.get_logger(), lambda pipeline: None)
+    other = world.join(observer=attendant, between=attendant.between)
+    assert not spare.ready
+    other.step(2)
+    assert not other.worker.owned.partitions and spare.ready
