@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from streamimb.decode_cells import WHOLE
 from streamimb.errors import SchemaError
-from streamimb.infer_types import FEATURE_KINDS, kind_of, misfits_told, time_unit
+from streamimb.infer_types import FEATURE_KINDS, Unit, kind_of, misfits_told, odd_seconds, time_unit
 from streamimb.schema import CLASSES_MAX, ClassName, Feature, Identity, Label, Schema, Time
-from streamimb.survey import Survey, survey
+from streamimb.survey import Survey, refused_told, survey
 
 LABEL_NAMES: Final = ("label", "class", "target", "y")
 ID_NAMES: Final = ("id", "event_id", "uuid")
+LABEL_TIME_NAMES: Final = ("label_time", "label_ts", "label_known_at", "known_at", "labelled_at", "labeled_at")
 TIME_NAMES: Final = ("ts", "time", "timestamp", "event_time", "datetime")
 #: A text column with more different values than this share of its rows tells rows apart, not classes.
 UNIQUE_SHARE_MAX: Final = 0.9
@@ -48,10 +49,13 @@ def infer_schema(
     found = survey(str(path), choose, rows)
     rest_of_them = [more for other in others if (more := _again(str(other), found.label)) is not None]
     label_ = _label([found, *rest_of_them], positive, notes)
+    if told := refused_told(found):
+        notes.append(f"{told}: a replay refuses them")
     rest = {name: values for name, values in found.sample.items() if name != found.label}
     time_ = _time(found, rest, time, notes)
     if time_ is not None:
         rest.pop(time_.path or time_.name)
+    label_ = _known_at(found, rest, label_, time_, notes)
     id_ = _id(found, rest, id, notes)
     if id_ is not None:
         rest.pop(id_.path or id_.name)
@@ -110,6 +114,9 @@ def _label(surveys: Sequence[Survey], positive: str | None, notes: list[str]) ->
     if len(counts) > CLASSES_MAX:
         raise SchemaError(f"label column {found.label!r} holds over {CLASSES_MAX:,} different values: is it a class?")
     names = sorted(counts, key=lambda c: (-counts[c], str(c)))
+    if len(kinds := sorted({type(c).__name__ for c in names})) > 1:
+        told = ", ".join(map(repr, names[:6]))
+        notes.append(f"label column {found.label!r} holds classes of several types ({', '.join(kinds)}): {told}")
     if not all(isinstance(c, str) for c in names):
         names.sort(key=lambda c: (isinstance(c, str), c))
     if positive is None:
@@ -164,14 +171,20 @@ def _time(found: Survey, sample: dict[str, list[Any]], asked: str | None, notes:
     if name is None:
         return None
     present = [v for v in sample[name] if v is not None]
-    unit, misfits = time_unit(present, found.text)
+    unit, misfits = _unit(name, present, found.text)
     if unit is None:
         if asked is not None:
-            raise SchemaError(f"--time {asked}: its values are neither numbers nor ISO 8601 times")
+            what = "its values are neither numbers nor ISO 8601 times" if present else "it is empty"
+            raise SchemaError(f"--time {asked}: {what} in the first {len(sample[name]):,} rows")
         notes.append(f"column {name!r} holds no times: it is taken as a feature")
         return None
     if asked is None:
         notes.append(f"time: column {name!r}, in {unit}")
+    if unit == "s" and (odd := odd_seconds(present, found.text)) is not None:
+        notes.append(
+            f"column {name!r}: {odd} is taken as seconds since 1970; if it is a count, or a date like 20240131, "
+            "write the times as ISO 8601 or leave the column out"
+        )
     notes += misfits_told(name, misfits, len(present), "times")
     missing = len(sample[name]) - len(present)
     if missing:
@@ -179,6 +192,32 @@ def _time(found: Survey, sample: dict[str, list[Any]], asked: str | None, notes:
             f"column {name!r}: {missing:,} of the first {len(sample[name]):,} rows have no time: those are refused"
         )
     return Time(**_place(found, name), unit=unit)
+
+
+def _unit(name: str, present: list[Any], text: bool) -> tuple[Unit | None, list[Any]]:
+    try:
+        return time_unit(present, text)
+    except SchemaError as error:
+        raise SchemaError(f"column {name!r}: {error}") from error
+
+
+def _known_at(found: Survey, sample: dict[str, list[Any]], label: Label, time: Time | None, notes: list[str]) -> Label:
+    """The label with the column that tells when it became known, which is no feature: it would give the label away."""
+    name = _pick(list(sample), None, (*LABEL_TIME_NAMES, f"{found.label.lower()}_time"), "time")
+    if name is None:
+        return label
+    present = [v for v in sample[name] if v is not None]
+    unit, misfits = _unit(name, present, found.text)
+    if unit is None:
+        return label
+    del sample[name]
+    if time is None or unit != time.unit:
+        unlike = "events have no time" if time is None else f"events have theirs in {time.unit}, it is in {unit}"
+        notes.append(f"column {name!r} is left out: it seems to say when the label became known, but {unlike}")
+        return label
+    notes.append(f"labels become known at column {name!r}")
+    notes += misfits_told(name, misfits, len(present), "times")
+    return label.model_copy(update={"time": name})
 
 
 def _id(found: Survey, sample: dict[str, list[Any]], asked: str | None, notes: list[str]) -> Identity | None:

@@ -8,11 +8,16 @@ from typing import Any, Final, Literal
 
 from streamimb.decode_cells import NUMBER
 from streamimb.decode_time import iso_us
+from streamimb.errors import SchemaError
 
 #: A column is of a type where at least this share of its values are.
 MAJORITY: Final = 0.95
 #: Values that do not fit are told with at most this many examples.
 EXAMPLES_MAX: Final = 3
+#: Numbers from here on are no microseconds (of the year 5138) but nanoseconds.
+NANOSECONDS_MIN: Final = 1e17
+#: Seconds below this (of 1973) are counts or dates like 20240131 as a rule.
+SECONDS_MIN: Final = 1e8
 
 Unit = Literal["s", "ms", "us", "iso"]
 FeatureType = Literal["numeric", "categorical", "boolean"]
@@ -44,19 +49,29 @@ def time_unit(present: Sequence[Any], text: bool) -> tuple[Unit | None, list[Any
 
     >>> time_unit(["1700000000"] * 40 + ["soon"], True)
     ('s', ['soon'])
+
+    Raises SchemaError for nanoseconds.
     """
     if not present:
         return None, []
     if hasattr(present[0], "isoformat"):
-        return "iso", []
+        return ("iso" if hasattr(present[0], "year") else None), []  # a time of day is no moment
     number = _is_number if text else _is_json_number
     misfits = [v for v in present if not number(v)]
     numbers = sorted(abs(float(v)) for v in present if number(v))
     if len(numbers) >= MAJORITY * len(present):
         large = numbers[math.ceil(MAJORITY * (len(numbers) - 1))]
+        if large >= NANOSECONDS_MIN:
+            raise SchemaError("its values are nanoseconds: divide them by 1,000 and they are microseconds")
         return ("s" if large < 1e11 else "ms" if large < 1e14 else "us"), misfits
     misfits = [v for v in present if not (isinstance(v, str) and iso_us(v.strip()) is not None)]
     return ("iso" if len(present) - len(misfits) >= MAJORITY * len(present) else None), misfits
+
+
+def odd_seconds(present: Sequence[Any], text: bool) -> Any:
+    """A value that is a number of seconds only by its size: negative, or too small to be of our days; None for none."""
+    number = _is_number if text else _is_json_number
+    return next((v for v in present if number(v) and float(v) < SECONDS_MIN), None)
 
 
 def misfits_told(name: str, misfits: Sequence[Any], n: int, kind: str) -> list[str]:

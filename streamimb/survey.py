@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import polars as pl
 
+from streamimb.batch import Reason
 from streamimb.config import LimitsConfig
 from streamimb.decode_cells import MISSING_CELLS
 from streamimb.errors import InputError
@@ -32,7 +33,8 @@ class Survey:
 
     sample: each column's first values, None where missing; nested: columns that are paths into nested JSON; label: the
     label column; label_counts: its values over the whole file (at most a few beyond ``CLASSES_MAX`` different ones);
-    text: whether values are CSV cells.
+    text: whether values are CSV cells; refused: how many rows or lines could not be read, by why; refused_first: where
+    the first of them stands.
     """
 
     text: bool
@@ -42,6 +44,28 @@ class Survey:
     nested: set[str] = field(default_factory=set)
     label_counts: Counter[Any] = field(default_factory=Counter)
     rows: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    refused_first: int | None = None
+
+    def refuse(self, reason: Reason, line: int | None = None) -> None:
+        """Take down that a row could not be read."""
+        self.refused[reason.value] += 1
+        if self.refused_first is None:
+            self.refused_first = line
+
+
+#: What helps where rows are refused for this.
+HELP: Final = {Reason.NOT_UTF8.value: "; convert the file (iconv -f LATIN1 -t UTF-8)"}
+
+
+def refused_told(found: Survey) -> str:
+    """How many rows were refused and why, in a line; empty where none was."""
+    if not found.refused:
+        return ""
+    reasons = ", ".join(f"{n:,} {reason}" for reason, n in found.refused.most_common())
+    where = "" if found.refused_first is None else f", the first of them at line {found.refused_first:,}"
+    most = found.refused.most_common(1)[0][0]
+    return f"{found.refused.total():,} rows cannot be read ({reasons}){where}{HELP.get(most, '')}"
 
 
 def survey(path: str, choose: Choose, rows: int) -> Survey:
@@ -55,13 +79,15 @@ def survey(path: str, choose: Choose, rows: int) -> Survey:
         elif kind == "csv":
             table = CsvTable(lines, limits)
             headers = _Headers(table)
-            found = _frames((frame for frame, _, _ in table.frames()), choose, rows, headers.watch)
+            found = Survey(text=True)
+            _frames(found, _told(table, found), choose, rows, headers.watch)
             headers.judge()
         else:
             frames = (frame for frame, _ in parquet_frames(path))
-            found = _frames(frames, choose, rows)
+            _frames(found := Survey(text=False), frames, choose, rows)
     if not found.rows:
-        raise InputError(f"{path}: has no rows to infer a schema from")
+        why = refused_told(found)
+        raise InputError(f"{path}: has no rows to infer a schema from" + (f": {why}" if why else ""))
     return found
 
 
@@ -114,10 +140,17 @@ class _Headers:
                 self._table.is_header(",".join(cell or "" for cell in row).encode())
 
 
-def _frames(frames: Any, choose: Choose, rows: int, watch: Watch | None = None) -> Survey:
-    """A survey of tables; those of a CSV file, whose cells are text, are watched."""
-    text = watch is not None
-    found = Survey(text=text)
+def _told(table: CsvTable, found: Survey) -> Iterator[pl.DataFrame]:
+    """The frames of a table; what is refused of them is taken down."""
+    for frame, _, refused in table.frames():
+        for line, (reason, _) in sorted(refused.items()):
+            found.refuse(reason, line)
+        yield frame
+
+
+def _frames(found: Survey, frames: Any, choose: Choose, rows: int, watch: Watch | None = None) -> None:
+    """Survey tables; those of a CSV file, whose cells are text, are watched."""
+    text = found.text
     for frame in frames:
         if not found.label:
             frame = _flat(frame, found)
@@ -134,7 +167,6 @@ def _frames(frames: Any, choose: Choose, rows: int, watch: Watch | None = None) 
             watch(frame, found.label)
         counts = frame[found.label].value_counts(name="events of a label")
         _count(found, zip(*(counts.to_series(i).to_list() for i in (0, 1)), strict=True))
-    return found
 
 
 def _flat(frame: pl.DataFrame, found: Survey) -> pl.DataFrame:
@@ -175,6 +207,8 @@ def _ndjson(lines: LineReader, choose: Choose, rows: int) -> Survey:
         if isinstance(block, TooLong):
             continue
         records = block.data.splitlines()
+        for line, record in enumerate(records, block.line):
+            _judge(record, line, found)
         if label is None:
             early += records
             head += [flat for r in records[: rows - len(head)] if (flat := _object(r, found)) is not None]
@@ -190,10 +224,20 @@ def _ndjson(lines: LineReader, choose: Choose, rows: int) -> Survey:
 def _sampled(found: Survey, head: list[dict[str, Any]], choose: Choose) -> str:
     names = list(dict.fromkeys(name for event in head for name in event))
     if not names:
-        raise InputError("no line holds a JSON object with fields")
+        why = refused_told(found)
+        raise InputError("no line holds a JSON object with fields" + (f": {why}" if why else ""))
     found.label = choose(names)
     found.sample = {name: [event.get(name) for event in head] for name in names}
     return found.label
+
+
+def _judge(record: bytes, line: int, found: Survey) -> None:
+    """Take down a line that no reader would take."""
+    if not record.isascii():
+        try:
+            record.decode()
+        except UnicodeDecodeError:
+            found.refuse(Reason.NOT_UTF8, line)
 
 
 def _object(record: bytes, found: Survey) -> dict[str, Any] | None:

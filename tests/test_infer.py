@@ -290,3 +290,73 @@ def test_classes_come_from_all_files(tmp_path):
         infer_schema(first, fourth)
     with pytest.raises(InputError, match="no such file"):
         infer_schema(first, tmp_path / "nothing.csv")
+
+
+def test_when_a_label_became_known_is_no_feature(tmp_path):
+    """It would give the label away; where it cannot be used it is left out."""
+    rows = "2024-01-0{i}T00:00:00Z,{i},a,2024-01-0{k}T00:00:00Z\n2024-01-0{i}T01:00:00Z,{i},b,2024-01-0{k}T00:00:00Z\n"
+    text = "time,x,label,label_time\n" + "".join(rows.format(i=i, k=i + 1) for i in range(1, 8))
+    schema, notes = infer_schema(written(tmp_path, text))
+    assert schema.label.time == "label_time" and column(schema, "label_time") is None
+    assert any("become known" in n for n in notes)
+    frame = pl.read_csv(text.encode(), try_parse_dates=True)
+    frame.write_parquet(tmp_path / "a.parquet")
+    assert infer_schema(tmp_path / "a.parquet")[0].label.time == "label_time"
+    schema, notes = infer_schema(written(tmp_path, text.replace("time,x", "when,x", 1), "b.csv"))
+    assert schema.label.time is None and column(schema, "label_time") is None
+    assert any("left out" in n and "no time" in n for n in notes)
+
+
+@pytest.mark.parametrize(
+    ("times", "says"),
+    [
+        (["1700000000000000000", "1700000000000000001"], "column 'time': its values are nanoseconds"),
+        (["", ""], "--time time: it is empty in the first 2 rows"),
+        (["31/12/2024", "30/12/2024"], "neither numbers nor ISO 8601"),
+    ],
+)
+def test_times_that_cannot_be_used_are_refused(tmp_path, times, says):
+    path = written(tmp_path, "time,x,label\n" + "".join(f"{t},{i},{i}\n" for i, t in enumerate(times)))
+    with pytest.raises(SchemaError, match=says):
+        infer_schema(path, time="time")
+
+
+def test_a_time_of_day_is_no_time(tmp_path):
+    frame = pl.DataFrame({"t": [0, 60_000_000_000], "x": [1, 2], "label": [0, 1]}, schema_overrides={"t": pl.Time})
+    frame.write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(SchemaError, match="neither numbers nor ISO 8601"):
+        infer_schema(tmp_path / "a.parquet", time="t")
+
+
+@pytest.mark.parametrize("first", ["20240131", "0", "-5"])
+def test_seconds_that_are_none_are_pointed_out(tmp_path, first):
+    _, notes = infer_schema(written(tmp_path, f"time,x,label\n{first},1,a\n20240201,2,b\n"))
+    assert any(f"{first} is taken as seconds since 1970" in n for n in notes)
+
+
+def test_rows_that_cannot_be_read_are_told(tmp_path):
+    """With the first of them, and what helps; where no row can be, it is the error."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"x,label\n1,a\n2,b\n3,caf\xe9\n")
+    _, notes = infer_schema(path)
+    assert any("1 rows cannot be read (1 not_utf8), the first of them at line 4; convert" in n for n in notes)
+    path.write_bytes(b"x,label\n" + b"3,caf\xe9\n" * 5)
+    with pytest.raises(InputError, match=r"has no rows .*5 not_utf8.*line 2.*iconv"):
+        infer_schema(path)
+    path = tmp_path / "a.ndjson"
+    path.write_bytes(b'{"x": 1, "label": "caf\xe9"}\n' * 3)
+    with pytest.raises(InputError, match="3 not_utf8"):
+        infer_schema(path)
+    path.write_bytes(b'{"x": 1, "label": "a"}\n{"x": 1, "label": "caf\xe9"}\n{"x": 2, "label": "b"}\n')
+    _, notes = infer_schema(path)
+    assert any("1 not_utf8), the first of them at line 2" in n for n in notes)
+
+
+def test_classes_of_several_types_are_told(tmp_path):
+    path = written(tmp_path, '{"x": 1, "label": true}\n{"x": 2, "label": "fraud"}\n', "a.ndjson")
+    assert any("several types (bool, str)" in n for n in infer_schema(path)[1])
+
+
+def test_a_line_break_in_a_header_is_said(tmp_path):
+    with pytest.raises(InputError, match="a name with a line break"):
+        infer_schema(written(tmp_path, '"a\nb",label\n1,x\n2,y\n'))

@@ -56,6 +56,7 @@ def _sections(story: Story, width: int) -> Iterator[RenderableType]:
         ("What another objective would decide", ""): _objectives(story),
         ("What the queue gets", _queue_of(story)): _queue(story),
         ("Where false alarms come from", "beside the share of all events there"): _false_alarms(story),
+        ("What made rows teach", "log-loss on new events, on copies and synthetic rows"): _memorised(story),
         ("What was detected", ""): detected(story),
         ("What was done", ""): done(story),
         ("Labels", ""): _labels(story),
@@ -114,6 +115,17 @@ def _doing(story: Story) -> RenderableType:
     if len(shown) > CLASSES_SHOWN_MAX:
         parts.append(Text(f"and {len(shown) - CLASSES_SHOWN_MAX} more classes: --json tells all", QUIET))
     return Group(*parts, Text(""), _overall(story.summary["metrics"]))
+
+
+def _memorised(story: Story) -> RenderableType | None:
+    """Whether copies and synthetic rows are learned by heart: far surer on them than on new events of their class."""
+    memorised: dict[str, Any] = story.summary["samples"]["memorised"]
+    if not memorised:
+        return None
+    table = grid("", ">new", ">made", ">ratio")
+    for name, (new, made, ratio) in list(memorised.items())[:CLASSES_SHOWN_MAX]:
+        table.add_row(f"of {name}", rate(new), rate(made), Text(DASH if ratio is None else f"{ratio:.2f}", "bold"))
+    return table
 
 
 def _overall(metrics: dict[str, Any]) -> RenderableType:

@@ -56,7 +56,9 @@ class Controller:
         self._room = np.zeros(2), np.zeros((n, 2)), np.zeros((n, 2), np.int64)  # used again
         self._rules = rules_of(schema.class_names, config)
         self._costs, self._has_time = _costs(schema, config, self._rules), schema.has_time
-        self.losses = Losses(schema, cost_of(self.objectives[0], cost))
+        amounts = cost_of(self.objectives[0], cost)
+        key = "control.objective" if amounts == self.objectives[0] else "evaluation.cost"
+        self.losses = Losses(schema, amounts, key)
         self.scores = ScoreWindow(
             self._k, self._positive, events_max, len(self.objectives), by_amount=self._k == 2 and self.losses.by_amount
         )

@@ -50,15 +50,16 @@ class Losses:
     """Reads each event's loss: that of a false negative where it is positive, else that of a false positive.
 
     An amount is held within 0 and LOSS_MAX. A missing one counts as the mean of those known so far on its side (the
-    last MEAN_EVENTS or so), 0 before any. Raises ConfigError where a named amount is no numeric feature.
+    last MEAN_EVENTS or so), 0 before any. ``key``: the key of the configuration that the cost stands in. Raises
+    ConfigError where a named amount is no numeric feature.
     """
 
-    def __init__(self, schema: Schema, cost: Objective | None) -> None:
+    def __init__(self, schema: Schema, cost: Objective | None, key: str = "control.objective") -> None:
         self.name = None if cost is None else cost.name.removeprefix("cost:")
         self.by_amount = cost is not None and cost.kind == COST_OF_AMOUNTS
         self._positive = schema.positive
         named = (None, None) if cost is None else cost.amounts
-        self._columns = np.array([_column(schema, name) for name in named[::-1]], np.int64)
+        self._columns = np.array([_column(schema, name, key) for name in named[::-1]], np.int64)
         self._numbers = np.zeros(2) if cost is None else np.array([cost.b, cost.a])
         self._means = np.zeros((2, 2))
 
@@ -110,12 +111,12 @@ def cost_of(objective: Objective, text: str | None) -> Objective | None:
     return objective
 
 
-def _column(schema: Schema, name: str | None) -> int:
+def _column(schema: Schema, name: str | None, key: str) -> int:
     if name is None:
         return -1
     numeric = [f.name for f in schema.features if f.type == "numeric"]
     if name in numeric:
         return [f.name for f in schema.features].index(name)
-    nearest = get_close_matches(name, numeric, 1, 0.3)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    raise ConfigError(f"the amount {name!r} of the cost is no numeric feature{hint}")
+    nearest = get_close_matches(name, numeric, 1, 0.0)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else "; the schema has none"
+    raise ConfigError(f"{key}: the amount {name!r} of the cost is no numeric feature{hint}")

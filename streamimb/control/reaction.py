@@ -72,7 +72,9 @@ class Reactor:
     def _may_reset(self, signal: Signal) -> bool:
         most = self._config.resets_per_hour_max
         now = self._axis(signal.position, signal.time)
-        return most > 0 and (len(self._resets) < most or now - self._resets[0] >= self._hour)
+        coming = sum(s.action in ("reset", "replace") for s in self._due)  # at the next Plan, all of them
+        lately = sum(now - at < self._hour for at in self._resets)
+        return lately + coming < most
 
     def take(self) -> list[Signal]:
         """What is to be acted on now, each once; what asks for most comes last."""

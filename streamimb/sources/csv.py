@@ -90,7 +90,8 @@ class CsvTable:
         except UnicodeDecodeError as error:
             raise InputError(f"{path}: line 1 is not UTF-8; convert the file (iconv -f LATIN1 -t UTF-8)") from error
         except csv.Error as error:
-            raise InputError(f"{path}: line 1 is no CSV header: {error}") from error
+            hint = "; a name with a line break in it cannot be read: rename the column" if b'"' in self._header else ""
+            raise InputError(f"{path}: line 1 is no CSV header: {error}{hint}") from error
         if len(names) == 1 and (found := next((n for c, n in _SEPARATORS.items() if c in names[0]), None)):
             raise InputError(f"{path}: is not comma-separated: its header has {found} instead; convert it")
         twice = sorted({n for n in names if names.count(n) > 1})

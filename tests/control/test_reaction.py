@@ -74,9 +74,20 @@ def test_resets_are_bounded_within_the_hour(has_time, most):
     def act(at: int) -> str:
         cause = replace(CAUSE, position=0 if has_time else at, time=at if has_time else 0)
         asked = reactor.note(cause, "reset").action
+        reactor.take()
         reactor.did(asked, cause, cause.position, cause.time, np.array([[80, 20], [10, 10]]))
         return asked
 
     assert [act(100 + i) for i in range(most + 2)] == ["reset"] * most + ["adjust"] * 2
     assert act(100 + hour - 1) == "adjust"
     assert act(100 + hour) == ("reset" if most else "adjust")
+
+
+def test_resets_that_are_due_at_one_plan_are_bounded():
+    """Several classes may drift before the next Plan carries out any: only the first resets."""
+    reactor = Reactor(ReactionConfig(resets_per_hour_max=1), has_time=False)
+    asked = [
+        reactor.note(replace(CAUSE, class_=c), wanted).action for c, wanted in zip("abc", ("reset", "replace", "reset"))
+    ]
+    assert asked == ["reset", "adjust", "adjust"]
+    assert [s.action for s in reactor.take()].count("reset") == 1

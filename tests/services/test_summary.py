@@ -43,6 +43,7 @@ def story(**changes):
                          "cost_per_event": [0.25, 0.125, 0.375]},
             },
         },
+        "samples": {"memorised": {"fraud": [0.41, 0.1, 4.1], "legit": [0.2, 0.1, None]}, "suspects": {}},
         "false_positives": [
             {"feature": "a", "range": f"a{'b' * i} >= 1.5", "false_positive_share": 0.612, "event_share": 0.02,
              "lift": 30.6, "precision": 0.3, "support": 99}
@@ -217,3 +218,11 @@ def test_a_sparkline_has_the_width_asked_for():
     line = sparkline([float(i) for i in range(1000)], 16)
     assert (len(line), line[0], line[-1]) == (16, "▁", "█")
     assert sparkline([NAN, NAN], 5) == "··"
+
+
+def test_what_made_rows_teach_is_told_where_there_are_any():
+    told = shown(story())
+    assert "What made rows teach" in told and "0.410" in told and "4.10" in told
+    none = story()
+    none.summary["samples"]["memorised"] = {}
+    assert "What made rows teach" not in shown(none)
