@@ -11,6 +11,7 @@ import structlog
 
 from streamimb.batch import Rejected
 from streamimb.delivery import Observer
+from streamimb.delivery.keeper import NOT_FINITE
 from streamimb.outcome import Outcome
 from streamimb.pipeline import Pipeline
 from streamimb.service_config import LogConfig
@@ -103,7 +104,8 @@ class LogObserver(Observer):
         self._log.warning("dead letters cut to what their topic takes", letters=messages)
 
     def told(self, event: str, **facts: Any) -> None:
-        self._log.info(event, **facts)
+        tell = self._log.error if event == NOT_FINITE else self._log.info
+        tell(event, **facts)
 
 
 class Everyone(Observer):

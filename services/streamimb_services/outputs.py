@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from typing import Any, Final
 
 import typer
 
+from streamimb.errors import OutputError
 from streamimb.outcome import Outcome
 from streamimb.reporting.page import GENERATOR, GENERATOR_BYTES_MAX
 from streamimb.schema import Schema
@@ -95,11 +98,13 @@ class Outputs:
 
     A run's folder may hold an older run: files of the same names are replaced and nothing else is touched. All are
     written whole under temporary names before the first is put in place, so that a full disk leaves the older run as
-    it was. ``summary.json`` goes first and comes last: a folder that has one is of one run.
+    it was. ``summary.json`` goes first and comes last: a folder that has one is of one run. The folder is locked until
+    then, or until the process dies. Raises OutputError where another process writes into it, or it cannot be written.
     """
 
     def __init__(self, paths: OutputPaths, schema: Schema) -> None:
         self._run = paths.run
+        self._lock: int | None = None
         self._schema = schema
         self._sinks: list[Sink] = []
         self._texts: list[AtomicFile] = []
@@ -107,6 +112,7 @@ class Outputs:
             if paths.run is not None:
                 with told_as_output(paths.run):
                     paths.run.mkdir(parents=True, exist_ok=True)
+                    self._lock = _locked(paths.run)
                 self._open(paths.run / "predictions.parquet", paths.run / "metrics.parquet")
                 self._open(signals=paths.run / "signals.parquet", rejects=paths.run / "rejects.ndjson")
                 self._sinks.append(ActionsSink(paths.run / "actions.ndjson", has_time=schema.has_time))
@@ -151,12 +157,33 @@ class Outputs:
             sink.close()
         for file in self._texts:
             file.commit()
+        self._unlock()
 
     def abort(self) -> None:
         for sink in self._sinks:
             sink.abort()
         for file in self._texts:
             file.abort()
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _locked(folder: Path) -> int:
+    """A descriptor of a folder that is locked as long as it is open. Raises OutputError where another has locked it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        told = f"{folder}: another replay is writing into this folder: name another one, or wait until it ends"
+        raise OutputError(told) from None
+    except OSError:  # some network file systems lock no folders: there the files are atomic, and nothing more
+        pass
+    return descriptor
 
 
 def refuse_other_than_page(path: Path, option: str, owned: Sequence[Path] = ()) -> None:

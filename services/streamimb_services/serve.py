@@ -7,7 +7,6 @@ import os
 import socket
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -37,6 +36,7 @@ from streamimb.sinks.log import LogSink
 from streamimb.sources.clients import make_source
 from streamimb.sources.log import LogSource
 from streamimb_services.attending import Attendant, patient_sleep
+from streamimb_services.background import Background
 from streamimb_services.contracts import contract_of
 from streamimb_services.http.app import Service
 from streamimb_services.http.explaining import explaining
@@ -131,7 +131,7 @@ def serve(settings: Settings, schema: Schema) -> None:
             log.info("topic made", topic=made)
         sink = trouble.ask(lambda: sink_of(config))
         topic_bytes = trouble.ask(lambda: record_bytes(config.kafka, outputs_of(config)))
-        executor = stack.enter_context(ThreadPoolExecutor(1, "checkpoint"))
+        executor = stack.enter_context(Background("checkpoint"))
         worker = Worker(
             schema, config, source, sink, store,
             owner=owner(config), executor=executor, clock=time.monotonic, sleep=sleep, observer=observer,

@@ -7,6 +7,7 @@ them is committed, with the offsets of all.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from streamimb.delivery.observer import Observer
 from streamimb.delivery.outgoing import Outgoing
@@ -14,9 +15,12 @@ from streamimb.delivery.ownership import Ownership
 from streamimb.delivery.points import Probe
 from streamimb.delivery.saving import Saved, Saver
 from streamimb.delivery.trouble import Trouble
-from streamimb.delivery.unit import Unit
-from streamimb.errors import FencedError, StreamimbError
+from streamimb.delivery.unit import NotFiniteError, Unit
+from streamimb.errors import FencedError, StateError, StreamimbError
 from streamimb.sources.log import Committed
+
+#: What is told, as an error, where a unit goes back to its last checkpoint.
+NOT_FINITE: Final = "learner not finite"
 
 
 class Keeper:
@@ -37,6 +41,7 @@ class Keeper:
         self._saver, self._outgoing, self._trouble = saver, outgoing, trouble
         self._observer, self._sleep, self._probe = observer, sleep, probe
         self._uncommitted: dict[str, Saved] = {}
+        self._went_back: set[str] = set()  # units that went back to their checkpoint, and have written none since
 
     def look(self) -> None:
         """Commit what has been written since the last look, and save what is due."""
@@ -53,14 +58,16 @@ class Keeper:
     def save_now(self, unit: Unit) -> StreamimbError | None:
         """Save and commit a unit, whether or not that is due; None once a checkpoint holds it.
 
-        What is returned is borne: storage that fails and is tried again, a unit that another has claimed. Raises what
-        ends the process.
+        What is returned is borne: storage that fails and is tried again, a unit that another has claimed, or one that
+        went back to its last checkpoint instead. Raises what ends the process.
         """
         units = list(self.owned.units.values()) if self._outgoing.transactional else [unit]
         self._settle(wait=units)
         self._save(units, wait=True)
         if unit.name in self._saver.failed:
             return self._saver.failed[unit.name]
+        if self.owned.units.get(unit.name, unit) is not unit:
+            return StateError(f"{unit.name} was not saved: it went back to its last checkpoint, without what was asked")
         return FencedError(f"{unit.name} belongs to another now") if unit.unsaved else None
 
     def release(self, units: Sequence[Unit]) -> None:
@@ -118,9 +125,25 @@ class Keeper:
         """Take pictures once all outputs so far are acknowledged; wait until they are written and committed, or not."""
         self._outgoing.flush()
         for unit in units:
-            self._trouble.timed("snapshot", lambda unit=unit: self._saver.take(unit))  # type: ignore[misc]
+            if self.owned.units.get(unit.name) is not unit:
+                continue  # it went back with another, whose transaction held its outputs
+            try:
+                self._trouble.timed("snapshot", lambda unit=unit: self._saver.take(unit))  # type: ignore[misc]
+            except NotFiniteError as error:
+                self._go_back(unit, error)
         if wait:
             self._trouble.timed("save", lambda: self._settle(wait=units))
+
+    def _go_back(self, unit: Unit, error: NotFiniteError) -> None:
+        """Let a unit go on from its last checkpoint, once; raise the error where that has not helped."""
+        self._observer.save_failed(unit.name, error)
+        if unit.name in self._went_back:
+            for each in self.owned.units.values() if self._outgoing.transactional else [unit]:
+                each.whole = False  # nor may its outputs be committed with others'
+            raise error
+        self._went_back.add(unit.name)
+        self._observer.told(NOT_FINITE, unit=unit.name, error=str(error))
+        self.owned.go_back(unit)
 
     def _settle(self, wait: Sequence[Unit] = ()) -> None:
         """Commit what has been written since the last look."""
@@ -128,6 +151,7 @@ class Keeper:
         for saved in self._saver.done(wait=wait, left=lambda: self._trouble.left):
             self._probe("written")
             self._uncommitted[saved.unit.name] = saved
+            self._went_back.discard(saved.unit.name)
         for name, error in self._saver.failed.items():
             if before.get(name) is not error:
                 self._observer.save_failed(name, error)

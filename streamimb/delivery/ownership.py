@@ -110,7 +110,14 @@ class Ownership:
         self.partitions -= gone
         for partition in gone:
             self.turns.pop(partition, None)
-        names = {self.unit_of(p) for p in gone}
+        self._begin_anew({self.unit_of(p) for p in gone})
+
+    def go_back(self, unit: Unit) -> None:
+        """Let a unit go on from its last checkpoint, as a restart would."""
+        self._begin_anew({unit.name})
+
+    def _begin_anew(self, names: set[str]) -> None:
+        """Drop these units, and all whose outputs went with theirs; those whose partitions stay are restored."""
         dropped = [self.units.pop(name) for name in sorted(names) if name in self.units]
         for unit in dropped:
             self._observer.ends(unit.name)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from typing import Final
 
 from streamimb.checkpoint import Claim, Written
 from streamimb.delivery.patience import Patience
@@ -13,6 +14,9 @@ from streamimb.delivery.points import Probe
 from streamimb.delivery.unit import Picture, Unit
 from streamimb.errors import FencedError, StorageError
 from streamimb.service_config import StateConfig
+
+#: Seconds between two looks, while a write is waited for, at how long that may last.
+LOOK_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +88,13 @@ class Saver:
     def done(self, *, wait: Sequence[Unit] = (), left: Callable[[], float | None] = lambda: None) -> list[Saved]:
         """What has been written since; waits for what is under way of some units.
 
-        left: seconds that may be waited yet, None for as long as it takes. A write that hangs longer stays under way,
-        and is a failure until it ends. Raises StorageError once failures have lasted too long.
+        left: seconds that may be waited yet, None for as long as it takes; it is asked again and again. A write that
+        hangs longer stays under way, and is a failure until it ends. Raises StorageError once failures have lasted too
+        long.
         """
         saved = []
         for name, (unit, picture, future) in list(self._under_way.items()):
-            if not future.done() and (unit not in wait or self._hangs(unit, future, left())):
+            if not future.done() and (unit not in wait or self._hangs(unit, future, left)):
                 continue
             del self._under_way[name]  # whatever comes of it
             try:
@@ -105,15 +110,18 @@ class Saver:
             saved.append(Saved(unit, picture, written, seconds))
         return saved
 
-    def _hangs(self, unit: Unit, future: Future[tuple[Written, float]], left: float | None) -> bool:
-        if left is None:
-            return False
-        try:
-            future.exception(left)
-        except TimeoutError:
-            self._failed(unit, StorageError(f"a checkpoint of {unit.name} is being written, and there is no more time"))
-            return True
-        return False
+    def _hangs(self, unit: Unit, future: Future[tuple[Written, float]], left: Callable[[], float | None]) -> bool:
+        while True:
+            seconds = left()
+            try:
+                future.exception(LOOK_S if seconds is None else min(seconds, LOOK_S))
+            except TimeoutError:
+                if seconds == 0.0:
+                    break
+            else:
+                return False
+        self._failed(unit, StorageError(f"a checkpoint of {unit.name} is being written, and there is no more time"))
+        return True
 
     def _failed(self, unit: Unit, error: StorageError) -> None:
         self._last[unit.name] = -math.inf  # due again, even if nothing comes

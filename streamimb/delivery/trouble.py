@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from streamimb.delivery.observer import Observer
 from streamimb.delivery.patience import Patience
@@ -14,12 +14,15 @@ from streamimb.service_config import BudgetConfig
 
 T = TypeVar("T")
 
+#: Seconds that a process which is asked to stop waits for a checkpoint: what hangs longer is left, with exit 74.
+STOP_S: Final = 40.0
+
 
 class Trouble:
     """Budgets of brokers and of storage, one for the whole process.
 
-    stopping: whether the process was asked to stop: then nothing is waited for. ``late``: whether what is done
-    :meth:`within` some seconds should be over by now: then nothing is waited for either.
+    stopping: whether the process was asked to stop: then no pause is waited for, and ``STOP_S`` at most for what is
+    being written. ``late``: whether that time, or that of what is done :meth:`within` some seconds, is over by now.
     ``took_s``: seconds of the last call that was :meth:`timed`.
     """
 
@@ -35,17 +38,23 @@ class Trouble:
         self.storage = Patience(budget.storage_seconds, clock)
         self.stopping: Callable[[], bool] = lambda: False
         self._clock, self._sleep, self._observer = clock, sleep, observer
-        self._until = math.inf
+        self._until = self._stop_until = math.inf
         self.took_s = 0.0
 
     @property
     def late(self) -> bool:
-        return self._clock() >= self._until
+        return self._clock() >= self._end()
 
     @property
     def left(self) -> float | None:
         """Seconds until what is done should be over, None where nothing presses."""
-        return None if self._until == math.inf else max(0.0, self._until - self._clock())
+        end = self._end()
+        return None if end == math.inf else max(0.0, end - self._clock())
+
+    def _end(self) -> float:
+        if self._stop_until == math.inf and self.stopping():
+            self._stop_until = self._clock() + STOP_S
+        return min(self._until, self._stop_until)
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:

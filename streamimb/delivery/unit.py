@@ -13,8 +13,9 @@ from streamimb.checkpoint import Checkpoint, Claim
 from streamimb.config import Config
 from streamimb.decode_json import JsonDecoder  # without polars, which takes a fifth of a second
 from streamimb.delivery.points import Probe, no_probe
+from streamimb.errors import StateError
 from streamimb.labels import Snapshot
-from streamimb.learners.base import State
+from streamimb.learners.base import State, is_finite
 from streamimb.outcome import Outcome
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
@@ -22,6 +23,10 @@ from streamimb.sources.log import Partition, Records
 
 #: Raised when what a checkpoint notes beside the state changes.
 META_VERSION = 1
+
+
+class NotFiniteError(StateError):
+    """A learner's parameters are no numbers any more: no checkpoint may hold them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,8 @@ class Unit:
     ``after``: event times at which the events of a partition begin that no replay has learned already, microseconds.
     ``ids``: what tells each topic from another of that name. ``committed``: whether the group ever committed offsets.
     ``settled``: offsets below which readers have seen the outputs of a partition already. ``events``: events learned
-    since the last picture. ``whole``: False where learning broke off, so that the state is that of no offset.
+    since the last picture. ``whole``: False where learning broke off, so that the state is that of no offset, or where
+    the learner's parameters are not finite.
     """
 
     def __init__(self, name: str, schema: Schema, config: Config) -> None:
@@ -148,8 +154,17 @@ class Unit:
         return batch.slice(int(later[0]), len(batch))
 
     def picture(self) -> Picture:
-        """Everything that a checkpoint holds, as of now; what no checkpoint holds yet rides along until ``written``."""
+        """Everything that a checkpoint holds, as of now; what no checkpoint holds yet rides along until ``written``.
+
+        Raises NotFiniteError where the learner's parameters are not finite; then the unit is of no use any more.
+        """
         snapshot: Snapshot = self.pipeline.snapshot()
+        if not is_finite(snapshot.state["succession"]):
+            self.whole = False
+            raise NotFiniteError(
+                f"{self.name}: after {self.position:,} events the learner's parameters are not finite, and are not "
+                "saved; look for features of absurd size, or choose another learner.model"
+            )
         self._unwritten.append(snapshot.segment)
         self.events = 0
         self._hold()

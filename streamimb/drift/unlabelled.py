@@ -123,7 +123,7 @@ class UnlabelledMonitor:
         found: list[Signal] = []
         a = 0
         while a < n:
-            b = min(a + BLOCK_EVENTS - self._seen % BLOCK_EVENTS, n)
+            b = min(a + BLOCK_EVENTS - self._seen % BLOCK_EVENTS, a + self._pace.until(self._seen), n)
             self._pace.begin(int(time[a]))
             arrays = self._arrays
             count(
@@ -131,14 +131,14 @@ class UnlabelledMonitor:
                 arrays["sampled"], arrays["edges"], arrays["recent"], arrays["shares"],
             )  # fmt: skip
             self._seen += b - a
+            if self._pages is not None and self._pace.due(self._seen, int(time[b - 1])):
+                self._tune(self._pace.between(self._pages))
             if self._seen % BLOCK_EVENTS == 0:
                 self._compare(int(position[b - 1]), int(time[b - 1]), found)
             a = b
         return found
 
     def _compare(self, position: int, time: int, found: list[Signal]) -> None:
-        if self._pages is not None and self._pace.due(self._seen, time):
-            self._tune(self._pace.between(self._pages))
         for kind, (old, new) in enumerate(PAIRS):
             for j, value, reference in self._moved(kind, self._arrays[old], self._arrays[new]):
                 signal, name = self._name(kind, j)

@@ -17,6 +17,24 @@ NOBODYS: Final = -1
 State = dict[str, Any]
 
 
+def is_finite(state: State) -> bool:
+    """Whether every float of a state is finite, at any depth; into a river model's pickle nobody looks.
+
+    >>> is_finite({"weights": np.ones(3), "inner": {"rate": 0.1}}), is_finite({"inner": {"w": np.array([1, np.inf])}})
+    (True, False)
+    """
+    for value in state.values():
+        if isinstance(value, dict):
+            finite = is_finite(value)
+        elif isinstance(value, float | np.ndarray) and np.asarray(value).dtype.kind == "f":
+            finite = bool(np.isfinite(value).all())
+        else:
+            continue
+        if not finite:
+            return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Tape:
     """t operations in stream order.

@@ -8,6 +8,7 @@ from time import monotonic, sleep
 import pytest
 
 from streamimb.checkpoint.files import LocalFiles
+from streamimb.delivery import trouble
 from streamimb.errors import BrokersAwayError, StateError, StorageError
 from streamimb.sources.log import Partition
 from tests.delivery.world import History, Probe, World, events
@@ -199,6 +200,37 @@ def test_a_write_that_hangs_holds_no_partition_back(records, reference, tmp_path
         learned = world.learned()
         goes_on.set()
     assert world.learned() == learned == reference.learned()
+
+
+@pytest.mark.parametrize("transactions", [False, True])
+def test_asked_to_stop_it_waits_in_bounds_for_a_write_that_hangs(records, tmp_path, monkeypatch, transactions):
+    """Whether the loop waits for it, as with transactions, or does so once it was asked: 74, and nothing committed."""
+    monkeypatch.setattr(trouble, "STOP_S", 0.5)
+    world = World(tmp_path, records, state=SAVE, output={"transactions": transactions})
+    hangs, goes_on = Event(), Event()
+    asked = []
+
+    def disk(point):
+        if point.startswith("write") and world.log.groups["g"].committed:
+            hangs.set()
+            goes_on.wait(20)
+
+    def stop():
+        if hangs.is_set() and not asked:
+            asked.append(monotonic())
+        return bool(asked)
+
+    with ThreadPoolExecutor(1) as executor:
+        worker, source = world.worker(disk, executor, clock=monotonic, sleep=sleep)
+        with pytest.raises(StorageError, match="is being written, and there is no more time") as told:
+            worker.run(stop)
+        assert told.value.exit_code == 74
+        assert 0.4 < monotonic() - asked[0] < 3
+        committed = world.log.groups["g"].committed[EVENTS]
+        assert world.store().restore("topic").offsets[EVENTS] == committed.offset
+        goes_on.set()
+    world.bury(source)
+    assert world.serve()
 
 
 def test_a_write_under_way_ends_before_the_last_one_begins(records, reference, tmp_path):

@@ -12,6 +12,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from streamimb.schema_toml import load_schema
+from streamimb_services.outputs import OutputPaths, Outputs
+
 KEYS = {
     "events", "predicted", "learned", "rejected", "labels", "classes", "metrics", "objectives", "signals", "seconds",
     "events_per_second",
@@ -272,6 +275,20 @@ def test_a_full_disk_leaves_the_older_run_and_tells_the_summary(streamimb, strea
     assert "cannot write: File too large" in result.stderr
     assert json.loads(result.stdout)["events"] == 1_000
     assert {path.name: path.read_bytes() for path in run.iterdir()} == older
+
+
+def test_two_replays_do_not_write_into_one_folder(streamimb, stream, schema, tmp_path):
+    """The second is refused with the folder's name while the first writes, and harms nothing of it."""
+    run = tmp_path / "run"
+    first = Outputs(OutputPaths(run=run), load_schema(schema))
+    held = sorted(path.name for path in run.iterdir())
+    result = streamimb("replay", stream(), "--schema", schema, "--run", run)
+    assert result.exit_code == 74
+    assert f"{run}: another replay is writing into this folder" in result.stderr
+    assert sorted(path.name for path in run.iterdir()) == held
+    first.abort()
+    assert streamimb("replay", stream(), "--schema", schema, "--run", run).exit_code == 0
+    assert streamimb("replay", stream(), "--schema", schema, "--run", run).exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,6 +25,7 @@ from streamimb.reporting.features import changes
 from streamimb.schema import Schema
 from streamimb.serving import Answer, Hub, NotHere, refusals
 from streamimb.serving.hub import Served
+from streamimb_services.background import Background
 from streamimb_services.nulls import undefined_as_null
 
 #: What carries the class is worked out anew after a drift, else after so many seconds at the earliest, and so many
@@ -54,7 +55,7 @@ class Explaining:
     """
 
     def __init__(
-        self, hub: Hub, executor: ThreadPoolExecutor, *, clock: Callable[[], float], failed: Callable[[str], None]
+        self, hub: Hub, executor: Executor, *, clock: Callable[[], float], failed: Callable[[str], None]
     ) -> None:
         self._hub, self._executor, self._clock, self._failed = hub, executor, clock, failed
         self._known: dict[str, _Known] = {}
@@ -124,8 +125,8 @@ class Explaining:
 
 @contextmanager
 def explaining(hub: Hub, *, clock: Callable[[], float], failed: Callable[[str], None]) -> Iterator[Explaining]:
-    """What explains while this is entered; what is not begun by its end is left."""
-    executor = ThreadPoolExecutor(1, "explain")
+    """What explains while this is entered; what is not done soon after its end is left."""
+    executor = Background("explain")
     try:
         yield Explaining(hub, executor, clock=clock, failed=failed)
     finally:
