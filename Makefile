@@ -34,7 +34,7 @@ lint: $(TEST_READY) ## Lint and check types
 	$(RUN) -m mypy
 
 docs: $(DOCS_READY) ## Build the documentation as a site, in .site
-	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet -f docs/mkdocs/mkdocs.yml
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict -f docs/mkdocs/mkdocs.yml
 	@echo "the site is in .site: $(RUN) -m http.server -d .site --bind 127.0.0.1 8000 shows it"
 
 clean: ## Remove everything that was made, the virtual environment too

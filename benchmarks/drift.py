@@ -66,6 +66,14 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
 }
 
 
+#: Changes that nothing was ever tuned on, looked at once the thresholds stood.
+HELD_OUT: Final[dict[str, tuple[Change, ...]]] = {
+    "share": (Change(1.6), Change(0.6), Change(0.4), Change(0.0), Change(1.8, ramp=0.5)),
+    "recall": tuple(Change(recall=recall) for recall in ((0.95, 0.7), (0.85, 0.55), (0.75, 0.5), (0.6, 0.35))),
+}
+HELD_OUT_RATIO: Final = 100
+
+
 @dataclass
 class Events:
     """Labels int16, decisions int16 and scores float64, (n,) each."""
@@ -165,10 +173,10 @@ WATCHES: Final[dict[str, dict[str, Callable[[], Watch]]]] = {
 }
 
 
-def delays(make: Callable[[], Watch], kind: str, ratio: int, repeats: int) -> tuple[list[int], int]:
+def delays(make: Callable[[], Watch], changes: Sequence[Change], ratio: int, repeats: int) -> tuple[list[int], int]:
     """Minority events until each change was told, and how many were missed."""
     found, missed = [], 0
-    for number, change in enumerate(CHANGES[kind]):
+    for number, change in enumerate(changes):
         for repeat in range(repeats):
             events, first = changing(np.random.default_rng([1, ratio, number, repeat]), ratio, change)
             told = make()(events)
@@ -213,12 +221,28 @@ def table(kind: str, names: Sequence[str], *, quick: bool) -> Iterator[str]:
         n = QUICK_STILL_EVENTS if quick else STILL_EVENTS[ratio]
         false = alarms(watches, ratio, n)
         for name, make in watches.items():
-            found, missed = delays(make, kind, ratio, QUICK_REPEATS if quick else REPEATS[ratio])
+            found, missed = delays(make, CHANGES[kind], ratio, QUICK_REPEATS if quick else REPEATS[ratio])
             rows[name].append(cell(found, missed, false[name], n))
     yield "| " + " | ".join([kind, *(f"1:{ratio:,}" for ratio in RATIOS)]) + " |"
     yield "|---" * (len(RATIOS) + 1) + "|"
     for name, cells in rows.items():
         yield "| " + " | ".join([name, *cells]) + " |"
+
+
+def held_out_table(*, quick: bool) -> Iterator[str]:
+    """The lines of a table, a row a change: mean and largest delay and how many of how many were missed."""
+    settings, repeats = ("scan, sensitive", "scan, calm"), QUICK_REPEATS if quick else REPEATS[HELD_OUT_RATIO]
+    yield "| " + " | ".join(["held out", *settings]) + " |"
+    yield "|---" * (len(settings) + 1) + "|"
+    for kind, changes in HELD_OUT.items():
+        for change in changes:
+            cells = []
+            for setting in settings:
+                found, missed = delays(WATCHES[kind][setting], [change], HELD_OUT_RATIO, repeats)
+                mean, most = (f"{np.mean(found):,.0f}", f"{max(found):,}") if found else ("-", "-")
+                cells.append(f"{mean}, {most}, {missed} of {repeats}")
+            told = f"recall {change.recall[0]} to {change.recall[1]}" if kind == "recall" else f"share x {change.share}"
+            yield "| " + " | ".join([told + (", a ramp" if change.ramp else ""), *cells]) + " |"
 
 
 LOOP_RATIOS: Final = (20, 100)
@@ -271,9 +295,10 @@ def main(arguments: list[str] | None = None) -> None:
     cli.add_argument("--quick", action="store_true", help="a few short streams: that it runs, not what it shows")
     cli.add_argument("--only", nargs="*", default=[], help="detectors by the names of the table")
     cli.add_argument("--loop", action="store_true", help="through the whole pipeline, on generated streams")
+    cli.add_argument("--held-out", action="store_true", help="changes that nothing was tuned on, at 1:100")
     args = cli.parse_args(arguments)
-    if args.loop:
-        for line in loop_table(quick=args.quick):
+    if args.loop or args.held_out:
+        for line in (loop_table if args.loop else held_out_table)(quick=args.quick):
             print(line, flush=True)
         return
     for kind in CHANGES:

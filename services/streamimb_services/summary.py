@@ -56,7 +56,7 @@ def _sections(story: Story, width: int) -> Iterator[RenderableType]:
         ("What another objective would decide", ""): _objectives(story),
         ("What the queue gets", _queue_of(story)): _queue(story),
         ("Where false alarms come from", "beside the share of all events there"): _false_alarms(story),
-        ("What made rows teach", "log-loss on new events, on copies and synthetic rows"): _memorised(story),
+        ("Whether it learns by heart", "log-loss on new events, on copies and synthetic rows"): _memorised(story),
         ("What was detected", ""): detected(story),
         ("What was done", ""): done(story),
         ("Labels", ""): _labels(story),

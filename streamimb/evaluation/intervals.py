@@ -148,7 +148,7 @@ def student_quantile(confidence: float, freedom: float) -> float:
         t += step
         if abs(step) <= 1e-12 * t:
             break
-    return t
+    return float(t)
 
 
 def mean_interval(n: float, total: float, squares: float, confidence: float = 0.95) -> tuple[float, float, float]:

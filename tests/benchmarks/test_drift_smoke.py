@@ -1,6 +1,7 @@
 """The drift benchmark on a few short streams: that it runs and says all, never how well."""
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 
@@ -56,3 +57,11 @@ def test_the_loop_has_a_row_for_each_learner_and_setting(bench, capsys, monkeypa
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| linear, sensitive", "| linear, calm"]
     assert all(line.endswith("> 2,000 |") and line.count("|") == 3 for line in lines[2:])
+
+
+def test_held_out_changes_have_a_row_each(bench, capsys):
+    """Mean and largest delay, and how many were missed, of each setting."""
+    bench.main(["--quick", "--held-out"])
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert len(rows) == sum(map(len, bench.HELD_OUT.values()))
+    assert all(re.fullmatch(r"[\d,-]+, [\d,-]+, [0-2] of 2", cell) for row in rows for cell in row[1:])

@@ -86,8 +86,7 @@ def test_resets_are_bounded_within_the_hour(has_time, most):
 def test_resets_that_are_due_at_one_plan_are_bounded():
     """Several classes may drift before the next Plan carries out any: only the first resets."""
     reactor = Reactor(ReactionConfig(resets_per_hour_max=1), has_time=False)
-    asked = [
-        reactor.note(replace(CAUSE, class_=c), wanted).action for c, wanted in zip("abc", ("reset", "replace", "reset"))
-    ]
+    wanted = {"a": "reset", "b": "replace", "c": "reset"}
+    asked = [reactor.note(replace(CAUSE, class_=c), action).action for c, action in wanted.items()]
     assert asked == ["reset", "adjust", "adjust"]
     assert [s.action for s in reactor.take()].count("reset") == 1

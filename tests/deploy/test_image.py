@@ -46,17 +46,17 @@ class Build:
         self.folder, self.stage, self.where = folder, 0, "/"
         self.variables, self.arguments = {}, {}
 
-    def inside(self, text):
+    def inside(self, text, root=None):
         """The text with the image's own folders moved to where this build has them."""
-        return re.sub(r"(?<![\w.\-/:])/(app|src|made|etc/streamimb|var/(?:lib|cache)/streamimb)\b", self._place, text)
-
-    def _place(self, match):
         # A virtual environment knows where it lies: what both stages have at one path, lies at one place here.
-        return f"{self.folder}/{match[1]}"
+        moved = (root or str(self.folder)).replace("\\", r"\\") + r"/\1"
+        return re.sub(r"(?<![\w.\-/:])/(app|src|made|etc/streamimb|var/(?:lib|cache)/streamimb)\b", moved, text)
 
     def run(self, rest):
         rest = rest.replace("${EXTRAS}", self.arguments.get("EXTRAS", ""))
-        words = self.inside(rest).replace("python -m venv", f"{shlex.quote(sys.executable)} -m venv")
+        words = self.inside(rest, shlex.quote(str(self.folder))).replace(
+            "python -m venv", f"{shlex.quote(sys.executable)} -m venv"
+        )
         own = {
             name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "STREAMIMB_", "NUMBA"))
         }

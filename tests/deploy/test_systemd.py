@@ -23,7 +23,7 @@ def unit():
 def test_systemd_takes_the_unit(systemd_analyze, tmp_path):
     """No key is unknown to it, and what is left open is little."""
     copy = tmp_path / UNIT.name
-    copy.write_text(UNIT.read_text().replace(unit()["Service"]["ExecStart"].split()[0], sys.executable))
+    copy.write_text(UNIT.read_text().replace(unit()["Service"]["ExecStart"].split()[0], f'"{sys.executable}"'))
     told = subprocess.run([systemd_analyze, "verify", copy], capture_output=True, text=True)
     assert (told.returncode, told.stderr) == (0, "")
     said = subprocess.run([systemd_analyze, "security", "--offline=true", copy], capture_output=True, text=True)

@@ -1,6 +1,7 @@
 """The site of the documentation: its links hold, it fetches nothing from elsewhere, and its pages are plain."""
 
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -17,10 +18,32 @@ CONFIG = DOCS / "mkdocs" / "mkdocs.yml"
 def site(tmp_path_factory):
     """The built site, from a build in which any broken link, anchor or page that no menu names is an error."""
     folder = tmp_path_factory.mktemp("site")
-    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-f", str(CONFIG), "-d", str(folder)]
-    done = subprocess.run(build, capture_output=True, text=True)
+    done = build(CONFIG, folder)
     assert done.returncode == 0, done.stderr
     return folder
+
+
+def build(config, folder):
+    # Not quiet: what is not said does not count as a warning, and strict has nothing to refuse.
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", str(config), "-d", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("page", "text", "said"),
+    [
+        ("faq.md", "[x](nowhere.md)", "nowhere.md"),
+        ("faq.md", "[x](tuning.md#no-such-place)", "no-such-place"),
+        ("left-out.md", "# A page that no menu names", "left-out.md"),
+    ],
+)
+def test_what_is_broken_is_refused(tmp_path, page, text, said):
+    copied = tmp_path / "docs"
+    shutil.copytree(DOCS, copied)
+    with (copied / page).open("a") as file:
+        file.write(f"\n{text}\n")
+    done = build(copied / "mkdocs" / "mkdocs.yml", tmp_path / "site")
+    assert done.returncode != 0 and said in done.stderr
 
 
 class Fetched(HTMLParser):

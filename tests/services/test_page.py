@@ -25,6 +25,9 @@ from streamimb_services.http.server import listening
 SCHEMA = Schema(features=[Feature(name="x")], label=Label(classes=["legit", "fraud"]))
 TOKEN = b"a-token-of-some-length"
 BYTES_MAX = 200_000
+PAINT_MS_MAX = 1_000
+PAINTED = "performance.getEntriesByName('first-contentful-paint').length > 0"
+FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 #: A browser on two busy cores may be slow; what it must reach, it reaches within so many milliseconds.
 PATIENCE_MS = 20_000
 #: Where explanations are worked out, for all streams of the module.
@@ -271,8 +274,12 @@ def test_the_page_is_small_and_asks_nobody_else(opened):
         policy = httpx.get(stream.url).headers["content-security-policy"]
         assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'")
         assert page.complaints == []
-        paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-        assert paint < PATIENCE_MS
+        paints = [page.evaluate(FIRST_PAINT)]
+        for _ in range(4):  # the best of them: a busy machine is not the page's doing
+            page.reload()
+            page.wait_for_function(PAINTED)
+            paints.append(page.evaluate(FIRST_PAINT))
+        assert min(paints) < PAINT_MS_MAX
 
 
 def test_everything_is_reached_by_keys(opened):

@@ -220,9 +220,9 @@ def test_a_sparkline_has_the_width_asked_for():
     assert sparkline([NAN, NAN], 5) == "··"
 
 
-def test_what_made_rows_teach_is_told_where_there_are_any():
+def test_whether_it_learns_by_heart_is_told_where_rows_are_made():
     told = shown(story())
-    assert "What made rows teach" in told and "0.410" in told and "4.10" in told
+    assert "Whether it learns by heart" in told and "0.410" in told and "4.10" in told
     none = story()
     none.summary["samples"]["memorised"] = {}
-    assert "What made rows teach" not in shown(none)
+    assert "Whether it learns by heart" not in shown(none)

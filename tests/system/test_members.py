@@ -56,7 +56,7 @@ def test_a_zombie(broker, plant, transactions):
     """
     records = events(22, 300)
     it = plant(broker, kafka=SOON, output={"transactions": transactions})
-    zombie = it.start(state={"every_seconds": 3_600, "every_events": 10**9}).owns()
+    zombie = it.start(state={"every_seconds": 800, "every_events": 10**9}).owns()
     standby = it.start()
     wait_until(lambda: it.members() == [0, 1], lambda: f"two never joined: {it.members()}")
     it.append(records[:200])

@@ -32,7 +32,7 @@ def test_a_service_goes_on_where_the_replay_ended(broker, plant, client):
     assert json.loads(done.stdout)["events"] == it.position()
     it.append(records[250:])
     service = it.start()
-    it.wait_for_offset(400)
+    it.wait_for_offset(len(records))
     assert service.stop() == 0
     assert it.learned() == Reference(it, records).learned
 
@@ -44,7 +44,7 @@ def test_an_end_before_the_topics_end_is_where_a_service_goes_on(broker, plant):
     it.append(records)
     assert replay(it, "--limit", "60", "--save-state", it.tables["state"]["url"]).returncode == 0
     service = it.start()
-    it.wait_for_offset(200)
+    it.wait_for_offset(len(records))
     assert service.stop() == 0
     assert it.learned() == Reference(it, records).learned
 
