@@ -133,9 +133,12 @@ def test_the_steps_make_a_program_that_runs(built):
     told = command(built, "streamimb", "check-config", "--offline", f"{built.folder}/etc/streamimb/service.toml")
     assert told.returncode == 0, told.stderr
     made = command(
-        built, "python", "-c", "import streamimb, streamimb_services as s; print(streamimb.__file__, s.__file__)"
+        built,
+        "python",
+        "-c",
+        "import streamimb, streamimb_services as s; print(streamimb.__file__, s.__file__, sep=chr(10))",
     )
-    assert all(path.startswith(f"{built.folder}/app/lib") for path in made.stdout.split())
+    assert all(path.startswith(f"{built.folder}/app/lib") for path in made.stdout.splitlines())
 
 
 def test_kernels_lie_compiled_in_the_image(built):

@@ -34,7 +34,7 @@ def until_it_works(call):
 def polls_that_find_nobody(source):
     """Poll until that is said; the patience is two seconds, and what is asked for half of it may take a little more."""
     waited = -time.monotonic()
-    with pytest.raises(BrokersAwayError, match="no broker has answered|taking part in the group: "):
+    with pytest.raises(BrokersAwayError, match=r"no broker has answered|taking part in the group: "):
         while waited + time.monotonic() < WAITS_AT_MOST_S:
             source.poll(records_max=10, timeout_s=0.2)
 
