@@ -132,12 +132,8 @@ def test_the_steps_make_a_program_that_runs(built):
     """Without the tree it was made of; its configuration is the sample."""
     told = command(built, "streamimb", "check-config", "--offline", f"{built.folder}/etc/streamimb/service.toml")
     assert told.returncode == 0, told.stderr
-    made = command(
-        built,
-        "python",
-        "-c",
-        "import streamimb, streamimb_services as s; print(streamimb.__file__, s.__file__, sep=chr(10))",
-    )
+    where = "import streamimb, streamimb_services as s; print(streamimb.__file__, s.__file__, sep=chr(10))"
+    made = command(built, "python", "-c", where)
     assert all(path.startswith(f"{built.folder}/app/lib") for path in made.stdout.splitlines())
 
 
