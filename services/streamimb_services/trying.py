@@ -21,6 +21,9 @@ def tried(config: Config, schema: Schema) -> Iterator[str]:
     assert config.state.url is not None, "what a service needs is there"
     if config.http.enabled:
         read_token(config.http)
+    protocol = str(config.kafka.get("security.protocol", "PLAINTEXT")).upper()
+    if "sasl.password" in config.kafka and not protocol.startswith("SASL"):
+        yield f"kafka.sasl.password is not used: kafka.security.protocol is {protocol}; SASL_SSL sends it"
     source = source_of(config)
     try:
         yield f"{config.kafka['bootstrap.servers']}: answers"

@@ -49,3 +49,9 @@ def test_offline_connects_to_nothing(broker, plant):
     it = plant(broker)
     it.tables["kafka"] = {"bootstrap.servers": "127.0.0.1:1"}
     assert check(it, "--offline").returncode == 0
+
+
+def test_a_password_that_is_not_used_is_told(broker, plant):
+    it = plant(broker)
+    done = check(it, kafka={"sasl.password": "a-password"})
+    assert done.returncode == 0 and "kafka.sasl.password is not used" in done.stdout, done.stderr
