@@ -112,7 +112,7 @@ def config(bootstrap: str, topic: str, folder: Path, client: str, model: str, pr
         "control": {"objective": "f1"},
         "learner": {"model": model},
         "http": {"enabled": False},
-        "label": {"wait": "7d"},
+        "label": {"wait": "60s"},
     }
     return Config.model_validate(tables)
 

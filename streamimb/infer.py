@@ -207,6 +207,10 @@ def _known_at(found: Survey, sample: dict[str, list[Any]], label: Label, time: T
     if name is None:
         return label
     present = [v for v in sample[name] if v is not None]
+    if not present:
+        del sample[name]
+        notes.append(f"column {name!r} is left out: it seems to say when the label became known, but it is empty here")
+        return label
     unit, misfits = _unit(name, present, found.text)
     if unit is None:
         return label

@@ -65,7 +65,8 @@ def refused_told(found: Survey) -> str:
     reasons = ", ".join(f"{n:,} {reason}" for reason, n in found.refused.most_common())
     where = "" if found.refused_first is None else f", the first of them at line {found.refused_first:,}"
     most = found.refused.most_common(1)[0][0]
-    return f"{found.refused.total():,} rows cannot be read ({reasons}){where}{HELP.get(most, '')}"
+    rows = f"{found.refused.total():,} rows" if found.refused.total() > 1 else "1 row"
+    return f"{rows} cannot be read ({reasons}){where}{HELP.get(most, '')}"
 
 
 def survey(path: str, choose: Choose, rows: int) -> Survey:

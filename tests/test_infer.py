@@ -307,6 +307,12 @@ def test_when_a_label_became_known_is_no_feature(tmp_path):
     assert any("left out" in n and "no time" in n for n in notes)
 
 
+def test_a_time_of_labels_that_is_empty_in_the_sample_is_left_out(tmp_path):
+    """It may be filled further on, and would then tell what the label is."""
+    schema, notes = infer_schema(written(tmp_path, "time,x,label,known_at\n1700000000,1,a,\n1700000001,2,b,\n"))
+    assert column(schema, "known_at") is None and any("'known_at' is left out" in n for n in notes)
+
+
 @pytest.mark.parametrize(
     ("times", "says"),
     [
@@ -339,7 +345,7 @@ def test_rows_that_cannot_be_read_are_told(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes(b"x,label\n1,a\n2,b\n3,caf\xe9\n")
     _, notes = infer_schema(path)
-    assert any("1 rows cannot be read (1 not_utf8), the first of them at line 4; convert" in n for n in notes)
+    assert any("1 row cannot be read (1 not_utf8), the first of them at line 4; convert" in n for n in notes)
     path.write_bytes(b"x,label\n" + b"3,caf\xe9\n" * 5)
     with pytest.raises(InputError, match=r"has no rows .*5 not_utf8.*line 2.*iconv"):
         infer_schema(path)

@@ -79,6 +79,9 @@ class Attendant(Observer):
         """Answer what was asked since, follow what a standby follows, pull levers."""
         self._hub.turn()
         self._follow(worker)
+        for exporter in [told for told in self._told if isinstance(told, Exporter)]:
+            for unit, served in self._pipelines.items():
+                exporter.look(unit, served)
         for request in self._hub.take_levers():
             pipeline = self._pipelines.get(request.unit)
             if pipeline is None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import typer
@@ -24,6 +24,9 @@ from streamimb.sources.lines import STDIN
 from streamimb.streams import NAMED, Chunks, Stream, named
 from streamimb_services.events import EventsFile, open_events
 from streamimb_services.exits import note
+
+#: Further on than any stream goes.
+EVENTS_MAX: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ def generate_file(options: GenerateOptions) -> None:
     chunks = Chunks(named(options.name).spec.with_texts(**options.parts), options.events, options.seed)
     form = _form(options)
     _refuse_overlap(options)
+    _refuse_beyond(options, chunks)
     truth = Truth(options.name, chunks)
     out = open_events(options.output, form)
     try:
@@ -57,6 +61,8 @@ def generate_file(options: GenerateOptions) -> None:
     if options.truth is not None:
         write_whole(options.truth, json.dumps(truth.told(), indent=2) + "\n")
     note(truth.line(options.output))
+    if (only := truth.only) is not None:
+        note(f"every event is of class {only}: nothing can be learned from that (see --ratio and --events)")
 
 
 def listed() -> str:
@@ -85,6 +91,18 @@ def _refuse_overlap(options: GenerateOptions) -> None:
         if path is not None and path.resolve() in taken:
             raise typer.BadParameter(f"{path} is written by this command already", param_hint=hint)
         taken.add(None if path is None else path.resolve())
+
+
+def _refuse_beyond(options: GenerateOptions, chunks: Chunks) -> None:
+    """Raise a usage error where an option asks for a drift that lies behind the last event."""
+    for key in ("ratio", "concept", "classes"):
+        if options.parts.get(key) is not None:
+            asked = getattr(chunks.spec, key)
+            every = getattr(asked, "every", None)  # what recurs has no last one: its first counts
+            beyond = asked.drifts(EVENTS_MAX if every is None else every + 1)[len(asked.drifts(chunks.n)) :]
+            if beyond:
+                told = f"a drift at {beyond[0].position:,} lies behind the last of {chunks.n:,} events: see --events"
+                raise typer.BadParameter(told, param_hint=f"--{key}")
 
 
 def _write(chunks: Chunks, out: EventsFile, truth: Truth, *, shown: bool) -> None:
@@ -124,6 +142,12 @@ class Truth:
     def positives(self) -> int:
         """Positive events so far, before noise."""
         return int(self._true[-1])
+
+    @property
+    def only(self) -> str | None:
+        """The one class of all events, None where there are several."""
+        there = np.flatnonzero(self._true)
+        return self._names[int(there[0])] if len(there) == 1 else None
 
     def count(self, chunk: Stream) -> None:
         """Take in one chunk."""

@@ -119,9 +119,12 @@ def serve(settings: Settings, schema: Schema) -> None:
             log.info("listening", host=config.http.host, port=stack.enter_context(listening(service)))
         stack.enter_context(hub.loop())
         hub.check(COMPILED, False)
+        hub.compiling = True
         on_first_compile(lambda: log.info("compiling", why="the first start on this machine: it takes a minute or two"))
         warm_up(schema, config)
         hub.check(COMPILED, True)
+        hub.compiling = False
+        hub.turn()
         settle()
         sleep = patient_sleep(hub)
         trouble = Trouble(config.budget, clock=time.monotonic, sleep=sleep, observer=observer)

@@ -53,6 +53,7 @@ class Exporter:
     ) -> None:
         self._schema, self._wall, self._gauges_s = schema, wall, gauges_s
         self._shown_at: dict[str, float] = {}
+        self._unshown: set[str] = set()
         self._shown = _shown_classes(schema)
         self._names = [name if name in self._shown else n.OTHER for name in schema.class_names]
         self.values = Values(_sets(schema, config, self._shown, version))
@@ -94,6 +95,7 @@ class Exporter:
         """The unit is another's now: its gauges go."""
         for held in (self._before, self._read, self._measured, self._shown_at):
             held.pop(unit, None)
+        self._unshown.discard(unit)
         self._put_gauges()
 
     def processed(self, unit: str, pipeline: Pipeline, outcome: Outcome) -> None:
@@ -101,13 +103,20 @@ class Exporter:
         self._tell(outcome)
         self._measure(unit, outcome.metrics)
         now = self._wall()
-        if not 0 <= now - self._shown_at.get(unit, -math.inf) < self._gauges_s:
-            self._shown_at[unit] = now
-            self._show(unit, pipeline)
+        self._unshown.add(unit)
+        self.look(unit, pipeline)
         self.values.put("last_event_timestamp_seconds", now)
         if self._records is not None:
             self.values.observe("event_delay_seconds", np.maximum(now - self._records.timestamps / MICROSECONDS, 0.0))
             self._records = None
+
+    def look(self, unit: str, pipeline: Pipeline) -> None:
+        """Show what has moved since, if it is time: for the loop to call while no event comes, too."""
+        now = self._wall()
+        if unit in self._unshown and not 0 <= now - self._shown_at.get(unit, -math.inf) < self._gauges_s:
+            self._shown_at[unit] = now
+            self._unshown.discard(unit)
+            self._show(unit, pipeline)
 
     def phase(self, name: str, seconds: float) -> None:
         self.values.add("loop_seconds_total", seconds, name)

@@ -101,6 +101,8 @@ class Hub:
         self._served: dict[str, Served] = {}
         self._checks: dict[str, bool] = {}
         self._ticked = clock()
+        #: Whether the process still compiles: then the loop is not to tick, and lives.
+        self.compiling = False
 
     @contextmanager
     def loop(self) -> Iterator[None]:
@@ -182,12 +184,12 @@ class Hub:
 
     @property
     def ready(self) -> bool:
-        return bool(self._checks) and all(self._checks.values())
+        return bool(self._checks) and all(self._checks.values()) and self.alive
 
     @property
     def alive(self) -> bool:
         """Whether the loop has ticked lately."""
-        return self._clock() - self._ticked < TICK_S_MAX
+        return self.compiling or self._clock() - self._ticked < TICK_S_MAX
 
     def age(self, served: Served) -> float:
         """Seconds since its checkpoint was written (or, without one, since it began); NaN where nobody knows."""

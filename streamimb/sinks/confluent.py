@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import struct
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -25,6 +26,8 @@ DEFAULTS: Final[Settings] = {
 NEVER: Final = 2**31 - 1
 AHEAD_KB_MAX: Final = 32_768
 CLOSE_S_MAX: Final = 3.0
+#: What a call may take beyond its patience, seconds, before it counts as one that never ends.
+GRACE_S: Final = 5.0
 #: Seconds between two looks at a full queue.
 STEP_S: Final = 0.1
 
@@ -128,9 +131,9 @@ class ConfluentSink:
             theirs = [TopicPartition(t, n, offset, metadata=note) for (t, n), (offset, note) in offsets.items()]
             member = _as_librdkafka(group)
             send = self._producer.send_offsets_to_transaction
-            self._ask(lambda: send(theirs, member, self._patience_s), "adding offsets to a transaction")
+            self._ask_in_time(lambda: send(theirs, member, self._patience_s), "adding offsets to a transaction")
             self._offsets_sent = True
-        self._ask(lambda: self._producer.commit_transaction(self._patience_s), "committing a transaction")
+        self._ask_in_time(lambda: self._producer.commit_transaction(self._patience_s), "committing a transaction")
         self._open = False
 
     def abort(self) -> None:
@@ -138,8 +141,31 @@ class ConfluentSink:
         if not self._open:
             return
         self._open = False
-        self._ask(lambda: self._producer.abort_transaction(self._patience_s), "aborting a transaction")
+        self._ask_in_time(lambda: self._producer.abort_transaction(self._patience_s), "aborting a transaction")
         self._failure = None
+
+    def _ask_in_time(self, call: Callable[[], Any], doing: str) -> None:
+        """Ask from a thread of its own: librdkafka was seen to keep no time limit where a call came again after its
+        broker had died. Raises OutputError then: only a new process, which fences this one, goes on from there.
+        """
+        raised: list[BaseException | None] = []
+
+        def ask() -> None:
+            try:
+                self._ask(call, doing)
+            except BaseException as error:
+                raised.append(error)
+            else:
+                raised.append(None)
+
+        thread = threading.Thread(target=ask, name="transaction", daemon=True)
+        thread.start()
+        thread.join(self._patience_s + GRACE_S)
+        if not raised:
+            waited_s = self._patience_s + GRACE_S
+            raise OutputError(f"{doing}: librdkafka has not come back in {waited_s:.0f} s; start the process anew")
+        if raised[0] is not None:
+            raise raised[0]
 
     def _ask(self, call: Callable[[], Any], doing: str) -> Any:
         """Ask a broker. Where one refuses, librdkafka says in the end that none answered: at first that is not it.

@@ -252,3 +252,24 @@ def test_process_metrics_stay():
     """Resident memory under the name that every dashboard knows."""
     _, _, page, _ = made()
     assert scraped(page)["process_resident_memory_bytes", ()] > 1e6
+
+
+def test_what_moved_last_is_shown_while_no_event_comes():
+    """The gauges of a batch that came too soon after another are shown once it is time."""
+    contract, clock = schema(), [0.0]
+    exporter = Exporter(contract, CONFIG, version="1", wall=lambda: clock[0])
+    pipeline = Pipeline(contract, CONFIG)
+    exporter.begins("topic", pipeline)
+    shown = []
+    exporter._show = lambda unit, _: shown.append((unit, clock[0]))
+    outcome = nothing(2)
+    for moment in (10.0, 10.1):
+        clock[0] = moment
+        exporter.processed("topic", pipeline, outcome)
+    clock[0] = 10.2
+    exporter.look("topic", pipeline)
+    assert shown == [("topic", 10.0)]
+    for moment in (11.0, 12.0):
+        clock[0] = moment
+        exporter.look("topic", pipeline)
+    assert shown == [("topic", 10.0), ("topic", 11.0)]

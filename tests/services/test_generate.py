@@ -183,3 +183,19 @@ def test_a_reader_that_leaves_is_no_error():
         told.stdout.close()
         assert told.stderr.read() == b""
         assert told.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [("--ratio", "step:0.1@5000->0.01"), ("--concept", "sudden:500,5000"), ("--classes", "vanish:fraud@5000")],
+)
+def test_a_drift_behind_the_last_event_is_refused(streamimb, option, text):
+    """Only where a person asks for it: a ready-made stream may be cut short."""
+    result = streamimb("generate", "fraud-like", "--events", 1_000, option, text)
+    assert result.exit_code == 2 and "5,000 lies behind" in result.stderr and option in result.stderr
+    assert streamimb("generate", "fraud-like", "--events", 1_000).exit_code == 0
+
+
+def test_one_class_alone_is_told(streamimb):
+    result = streamimb("generate", "fraud-like", "--events", 1_000, "--ratio", "1")
+    assert result.exit_code == 0 and "every event is of class fraud" in result.stderr

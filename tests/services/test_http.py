@@ -269,6 +269,16 @@ def test_a_loop_that_stands_still_is_not_alive():
     assert hub.alive
 
 
+def test_a_process_that_compiles_is_alive():
+    """The loop is not to tick meanwhile, however long that takes; it is not ready."""
+    clock = [0.0]
+    hub = Hub(clock=lambda: clock[0])
+    hub.compiling, clock[0] = True, 1e6
+    assert hub.alive and not hub.ready
+    hub.compiling = False
+    assert not hub.alive
+
+
 def test_metrics_are_scraped():
     """As Prometheus' own client reads them; asking to predict is counted."""
     with running() as run:

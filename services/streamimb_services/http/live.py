@@ -57,11 +57,17 @@ class Live:
 
     def end(self) -> None:
         """Tell everybody that it is over, and let them go; to be called before the server stops."""
-        self._recorder.ended = True
         self._ending.set()
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the event loop has gone already
-                self._loop.call_soon_threadsafe(self._tick)
+        if self._loop is None:
+            self._recorder.ended = True
+            return
+        with contextlib.suppress(RuntimeError):  # the event loop has gone already
+            self._loop.call_soon_threadsafe(self._last_tick)
+
+    def _last_tick(self) -> None:
+        # Not earlier: a viewer who has seen every tick leaves as soon as it is over.
+        self._recorder.ended = True
+        self._tick()
 
     @property
     def full(self) -> bool:
