@@ -261,7 +261,12 @@ class Ownership:
 
 def release_s(config: Config) -> float:
     """Seconds in which partitions that are revoked are saved: a part of what the group waits for its members."""
-    return float(config.kafka.get("max.poll.interval.ms", POLL_INTERVAL_MS)) / 1_000 * RELEASE_SHARE
+    return poll_interval_s(config) * RELEASE_SHARE
+
+
+def poll_interval_s(config: Config) -> float:
+    """Seconds that a group waits for a member's next poll, which here keeps its membership alive in between."""
+    return float(config.kafka.get("max.poll.interval.ms", POLL_INTERVAL_MS)) / 1_000
 
 
 def _settle(unit: Unit, committed: dict[Partition, Committed]) -> None:

@@ -24,7 +24,7 @@ from streamimb.delivery.keeper import Keeper
 from streamimb.delivery.observer import Observer
 from streamimb.delivery.outgoing import Outgoing
 from streamimb.delivery.outputs import Outputs
-from streamimb.delivery.ownership import Ownership
+from streamimb.delivery.ownership import Ownership, poll_interval_s
 from streamimb.delivery.patience import Breaker
 from streamimb.delivery.points import Probe, no_probe
 from streamimb.delivery.saving import Saver
@@ -160,7 +160,7 @@ class Worker:
         """One round: what is polled is learned, what is due is done."""
         trouble = self._trouble
         polled = trouble.timed("poll", lambda: trouble.ask(self._poll))
-        self._alive = self._clock()
+        self._alive = begun = self._clock()
         if polled:
             self._probe("polled")
         if self.owned.follows(self._clock()):
@@ -178,6 +178,9 @@ class Worker:
                     return
         self._pass_markers(turns)
         self._look()
+        if (seconds := self._clock() - begun) > poll_interval_s(self.config):
+            self.observer.told("learning is slower than max.poll.interval.ms", seconds=round(seconds, 1),
+                               records=sum(map(len, polled)))  # fmt: skip
 
     def _pass_markers(self, turns: Mapping[Partition, int]) -> None:
         """All that was fetched is learned: go on past what nobody reads, or its end by retention looks like a gap."""

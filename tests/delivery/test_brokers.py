@@ -176,6 +176,24 @@ def test_a_slow_learner_looks_up_often(records, reference, tmp_path, monkeypatch
     assert world.learned() == reference.learned()
 
 
+def test_learning_that_is_slower_than_the_groups_patience_is_told(records, tmp_path):
+    """The membership is kept alive all the same."""
+    clock, told = Clock(), []
+
+    class Heard(History):
+        def told(self, event, **facts):
+            told.append((event, facts))
+
+    def probe(point):
+        if point == "decoded":
+            clock.now += 20.0
+
+    world = World(tmp_path, records, state=STATE, kafka={"max.poll.interval.ms": 10_000})
+    assert world.serve(probe, observer=Heard(), clock=clock, idle=60)
+    slow = [facts for event, facts in told if event == "learning is slower than max.poll.interval.ms"]
+    assert slow and all(facts["seconds"] > 10 and facts["records"] > 0 for facts in slow)
+
+
 def test_told_to_stop_while_no_broker_answers(records, reference, tmp_path):
     """It does not wait for the budget's end."""
     world, sleeps = World(tmp_path, records, state=STATE), []

@@ -8,6 +8,8 @@ const DASHES = [[], [6, 3], [2, 3], [9, 3, 2, 3], [12, 4], [1, 3]];
 const KEYS = ["", "dashed", "dotted", "dashed", "dashed", "dotted"];
 const NUDGE = 0.2;
 const SELECT_PX_MIN = 5;
+// More marks than this in sight would be a wall: then each is a tick above the chart.
+const MARKS_MANY = 30;
 const FONT = "11px system-ui, sans-serif";
 
 // Charts point together; one alone is dragged over, and the others then follow what was chosen.
@@ -187,15 +189,25 @@ export class Charts {
     if (row === null) plot.setAttribute("aria-label", `${spec.title}: ${told.join(", ")}`);
   }
 
-  // Behind the lines: a drift has a full triangle, a warning an empty one and a dotted line, a lever a square.
+  // Behind the lines: a drift has a full triangle, a warning an empty one and a dotted line, a lever a square. Where there
+  // are many a drift is a tick, a warning half a one.
   drawMarks(chart, colour) {
     const { ctx, bbox } = chart;
     const px = devicePixelRatio;
     ctx.save();
     ctx.lineWidth = px;
-    for (const { x, kind } of this.marks) {
-      if (x < chart.scales.x.min || x > chart.scales.x.max) continue;
+    const seen = this.marks.filter(({ x }) => x >= chart.scales.x.min && x <= chart.scales.x.max);
+    const many = seen.length > MARKS_MANY;
+    for (const { x, kind } of seen) {
       const at = Math.round(chart.valToPos(x, "x", true)) + px / 2;
+      if (many && kind !== "lever") {
+        ctx.strokeStyle = colour(kind);
+        ctx.beginPath();
+        ctx.moveTo(at, bbox.top - px);
+        ctx.lineTo(at, bbox.top - (kind === "warning" ? 4 : 7) * px);
+        ctx.stroke();
+        continue;
+      }
       ctx.strokeStyle = colour("quiet");
       ctx.globalAlpha = 0.3;
       ctx.setLineDash(kind === "warning" ? [px, 3 * px] : []);
