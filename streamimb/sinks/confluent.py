@@ -180,6 +180,10 @@ class ConfluentSink:
                 self._producer.poll(0)
                 meant = meant if self._refusal is None else translate_confluent(self._refusal, doing)
             raise meant from error
+        except SystemError as error:  # the client's own, where it hears of a fatal error in the midst of a call
+            if self._failure is None:
+                raise OutputError(f"{doing}: {error}") from error
+            raise translate_confluent(self._failure, doing) from error
         self._let_in = True
         return answer
 

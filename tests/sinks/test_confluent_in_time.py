@@ -3,8 +3,9 @@
 import threading
 
 import pytest
+from confluent_kafka import KafkaError
 
-from streamimb.errors import BrokersAwayError, OutputError
+from streamimb.errors import BrokersAwayError, FencedError, OutputError
 from streamimb.sinks import confluent
 
 
@@ -32,3 +33,15 @@ def test_what_ends_in_time_is_no_matter(sink):
     done = []
     sink._ask_in_time(lambda: done.append(1), "anything")
     assert done == [1]
+
+
+@pytest.mark.parametrize(("heard", "meant"), [(KafkaError._FENCED, FencedError), (None, OutputError)])
+def test_an_error_that_the_client_fails_to_raise(sink, heard, meant):
+    """Seen of ``flush``, once in many, as another producer fenced this one."""
+    sink._failure = None if heard is None else KafkaError(heard, "fenced", fatal=True)
+
+    def broken():
+        raise SystemError("returned NULL without setting an exception")
+
+    with pytest.raises(meant):
+        sink._ask(broken, "writing")
