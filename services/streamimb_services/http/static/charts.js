@@ -143,8 +143,8 @@ export class Charts {
   }
 
   pointed(chart, made) {
-    const { idx, left } = chart.cursor;
-    const row = left >= 0 && known(idx) ? idx : null;
+    const { left } = chart.cursor;
+    const row = left >= 0 ? chart.posToIdx(left) : null; // its own idx is of the data before
     this.tell(made, row);
     if (made === this.all?.[0]) this.calls.hovered(row === null ? null : chart.data[0][row]);
   }
@@ -171,6 +171,7 @@ export class Charts {
         made.chart.setScale("x", { min, max: max > min ? max : min + 1 });
       });
       this.tell(made, null);
+      if (made.chart.cursor.left >= 0) this.pointed(made.chart, made); // the reader points there still
     }
   }
 
