@@ -40,6 +40,7 @@ class Attendant(Observer):
     ) -> None:
         self._hub, self._store, self._told, self._log, self._look_on = hub, store, told, log, look_on
         self._wall = wall
+        self._exporters = [each for each in told if isinstance(each, Exporter)]
         self._pipelines: dict[str, Pipeline] = {}
         self._restored: dict[str, str | None] = {}
         self._following: str | None = None
@@ -79,7 +80,7 @@ class Attendant(Observer):
         """Answer what was asked since, follow what a standby follows, pull levers."""
         self._hub.turn()
         self._follow(worker)
-        for exporter in [told for told in self._told if isinstance(told, Exporter)]:
+        for exporter in self._exporters:
             for unit, served in self._pipelines.items():
                 exporter.look(unit, served)
         for request in self._hub.take_levers():

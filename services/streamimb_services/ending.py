@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from streamimb.checkpoint import NO_GROUP, CheckpointStore, Retention, Setup
+from streamimb.checkpoint import NO_GROUP, CheckpointStore
 from streamimb.config import Config
 from streamimb.delivery.ownership import WHOLE
 from streamimb.delivery.unit import META_VERSION
@@ -28,10 +28,7 @@ class Ending:
                 "that wait for labels are of no one partition; save it under state.scope = 'topic'"
             )
         self._url, self._has_time = url, schema.has_time
-        store = CheckpointStore(
-            url, Retention.of(config.state), config.state.storage_options, setup=Setup(schema, config)
-        )
-        self._claim = store.claim(WHOLE, owner="streamimb replay", group=NO_GROUP)
+        self._claim = CheckpointStore.of(url, schema, config).claim(WHOLE, owner="streamimb replay", group=NO_GROUP)
 
     def save(
         self,

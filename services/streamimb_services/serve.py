@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from streamimb.batch import Batch, Kind
-from streamimb.checkpoint import CheckpointStore, Retention, Setup
+from streamimb.checkpoint import CheckpointStore
 from streamimb.config import Config
 from streamimb.delivery import Worker
 from streamimb.delivery.ownership import release_s
@@ -27,7 +27,7 @@ from streamimb.kernel import on_first_compile, without_blas
 from streamimb.metrics import Exporter, Page
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
-from streamimb.serving import Hub, Recorder
+from streamimb.serving import COMPILED, Hub, Recorder
 from streamimb.settings import Settings, load_settings
 from streamimb.sinks.clients import make_sink
 from streamimb.sinks.kafka_limits import record_bytes
@@ -45,8 +45,6 @@ from streamimb_services.http.server import listening, read_token
 from streamimb_services.logs import Everyone, LogObserver, configure
 from streamimb_services.stopping import Stopping
 
-#: What ``/readyz?verbose`` calls it.
-COMPILED = "code compiled"
 #: Events of the stream that is made up to compile kernels before the group is joined.
 WARM_EVENTS = 600
 #: Objects made between two collections of the youngest garbage, and how many of those come before an older one's. The
@@ -62,8 +60,13 @@ def settings_of(
 ) -> tuple[Settings, Schema]:
     """The configuration of a service and its contract. Raises ConfigError where something that it needs is missing."""
     settings = load_settings(config, environ, overrides)
-    needed = settings.config
     contract = contract_of(schema, settings)
+    demand(settings.config)
+    return settings, contract
+
+
+def demand(needed: Config) -> None:
+    """Raise ConfigError where something that a service needs is missing from its configuration."""
     for key, value, what in (
         ("kafka.bootstrap.servers", needed.kafka.get("bootstrap.servers"), "name the brokers, as 127.0.0.1:9092"),
         ("source.topic", needed.source.topic, "name the topic that events come in"),
@@ -74,7 +77,6 @@ def settings_of(
         if value is None:
             raise ConfigError(f"{key} is missing: {what}")
     _transactions_last(needed)
-    return settings, contract
 
 
 def _transactions_last(config: Config) -> None:
@@ -93,9 +95,7 @@ def serve(settings: Settings, schema: Schema) -> None:
     config = settings.config
     log = configure(config.log)
     assert config.state.url is not None
-    store = CheckpointStore(
-        config.state.url, Retention.of(config.state), config.state.storage_options, setup=Setup(schema, config)
-    )
+    store = CheckpointStore.of(config.state.url, schema, config)
     hub = Hub(clock=time.monotonic)
     exporter = Exporter(schema, config, version=version("streamimb"), wall=time.time)
     recorder = Recorder(
@@ -119,12 +119,10 @@ def serve(settings: Settings, schema: Schema) -> None:
             log.info("listening", host=config.http.host, port=stack.enter_context(listening(service)))
         stack.enter_context(hub.loop())
         hub.check(COMPILED, False)
-        hub.compiling = True
         on_first_compile(lambda: log.info("compiling", why="the first start on this machine: it takes a minute or two"))
         warm_up(schema, config)
-        hub.check(COMPILED, True)
-        hub.compiling = False
         hub.turn()
+        hub.check(COMPILED, True)
         settle()
         sleep = patient_sleep(hub)
         trouble = Trouble(config.budget, clock=time.monotonic, sleep=sleep, observer=observer)
@@ -162,15 +160,20 @@ def patience_s(config: Config) -> float:
 def make_outputs(config: Config, source: LogSource) -> list[str]:
     """Make the topics that are written to and do not exist; their names. Raises ConfigError, BrokersAwayError.
 
-    The source is asked which there are: at most starts none is missing, and no one else need connect.
+    At most starts none is missing, and nobody but the source connects.
     """
+    return make_topics(config.kafka, missing_outputs(config, source), patience_s=patience_s(config))
+
+
+def missing_outputs(config: Config, source: LogSource) -> list[str]:
+    """The topics that are written to and do not exist, as far as the source sees. Raises BrokersAwayError."""
     missing = []
     for topic in outputs_of(config):
         try:
             source.partitions(topic)
         except ConfigError:  # or this user may not see it: then making it says so
             missing.append(topic)
-    return make_topics(config.kafka, missing, patience_s=patience_s(config))
+    return missing
 
 
 def outputs_of(config: Config) -> list[str]:

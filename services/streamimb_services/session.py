@@ -261,9 +261,9 @@ def check(
     if not settings.config.kafka.get("bootstrap.servers"):
         yield "kafka.bootstrap.servers is not set, so nothing was connected to: a replay needs none, a service does"
         return
-    from streamimb_services.serve import settings_of
+    from streamimb_services.serve import demand
     from streamimb_services.trying import tried
 
-    settings_of(config, schema, environ, overrides)
+    demand(settings.config)
     if not offline:
         yield from tried(settings.config, contract)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from streamimb.checkpoint import CheckpointStore, Setup
+from streamimb.checkpoint import CheckpointStore
 from streamimb.config import Config
-from streamimb.errors import ConfigError
 from streamimb.schema import Schema
 from streamimb.sources.log import LogSource
 from streamimb_services.http.server import read_token
-from streamimb_services.serve import outputs_of, source_of
+from streamimb_services.serve import missing_outputs, outputs_of, source_of
 
 
 def tried(config: Config, schema: Schema) -> Iterator[str]:
@@ -30,10 +29,7 @@ def tried(config: Config, schema: Schema) -> Iterator[str]:
         yield from _topics(source, config)
     finally:
         source.close(leave=True)
-    store = CheckpointStore(
-        config.state.url, config.state.keep, config.state.storage_options, setup=Setup(schema, config)
-    )
-    store.try_out()
+    CheckpointStore.of(config.state.url, schema, config).try_out()
     yield f"{config.state.url}: can be written, read and removed from"
 
 
@@ -41,8 +37,9 @@ def _topics(source: LogSource, config: Config) -> Iterator[str]:
     read = [topic for topic in (config.source.topic, config.source.labels_topic) if topic is not None]
     for topic in read:
         yield f"topic {topic}: {len(source.partitions(topic))} partitions to read"
+    missing = missing_outputs(config, source)
     for topic in outputs_of(config):
-        try:
-            yield f"topic {topic}: {len(source.partitions(topic))} partitions to write to"
-        except ConfigError:
+        if topic in missing:
             yield f"topic {topic}: not there yet, it is made when the service starts"
+        else:
+            yield f"topic {topic}: {len(source.partitions(topic))} partitions to write to"

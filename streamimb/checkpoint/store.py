@@ -22,8 +22,10 @@ from streamimb.checkpoint.files import Entry, Files, LocalFiles, Probe, no_probe
 from streamimb.checkpoint.format import Header, RottenError, header_bytes, pack, unpack, unpack_header
 from streamimb.checkpoint.retention import Retention
 from streamimb.checkpoint.setup import Setup
+from streamimb.config import Config
 from streamimb.errors import FencedError, StateError, StorageError
 from streamimb.learners.base import State
+from streamimb.schema import Schema
 from streamimb.sources.log import Partition
 
 #: So much of a file is read first for its header.
@@ -93,6 +95,11 @@ class CheckpointStore:
         self.url, self.setup, self.probe = str(url), setup, probe
         self.keep = keep if isinstance(keep, Retention) else Retention(keep)
         self.files = _files(self.url, storage_options)
+
+    @classmethod
+    def of(cls, url: str, schema: Schema, config: Config) -> CheckpointStore:
+        """The store at ``url`` of what a configuration and a contract make, kept as the configuration says."""
+        return cls(url, Retention.of(config.state), config.state.storage_options, setup=Setup(schema, config))
 
     def try_out(self) -> None:
         """Write, read and remove a small file where checkpoints are kept. Raises StorageError where that fails."""

@@ -32,6 +32,8 @@ TURN_S: Final = 0.002
 TURN_ROWS_MAX: Final = 1_000
 #: The loop is taken for dead when it has not ticked for so long, seconds.
 TICK_S_MAX: Final = 60.0
+#: The check that is False while the process compiles.
+COMPILED: Final = "code compiled"
 
 
 class Busy(Exception):  # noqa: N818  not an error of anybody's
@@ -101,8 +103,6 @@ class Hub:
         self._served: dict[str, Served] = {}
         self._checks: dict[str, bool] = {}
         self._ticked = clock()
-        #: Whether the process still compiles: then the loop is not to tick, and lives.
-        self.compiling = False
 
     @contextmanager
     def loop(self) -> Iterator[None]:
@@ -189,7 +189,8 @@ class Hub:
     @property
     def alive(self) -> bool:
         """Whether the loop has ticked lately."""
-        return self.compiling or self._clock() - self._ticked < TICK_S_MAX
+        compiling = not self._checks.get(COMPILED, True)  # then the loop is not to tick yet
+        return compiling or self._clock() - self._ticked < TICK_S_MAX
 
     def age(self, served: Served) -> float:
         """Seconds since its checkpoint was written (or, without one, since it began); NaN where nobody knows."""

@@ -21,7 +21,7 @@ from streamimb.metrics import Exporter, Page
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Feature, Label, Schema
 from streamimb.service_config import HttpConfig
-from streamimb.serving import Busy, Hub, Recorder
+from streamimb.serving import COMPILED, Busy, Hub, Recorder
 from streamimb.serving.hub import QUESTIONS_MAX
 from streamimb.testing import digest
 from streamimb_services.http import guard
@@ -273,9 +273,10 @@ def test_a_process_that_compiles_is_alive():
     """The loop is not to tick meanwhile, however long that takes; it is not ready."""
     clock = [0.0]
     hub = Hub(clock=lambda: clock[0])
-    hub.compiling, clock[0] = True, 1e6
+    hub.check(COMPILED, False)
+    clock[0] = 1e6
     assert hub.alive and not hub.ready
-    hub.compiling = False
+    hub.check(COMPILED, True)
     assert not hub.alive
 
 
