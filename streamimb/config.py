@@ -37,6 +37,8 @@ WindowEvents = Annotated[int, Field(gt=0, le=WINDOW_EVENTS_MAX)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 #: The keys by which each detector is tuned, beside those that any takes.
 DETECTOR_KEYS: Final = {"scan": ("setting", "pages_a_week"), "adwin": ("delta",), "hddm_w": ("delta",)}
+#: What is done about a signal: nothing; shorten windows and re-weight; also try a new learner; or forget.
+Answer = Literal["tell", "adjust", "replace", "reset"]
 Rule = Literal["inverse_frequency", "effective_number", "cost", "oob", "uob", "hybrid", "none"]
 
 
@@ -178,7 +180,7 @@ class DetectorConfig(Strict):
     #: Significance; for ``adwin`` and ``hddm_w``.
     delta: Share = 0.002
     #: Only tell; shorten the windows and re-weight; also try a new learner; or let the learner forget.
-    action: Annotated[Literal["tell", "adjust", "replace", "reset"], LIVE] = "adjust"
+    action: Annotated[Answer, LIVE] = "adjust"
     #: Mature events after a drift of a class in which no other is told; what still stands is told at its end.
     cooldown: Annotated[NotNegative, LIVE] = 5_000
 
@@ -199,11 +201,24 @@ class RecallDetectorConfig(DetectorConfig):
     _table: ClassVar[str] = "drift.recall"
 
     #: As of ``drift.share``; here a fall is answered by a trial of a new learner unless told otherwise.
-    action: Annotated[Literal["tell", "adjust", "replace", "reset"], LIVE] = "replace"
+    action: Annotated[Answer, LIVE] = "replace"
+
+
+class UnlabelledActions(Strict):
+    """What is done about each signal that needs no labels, once the events that showed it have matured."""
+
+    #: The share of alerts among decisions moved.
+    alert_rate: Annotated[Answer, LIVE] = "tell"
+    #: The distribution of scores moved.
+    score: Annotated[Answer, LIVE] = "tell"
+    #: A feature's share of missing values moved.
+    missing: Annotated[Answer, LIVE] = "tell"
+    #: A feature's distribution moved.
+    feature: Annotated[Answer, LIVE] = "tell"
 
 
 class UnlabelledConfig(Strict):
-    """Signals that need no labels: alerts, scores, each feature's missing values and distribution; they only tell."""
+    """Signals that need no labels: alerts, scores, each feature's missing values and distribution."""
 
     #: Whether they are watched.
     detector: Literal["blocks", "none"] = "blocks"
@@ -213,6 +228,7 @@ class UnlabelledConfig(Strict):
     pages_a_week: Annotated[float, Field(gt=0)] | None = None
     #: Events after which what moved may be told again.
     cooldown: Annotated[int, Field(ge=0), LIVE] = 20_000
+    action: UnlabelledActions = UnlabelledActions()
 
 
 class DriftConfig(Strict):

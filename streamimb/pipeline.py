@@ -20,7 +20,7 @@ from streamimb.batch import Batch, Kind
 from streamimb.config import Config
 from streamimb.control import Controller, Reactor, Succession
 from streamimb.control.scoring import score_rows
-from streamimb.drift.bank import RECALL, SHARE
+from streamimb.drift.bank import RECALL
 from streamimb.drift.held import HeldRules
 from streamimb.drift.make import make_unlabelled
 from streamimb.drift.monitor import Monitor
@@ -39,6 +39,7 @@ from streamimb.levers import LeverBook
 from streamimb.onlooker import Onlooker
 from streamimb.operate import Pulled, predict, pull
 from streamimb.outcome import Course, Metric, Outcome, Predicted, Signal
+from streamimb.react import react, wanted
 from streamimb.rebalance import Rebalancer
 from streamimb.schema import Schema
 from streamimb.tell import course, gauges, summarise
@@ -95,7 +96,7 @@ class Pipeline:
         self.book = LeverBook()
         self.missing = 0  # feature values since this was made; for metrics, not state
         self.reference = np.full(schema.n_classes, np.nan)
-        self._mature = -1  # position of the last mature event
+        self.mature = -1  # position of the last mature event
         self._recall_from = NEVER  # the first position whose decision tells of recall: thresholds were tuned by then
         self.signals: deque[Signal] = deque(maxlen=SIGNALS_MAX)
         self.signal_counts: dict[str, int] = {}
@@ -180,23 +181,19 @@ class Pipeline:
         if self.observer is not None:
             self.observer.matured(X, slots, y)
         self.controller.observe(raw, y, time, shadows, loss)
-        self._mature = int(position[-1])
+        self.mature = int(position[-1])
         self.held.decide(raw, y, of_recall)
         found = self.monitor.update(position, time, y, of_recall)
         if found:
-            wanted = {SHARE: self.config.drift.share.action, RECALL: self.config.drift.recall.action}
-            if self.book.frozen:
-                wanted = {signal: "tell" if asked == "tell" else "adjust" for signal, asked in wanted.items()}
-            self._tell([self.reactor.note(signal, wanted[signal.signal]) for signal in found], out)
+            self._tell([self.reactor.note(signal, wanted(self, signal)) for signal in found], out)
 
     def _watch_unlabelled(self, monitor: UnlabelledMonitor, rows: slice, out: Gathered) -> None:
-        """Show what was predicted, labelled or not, to the signals that need no labels."""
+        """Show what was predicted, labelled or not, to the signals that need no labels: the next Plan tells them."""
         found = monitor.update(
             out.position[rows], out.times[rows], self.store.X, out.scores[rows, self._positive], out.decision[rows],
             out.slots[rows],
         )  # fmt: skip
-        if found:
-            self._tell([self.reactor.note(signal, "tell") for signal in found], out)
+        self.reactor.hear(found)
 
     def _tell(self, signals: list[Signal], out: Gathered) -> None:
         for signal in signals:
@@ -226,7 +223,10 @@ class Pipeline:
         if position % self.config.control.every == 0:
             if self.observer is not None:
                 self.observer.renewing(self)
-            at_once = self._react(out)
+            self.reactor.ripen(self.mature, position, self.store.watermark)
+            heard = [self.reactor.note_unlabelled(s, wanted(self, s), self.mature) for s in self.reactor.heard()]
+            self._tell(heard, out)
+            at_once = react(self, out)
             counts, events = self.windows.counts("rarest"), self.windows.length("rarest")
             if self._recall_from == NEVER and self.controller.is_ready(counts):
                 self._recall_from = position
@@ -241,56 +241,17 @@ class Pipeline:
             out.metrics.extend(self.measure())
         out.courses.append(self.course())
 
-    def _react(self, out: Gathered) -> bool:
-        """Carry out what signals ask for, and judge what was done before; True where the next Plan starts anew."""
-        causes = self.reactor.take()
-        for cause in causes:
-            if cause.action != "trial":
-                self._adjust(cause)
-            if cause.action in ("trial", "replace"):
-                self.succession.begin()
-            elif cause.action == "reset":
-                self.start_afresh(cause.signal)
-            self._did(cause.action, cause, out)
-        contested = self.reactor.contested
-        outcome = "" if self.book.frozen else self.succession.settle(contested=contested is not None)
-        if outcome and contested is not None:
-            if outcome == "replaced":
-                self._another_decides()
-            self._did(outcome, contested, out)
-        out.actions += self.reactor.measure(self.store.next_position, self._mature, self.evaluation.confusion())
-        return any(cause.action != "trial" for cause in causes)
-
-    def _did(self, action: str, cause: Signal, out: Gathered) -> None:
-        now = self.store.next_position, self.store.watermark
-        out.actions.append(self.reactor.did(action, cause, *now, self.evaluation.confusion("rarest")))
-
-    def _adjust(self, cause: Signal) -> None:
-        """Let buffers and windows forget what came before the change, as the detector dates it.
-
-        Windows keep ``window.events_min`` events, since shares and thresholds are to be read from them; buffers may be
-        left nearly empty: then nothing is made until they fill again.
-        """
-        if cause.class_ not in self.schema.class_names:
-            return
-        k, window = self.schema.class_names.index(cause.class_), self.config.window
-        since = float(self.monitor.width(cause.signal, k))
-        if cause.signal == RECALL:
-            share = float(self.windows.shares("rarest")[k])
-            since = since / share if share > 0 else 0.0
-        self.rebalancer.forget(self._mature + 1 - math.ceil(since))
-        if cause.signal == SHARE:
-            self.windows.shorten("rarest", max(int(min(since, window.events_max)), window.events_min))
-
     def start_afresh(self, cause: str) -> None:
         """Let the learner forget all that it learned."""
         self.succession.reset(cause)
         self.rebalancer.forget_trained()
-        self._another_decides()
+        self.another_decides()
 
-    def _another_decides(self) -> None:
+    def another_decides(self) -> None:
         """Scores, and recall as it was, are those of a learner that is in force no more."""
         self.controller.forget()
+        if self.unlabelled is not None:
+            self.unlabelled.forget_scores()
         self.decide_anew()
 
     def predict(self, X: NDArray[np.float32]) -> Predicted:
@@ -320,7 +281,9 @@ class Pipeline:
             self.decide_anew()
 
     def decide_anew(self) -> None:
-        """Decisions are made by another rule from now on: recall under another one is no drift."""
+        """Decisions are made by another rule from now on: recall, or alerts, under another one are no drift."""
+        if self.unlabelled is not None:
+            self.unlabelled.forget_alerts()
         self.monitor.forget(RECALL)
         self.held.forget()
         self._recall_from = NEVER
@@ -363,7 +326,7 @@ class Pipeline:
             "unlabelled": {} if self.unlabelled is None else self.unlabelled.state(),
             "reference": self.reference.copy(),
             "recall_from": self._recall_from,
-            "mature": self._mature,
+            "mature": self.mature,
             "signals": [asdict(s) for s in self.signals],
             "signal_counts": dict(self.signal_counts),
             "rejected": dict(self._rejected),
@@ -388,7 +351,7 @@ class Pipeline:
         self.reference = state["reference"].copy()
         if self.unlabelled is not None:
             self.unlabelled.restore(state["unlabelled"])
-        self._mature, self._recall_from = int(state["mature"]), int(state["recall_from"])
+        self.mature, self._recall_from = int(state["mature"]), int(state["recall_from"])
         if decides_anew:
             self.decide_anew()
         self.signals = deque((Signal(**s) for s in state["signals"]), SIGNALS_MAX)

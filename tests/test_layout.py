@@ -37,7 +37,11 @@ PARTS = {
     "gather": ("gather gather_kernels", "labels"),
     "levers": ("levers", ""),
     "operate": ("operate", "control levers"),
-    "pipeline": ("pipeline", "control drift evaluation gather labels learners levers operate rebalance tell windows"),
+    "react": ("react", "drift gather"),
+    "pipeline": (
+        "pipeline",
+        "control drift evaluation gather labels learners levers operate react rebalance tell windows",
+    ),
     "delivery": ("delivery", "checkpoint decode labels pipeline sinks sources"),
     "metrics": ("metrics", "labels pipeline sources"),
     "serving": ("serving", "decode delivery levers metrics operate pipeline"),

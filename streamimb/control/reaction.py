@@ -4,6 +4,10 @@ Signals are noted as they come and acted on where the next Plan is made, so that
 cut into batches. Of what changed decisions (renewed weights, a reset, a replacement) it is measured afterwards whether
 it helped: the G-mean over the window of the rarest class before, against that over events predicted after, by the delta
 method. A trial, its end without a successor, or the wish to replace change none, and are not judged.
+
+A signal that needs no labels speaks of events whose labels may be a week away. Until those come nothing is known of
+the new world, so what it asks for waits until the event that showed it has matured. It is told where a Plan is made,
+so that signals with labels and without stand in one order, however the stream was cut.
 """
 
 from __future__ import annotations
@@ -25,6 +29,8 @@ from streamimb.outcome import UNMEASURED, Action, Signal
 ORDER: Final = ("tell", "adjust", "replace", "reset")
 #: Actions whose outcome is still to be measured.
 OPEN_MAX: Final = 64
+#: Signals without labels that wait for them at once; one more is only told.
+WAITING_MAX: Final = 64
 #: Actions that are remembered for the summary.
 ACTIONS_MAX: Final = 1_000
 #: An action is measured once so many events of the rarest class were predicted after it.
@@ -46,6 +52,8 @@ class Reactor:
         self._has_time = has_time
         self._resets: deque[int] = deque(maxlen=max(config.resets_per_hour_max, 1))
         self._due: list[Signal] = []
+        self._heard: list[Signal] = []
+        self._waiting: list[Signal] = []
         #: The drift that a trial under way is about.
         self.contested: Signal | None = None
         self._open: deque[tuple[Action, NDArray[np.int64] | None]] = deque(maxlen=OPEN_MAX)
@@ -59,19 +67,60 @@ class Reactor:
         """
         if signal.kind == "warning":
             wanted = "trial" if wanted == "replace" else "tell"
-        elif wanted in ("reset", "replace") and not self._may_reset(signal):
-            wanted = "adjust"
-        told = replace(signal, action=wanted)
-        if wanted != "tell":
+        told = self._bounded(replace(signal, action=wanted), self._axis(signal.position, signal.time))
+        if told.action != "tell":
             self._due.append(told)
+        return told
+
+    def hear(self, signals: list[Signal]) -> None:
+        """Keep signals that need no labels until the next Plan is made."""
+        self._heard += signals
+
+    def heard(self) -> list[Signal]:
+        """What was heard since the last Plan, each once."""
+        heard, self._heard = self._heard, []
+        return heard
+
+    def note_unlabelled(self, signal: Signal, wanted: str, mature: int) -> Signal:
+        """As ``note``, for a signal that needs no labels: what it asks for waits until its event has matured.
+
+        mature: position of the last mature event. Of signals that one event showed and that come to the same, the first
+        is acted on. What waits is bounded when its time comes, so it may then be less than was told.
+        """
+        told, ripe = replace(signal, action=wanted), signal.position <= mature
+        if wanted == "tell" or self._serves(told):
+            return told
+        if ripe:
+            told = self._bounded(told, self._axis(signal.position, signal.time))
+        elif len(self._waiting) >= WAITING_MAX:
+            return replace(signal, action="tell")
+        if not self._serves(told):
+            (self._due if ripe else self._waiting).append(told)
+        return told
+
+    def _serves(self, told: Signal) -> bool:
+        """Whether another signal of the same event and detector asks for the same already."""
+        asked = told.position, told.detector, told.action
+        return any((s.position, s.detector, s.action) == asked for s in (*self._due, *self._waiting))
+
+    def ripen(self, mature: int, position: int, time: int) -> None:
+        """Let be done at this Plan what waited for labels that are known by now; position, time: the present."""
+        ripe = [s for s in self._waiting if s.position <= mature]
+        self._waiting = [s for s in self._waiting if s.position > mature]
+        for signal in ripe:
+            self._due.append(self._bounded(signal, self._axis(position, time)))
+
+    def _bounded(self, told: Signal, now: int) -> Signal:
+        """The same, only adjusted to where it asks for one more reset than may be."""
+        if told.action in ("reset", "replace") and not self._may_reset(now):
+            return replace(told, action="adjust")
         return told
 
     def _axis(self, position: int, time: int) -> int:
         return time if self._has_time else position
 
-    def _may_reset(self, signal: Signal) -> bool:
+    def _may_reset(self, now: int) -> bool:
         most = self._config.resets_per_hour_max
-        now = self._axis(signal.position, signal.time)
         coming = sum(s.action in ("reset", "replace") for s in self._due)  # at the next Plan, all of them
         lately = sum(now - at < self._hour for at in self._resets)
         return lately + coming < most
@@ -84,11 +133,11 @@ class Reactor:
     def hold_back(self) -> None:
         """The learner is not to be touched: what is due is only adjusted."""
         self._due = [replace(s, action="adjust") for s in self._due if s.action != "trial"]
+        self._waiting = [replace(s, action="adjust") for s in self._waiting]
 
     def roll_back(self, state: State) -> None:
         """Take what is due and what is contested from an older state; what was done stays told, no longer measured."""
-        self._due = [Signal(**s) for s in state["due"]]
-        self.contested = Signal(**state["contested"]) if state["contested"] else None
+        self._take_up(state)
         self._open.clear()
 
     def did(
@@ -150,6 +199,8 @@ class Reactor:
         return {
             "resets": np.array(self._resets, np.int64),
             "due": [asdict(s) for s in self._due],
+            "heard": [asdict(s) for s in self._heard],
+            "waiting": [asdict(s) for s in self._waiting],
             "open": [{"action": asdict(a), "start": np.zeros(0) if c is None else c.copy()} for a, c in self._open],
             "actions": [asdict(a) for a in self.actions],
             "contested": {} if self.contested is None else asdict(self.contested),
@@ -158,13 +209,19 @@ class Reactor:
 
     def restore(self, state: State) -> None:
         self._resets = deque(state["resets"].tolist(), self._resets.maxlen)
-        self._due = [Signal(**s) for s in state["due"]]
+        self._take_up(state)
         self._open = deque(
             ((Action(**o["action"]), o["start"].copy() if o["start"].size else None) for o in state["open"]), OPEN_MAX
         )
         self.actions = deque((Action(**a) for a in state["actions"]), ACTIONS_MAX)
-        self.contested = Signal(**state["contested"]) if state["contested"] else None
         self._seen = int(state["seen"])
+
+    def _take_up(self, state: State) -> None:
+        """What is still to be done; states of before signals without labels asked for anything hold none of theirs."""
+        self._due = [Signal(**s) for s in state["due"]]
+        self._heard = [Signal(**s) for s in state.get("heard", [])]
+        self._waiting = [Signal(**s) for s in state.get("waiting", [])]
+        self.contested = Signal(**state["contested"]) if state["contested"] else None
 
 
 def _enough(confusion: NDArray[np.int64]) -> bool:

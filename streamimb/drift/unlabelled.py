@@ -36,6 +36,7 @@ UNREST_MAX: Final = 1_000.0
 SIGNIFICANCE_MAX: Final = 0.01
 #: The arrays of the past and of the block: of histograms, and of shares.
 HISTOGRAMS: Final = 0
+SHARES: Final = 1
 PAIRS: Final = (("reference", "recent"), ("past", "shares"))
 ARRAYS: Final = ("sample", "sampled", "edges", "recent", "reference", "shares", "past", "unrest", "silent_until")
 
@@ -193,6 +194,22 @@ class UnlabelledMonitor:
         if j == len(self.names):
             return (SCORE, ALERT_RATE)[kind], None
         return (FEATURE, MISSING)[kind], self.names[j]
+
+    def forget_scores(self) -> None:
+        """Another learner gives scores from now on: that they moved is no news, and is not told for a cool-down."""
+        for name in ("sample", "sampled", "recent", "reference"):
+            self._arrays[name][-1] = 0
+        self._begin_silence(HISTOGRAMS)
+
+    def forget_alerts(self) -> None:
+        """Decisions are made by another rule from now on, likewise."""
+        for name in PAIRS[SHARES]:
+            self._arrays[name][-1] = 0
+        self._begin_silence(SHARES)
+
+    def _begin_silence(self, kind: int) -> None:
+        silent = self._arrays["silent_until"][kind]
+        silent[-1] = max(int(silent[-1]), self._seen + self.cooldown)
 
     def state(self) -> dict[str, Any]:
         """Everything that the next event's treatment depends on, copied."""

@@ -41,7 +41,7 @@ class Loop:
     """Windows, detectors, controller and rates around a learner, for K classes known by their place.
 
     learner: runs tapes on dicts; the labels' own names are its business; positive: the positive class's place.
-    What is done about a signal is what ``streamimb.pipeline`` does (``_react``, ``_adjust``, ``start_afresh``).
+    What is done about a signal is what ``streamimb.react`` does.
     """
 
     def __init__(

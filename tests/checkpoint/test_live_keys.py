@@ -9,6 +9,7 @@ from streamimb import Config, Pipeline, testing
 from streamimb.checkpoint import Setup
 from streamimb.checkpoint.format import pack, unpack
 from streamimb.checkpoint.setup import keys
+from streamimb.metrics.names import UNLABELLED
 from tests.checkpoint.test_every_state import schema, stream
 
 BEFORE = {
@@ -26,7 +27,8 @@ CHANGED = {
     "control.weight_max": 2.0, "control.smoothing": 0.0, "control.effective_beta": 0.9, "control.hybrid_target": 0.1,
     "control.costs": {"b": 3.0}, "control.objective": "g_mean", "control.threshold": 0.3, "control.tune_rarest": 50,
     "drift.share.action": "reset", "drift.share.cooldown": 300, "drift.recall.action": "tell",
-    "drift.recall.cooldown": 0, "drift.unlabelled.cooldown": 100, "reaction.resets_per_hour_max": 1,
+    "drift.recall.cooldown": 0, "drift.unlabelled.cooldown": 100,
+    **{f"drift.unlabelled.action.{s}": "reset" for s in UNLABELLED}, "reaction.resets_per_hour_max": 1,
     "reaction.trial_lessons_max": 10, "evaluation.every": 70, "evaluation.confidence": 0.5,
     "evaluation.bootstrap_replicates": 30, "evaluation.beta": 0.5, "evaluation.queue_k": 3,
     "evaluation.queue_days": 2, "evaluation.cost": "FN=x,FP=2",
