@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from streamimb.durations import is_longer
 from streamimb.schema import LIVE, Schema, Strict
@@ -37,6 +37,11 @@ WindowEvents = Annotated[int, Field(gt=0, le=WINDOW_EVENTS_MAX)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 #: The keys by which each detector is tuned, beside those that any takes.
 DETECTOR_KEYS: Final = {"scan": ("setting", "pages_a_week"), "adwin": ("delta",), "hddm_w": ("delta",)}
+#: Detectors of streamimb.drift that no pipeline can be told to use: of each, its names and why.
+LIBRARY_ONLY: Final = {
+    "linear four rates": (("lfr", "linear_four_rates"), "labels beside decisions of both classes", "20,000"),
+    "PAUC-Page-Hinkley": (("pauc_ph", "pauc_page_hinkley", "pauc"), "scores beside labels", "3,000"),
+}
 #: What is done about a signal: nothing; shorten windows and re-weight; also try a new learner; or forget.
 Answer = Literal["tell", "adjust", "replace", "reset"]
 Rule = Literal["inverse_frequency", "effective_number", "cost", "oob", "uob", "hybrid", "none"]
@@ -166,7 +171,8 @@ class DetectorConfig(Strict):
     ``scan``, this library's own, is tuned from false alarms as they are lived: ``pages_a_week`` or ``setting``.
     ``adwin`` and ``hddm_w`` take ``delta``; ``ddm_oci`` (recall) and ``share_test`` (share) are as published. A key of
     another detector is refused. ``LFR`` and ``PAUCPageHinkley`` of streamimb.drift are not to be had here: they watch
-    confusion and scores, where a pipeline's detectors are told shares and hits of one class at a time.
+    confusion and scores, where a pipeline's detectors are told shares and hits of one class at a time, and at 1:100
+    they give a false alarm every 20,000 and every 3,000 events (docs/drift.md).
     """
 
     _table: ClassVar[str] = "drift.share"
@@ -183,6 +189,17 @@ class DetectorConfig(Strict):
     action: Annotated[Answer, LIVE] = "adjust"
     #: Mature events after a drift of a class in which no other is told; what still stands is told at its end.
     cooldown: Annotated[NotNegative, LIVE] = 5_000
+
+    @field_validator("detector", mode="before")
+    @classmethod
+    def _none_of_the_library_alone(cls, value: object) -> object:
+        for name, (spelled, watches, between) in LIBRARY_ONLY.items():
+            if isinstance(value, str) and value.lower().replace("-", "_") in spelled:
+                why = f"watches {watches}, and at 1:100 gives a false alarm every {between} events (docs/drift.md)"
+                raise ValueError(
+                    f"{cls._table}.detector = {value!r}: {name} is for the library alone: it {why}; nearest is scan"
+                )
+        return value
 
     @model_validator(mode="after")
     def _no_key_of_another_detector(self) -> Self:

@@ -192,6 +192,16 @@ def test_a_key_of_a_detector_leaves_the_default_of_the_others(write, table, acti
         assert origin_of(settings, f"drift.{table}.action").kind == "default"
 
 
+@pytest.mark.parametrize("table", ["share", "recall"])
+@pytest.mark.parametrize(("name", "why"), [("lfr", "labels beside decisions"), ("PAUC-PH", "scores beside labels")])
+def test_a_detector_of_the_library_alone_is_refused_with_the_reason(write, table, name, why):
+    """Whoever names one is told what it watches, what it would cost, and what to take."""
+    with pytest.raises(ConfigError) as caught:
+        load_settings(write(f"[drift.{table}]\ndetector = '{name}'"))
+    told = str(caught.value)
+    assert f"drift.{table}.detector = '{name}'" in told and why in told and told.endswith("nearest is scan")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
