@@ -50,10 +50,13 @@ class Survey:
     def refuse(self, reason: Reason, line: int | None = None) -> None:
         """Take down that a row could not be read."""
         self.refused[reason.value] += 1
-        if self.refused_first is None:
-            self.refused_first = line
+        if line is not None:
+            self.refused_first = line if self.refused_first is None else min(line, self.refused_first)
 
 
+_BYTES_MAX: Final = LimitsConfig().event_bytes_max
+#: Checks that a line is an object, keeping nothing of it.
+_OBJECT: Final = msgspec.json.Decoder(struct_of("Object", {}, False))
 #: What helps where rows are refused for this.
 HELP: Final = {Reason.NOT_UTF8.value: "; convert the file (iconv -f LATIN1 -t UTF-8)"}
 
@@ -206,10 +209,12 @@ def _ndjson(lines: LineReader, choose: Choose, rows: int) -> Survey:
     label: _LabelOf | None = None
     for block in lines.blocks():
         if isinstance(block, TooLong):
+            found.refuse(Reason.TOO_LARGE, block.line)
             continue
-        records = block.data.splitlines()
-        for line, record in enumerate(records, block.line):
-            _judge(record, line, found)
+        records = block.data.split(b"\n")
+        if not records[-1]:
+            records.pop()
+        records = [record for line, record in enumerate(records, block.line) if _readable(record, line, found)]
         if label is None:
             early += records
             head += [flat for r in records[: rows - len(head)] if (flat := _object(r, found)) is not None]
@@ -232,13 +237,27 @@ def _sampled(found: Survey, head: list[dict[str, Any]], choose: Choose) -> str:
     return found.label
 
 
-def _judge(record: bytes, line: int, found: Survey) -> None:
-    """Take down a line that no reader would take."""
-    if not record.isascii():
-        try:
+def _readable(record: bytes, line: int, found: Survey) -> bool:
+    """Whether a line is a JSON object; what no reader would take is taken down."""
+    if len(record) > _BYTES_MAX:
+        found.refuse(Reason.TOO_LARGE, line)
+        return False
+    try:
+        if not record.isascii():
             record.decode()
-        except UnicodeDecodeError:
-            found.refuse(Reason.NOT_UTF8, line)
+        _OBJECT.decode(record)
+    except UnicodeDecodeError:
+        reason = Reason.NOT_UTF8
+    except RecursionError:
+        reason = Reason.TOO_DEEP
+    except msgspec.ValidationError:
+        reason = Reason.NOT_OBJECT
+    except ValueError:
+        reason = Reason.NOT_JSON if record.strip() else Reason.EMPTY
+    else:
+        return True
+    found.refuse(reason, line)
+    return False
 
 
 def _object(record: bytes, found: Survey) -> dict[str, Any] | None:
