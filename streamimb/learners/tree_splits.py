@@ -89,7 +89,8 @@ def span(trees: Trees, t: int, slot: int, f: int, width: int, n_classes: int) ->
     for _ in range(n_classes):
         n = trees.observed[t, slot, b + WEIGHT]
         if n > 0.0:
-            reach = REACH * math.sqrt(trees.observed[t, slot, b + SPREAD] / n)
+            # Rounding may put a sum of squares a little below 0.
+            reach = REACH * math.sqrt(max(trees.observed[t, slot, b + SPREAD], 0.0) / n)
             low = min(low, trees.observed[t, slot, b + MEAN] - reach)
             high = max(high, trees.observed[t, slot, b + MEAN] + reach)
         b += trees.features.shape[2] * width
