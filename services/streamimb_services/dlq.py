@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from streamimb.config import Config
@@ -13,9 +13,10 @@ from streamimb.sinks.dead_letters import FIELD, PREFIX, REASON
 from streamimb.sinks.log import Message
 from streamimb.sinks.size import SIZE
 from streamimb.sources.clients import make_source
-from streamimb.sources.log import Headers, LogSource, Partition, Records
+from streamimb.sources.log import Headers, Records
 from streamimb_services.exits import note
 from streamimb_services.progress import counted
+from streamimb_services.to_the_end import ToTheEnd
 
 POLL_RECORDS = 1_000
 POLL_S = 0.5
@@ -66,41 +67,6 @@ class Letter:
         return {name: getattr(self, name) for name in names} | {"key": key, "value": value}
 
 
-class _ToTheEnd:
-    """Owns a topic's partitions, and reads from their first records, or an offset, to where they end now."""
-
-    def __init__(self, source: LogSource, begin: int) -> None:
-        self._source, self._begin = source, begin
-        self.left: dict[Partition, int] | None = None
-
-    def assigned(self, partitions: Sequence[Partition]) -> None:
-        if not partitions:
-            return
-        self.left = {}
-        for partition, (first, end) in self._source.bounds(partitions).items():
-            start = max(first, self._begin)
-            self._source.seek(partition, start)
-            if start < end:
-                self.left[partition] = end
-
-    def wanted(self, records: Records, reason: str | None) -> Iterator[Letter]:
-        """Those of the records that were there when reading began, and have this reason if one is asked for."""
-        left = self.left or {}
-        end = left.get(records.partition, 0)
-        for row, offset in enumerate(records.offsets.tolist()):
-            letter = Letter.of(records, row)
-            if offset < end and (reason is None or letter.reason == reason):
-                yield letter
-        if int(records.offsets[-1]) + 1 >= end:
-            left.pop(records.partition, None)
-
-    def revoked(self, partitions: Sequence[Partition]) -> None:
-        """Nobody else is in this group."""
-
-    def lost(self, partitions: Sequence[Partition]) -> None:
-        """They are assigned, and read, again."""
-
-
 def letters(config: Config, *, begin: int = 0, reason: str | None = None) -> Iterator[Letter]:
     """The dead letters that a topic holds now, partition by partition. Raises ConfigError, BrokersAwayError."""
     topic = config.output.dead_letters
@@ -110,16 +76,24 @@ def letters(config: Config, *, begin: int = 0, reason: str | None = None) -> Ite
         raise ConfigError("kafka.bootstrap.servers is missing: name the brokers with -b, as 127.0.0.1:9092")
     source = make_source(config.source.client, config.kafka, f"streamimb-dlq-{uuid.uuid4().hex[:12]}")
     try:
-        reader = _ToTheEnd(source, begin)
-        source.subscribe([topic], reader)
-        while reader.left is None or reader.left:
+        reading, idle = ToTheEnd(source, begin=begin), False
+        source.subscribe([topic], reading)
+        while not reading.passed(reading.next, idle=idle):
             polled = source.poll(records_max=POLL_RECORDS, timeout_s=POLL_S)
             for records in polled:
-                yield from reader.wanted(records, reason)
-            if not polled and reader.left:  # what is left are markers of transactions, which nobody reads
-                reader.left = {p: end for p, end in reader.left.items() if source.position(p) < end}
+                yield from _wanted(records, reading.ends[records.partition], reason)
+                reading.read(records)
+            idle = not polled
     finally:
         source.close(leave=True)
+
+
+def _wanted(records: Records, end: int, reason: str | None) -> Iterator[Letter]:
+    """Those of the records before ``end`` that have this reason, if one is asked for."""
+    for row, offset in enumerate(records.offsets.tolist()):
+        letter = Letter.of(records, row)
+        if offset < end and (reason is None or letter.reason == reason):
+            yield letter
 
 
 def replay_letters(config: Config, *, begin: int, reason: str | None, limit: int | None) -> int:

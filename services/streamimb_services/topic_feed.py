@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -18,6 +18,7 @@ from streamimb.schema import Schema
 from streamimb.sources.base import Pair
 from streamimb.sources.clients import make_source
 from streamimb.sources.log import LogSource, Partition, Records
+from streamimb_services.to_the_end import ToTheEnd
 
 POLL_S: Final = 0.5
 EARLIEST: Final = "earliest"
@@ -83,7 +84,7 @@ class TopicFeed:
             source.close(leave=True)
 
     def _to_the_end(self, source: LogSource) -> Iterator[Records]:
-        reading, config = _Reading(source, self._since_us), self._config.source
+        reading, config = ToTheEnd(source, since_us=self._since_us), self._config.source
         aligner = Aligner(source, self.names, config.buffer_records_max, lambda call: call())
         source.subscribe(self.names, reading)
         self.topic_ids = {topic: source.topic_id(topic) for topic in self.names}
@@ -95,36 +96,11 @@ class TopicFeed:
                 self.next.setdefault(partition, start)
             aligner.owned(dict.fromkeys(reading.ends, 0))
             aligner.put(polled)
+            for records in polled:
+                reading.read(records)
             yield from aligner.ready()
-            passed = {
-                p: not polled and source.position(p) >= end for p, end in reading.ends.items()
-            }  # only markers left
-            if all(self.next[p] >= end or passed[p] for p, end in reading.ends.items()):
+            if reading.passed(self.next, idle=not polled):
                 return
-
-
-class _Reading:
-    """Owns every partition of the topics, and notes where each begins and ends."""
-
-    def __init__(self, source: LogSource, since_us: int | None) -> None:
-        self._source, self._since_us = source, since_us
-        self.starts: dict[Partition, int] = {}
-        self.ends: dict[Partition, int] = {}
-
-    def assigned(self, partitions: Sequence[Partition]) -> None:
-        bounds = self._source.bounds(partitions)
-        since = {} if self._since_us is None else self._source.since(partitions, self._since_us)
-        for partition, (first, end) in bounds.items():
-            start = first if self._since_us is None else max(first, since.get(partition, end))
-            # One that was lost and came back goes on where it stood.
-            self._source.seek(partition, self.starts.setdefault(partition, start))
-            self.ends[partition] = end
-
-    def revoked(self, partitions: Sequence[Partition]) -> None:
-        """Nobody else is in this group."""
-
-    def lost(self, partitions: Sequence[Partition]) -> None:
-        """They are assigned again."""
 
 
 def since_of(text: str | None, now: Callable[[], float]) -> int | None:

@@ -1,18 +1,11 @@
 """The benchmark of coverage on a handful of trials: that it runs and says all."""
 
-import importlib.util
 import re
-from pathlib import Path
-
-PATH = Path(__file__).parents[2] / "benchmarks" / "compare.py"
 
 
-def test_the_table_of_coverage_is_printed(capsys):
+def test_the_table_of_coverage_is_printed(script, capsys):
     """A row a case, every share between 0 and 1."""
-    spec = importlib.util.spec_from_file_location("benchmarks_compare", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.main(3)
+    script.main(3)
     rows = capsys.readouterr().out.splitlines()[2:]
     assert [row.split(" | ")[0] for row in rows] == ["| independent errors", "| errors last 100 events"]
     shares = [float(share) for row in rows for share in re.findall(r"[01]\.\d{3}", row)]

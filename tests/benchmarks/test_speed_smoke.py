@@ -1,9 +1,7 @@
 """The speed benchmark on a handful of events: that it runs and says all, never how fast."""
 
-import importlib.util
 import json
 import math
-from pathlib import Path
 
 import pytest
 
@@ -11,23 +9,11 @@ from streamimb.config import Config
 from streamimb.learners.base import LEARN, PREDICT
 from streamimb.pipeline import Pipeline
 
-PATH = Path(__file__).parents[2] / "benchmarks" / "speed.py"
 
-
-@pytest.fixture(scope="module")
-def speed():
-    spec = importlib.util.spec_from_file_location("benchmarks_speed", PATH)
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(PATH.parent)
-        spec.loader.exec_module(module)
-        yield module
-
-
-def test_every_group_prints_its_rows(speed, capsys, tmp_path):
+def test_every_group_prints_its_rows(script, capsys, tmp_path):
     """Each row of each group is printed with a finite time, and written as JSON under the same name."""
     out = tmp_path / "rows.json"
-    speed.main(["--events", "600", "--repeats", "1", "--json", str(out)])
+    script.main(["--events", "600", "--repeats", "1", "--json", str(out)])
     rows = json.loads(out.read_text())
     printed = capsys.readouterr().out
     assert {r["group"] for r in rows} == {
@@ -43,19 +29,19 @@ def test_every_group_prints_its_rows(speed, capsys, tmp_path):
     assert "aims met" in printed
 
 
-def test_parts_leave_the_pipeline_as_it_was(speed):
+def test_parts_leave_the_pipeline_as_it_was(script):
     """Watching a pipeline's parts ends with the block: the scoring kernel is the library's own again."""
-    before = speed.pipeline_module.score_rows
-    with speed.watched(Pipeline(speed.contract(), Config())):
-        assert speed.pipeline_module.score_rows is not before
-    assert speed.pipeline_module.score_rows is before
+    before = script.pipeline_module.score_rows
+    with script.watched(Pipeline(script.contract(), Config())):
+        assert script.pipeline_module.score_rows is not before
+    assert script.pipeline_module.score_rows is before
 
 
 @pytest.mark.parametrize("blocks", [False, True])
 @pytest.mark.parametrize("delay", [0, 7, 5_000])
-def test_tapes_predict_and_teach_every_event_once(speed, delay, blocks):
+def test_tapes_predict_and_teach_every_event_once(script, delay, blocks):
     """Whatever the delay, an event is predicted once, then learned once, as late as the delay says."""
-    tapes = speed.tapes(100, 16, delay, blocks=blocks)
+    tapes = script.tapes(100, 16, delay, blocks=blocks)
     ops = [(int(r), int(k)) for t in tapes for r, k in zip(t.rows, t.kinds, strict=True)]
     tests = [r for r, k in ops if k == PREDICT]
     lessons = [r for r, k in ops if k == LEARN]

@@ -1,37 +1,20 @@
 """The benchmark of strategies on a handful of events: that it runs every one and says all, never how good."""
 
-import importlib.util
 import json
 import lzma
-import sys
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-PATH = Path(__file__).parents[2] / "benchmarks" / "strategies.py"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SCORER = '''
 def score(y, p, q):
     """How often a decision was right, under each name."""
     right = float((y == q).mean())
     return {name: right for name in ("g_mean", "kappa", "auc", "average_precision") if p.shape[1] == 2 or name != "auc"}
 '''
-
-
-@pytest.fixture(scope="module")
-def strategies():
-    spec = importlib.util.spec_from_file_location("benchmarks_strategies", PATH)
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(PATH.parent)
-        for name in (spec.name, "real", "streams"):  # dataclasses look their module up; none of these is to stay
-            patch.delitem(sys.modules, name, raising=False)
-        patch.setitem(sys.modules, spec.name, module)
-        spec.loader.exec_module(module)
-        yield module
-        for name in ("real", "streams"):
-            sys.modules.pop(name, None)
 
 
 @pytest.fixture
@@ -53,38 +36,38 @@ def folders(tmp_path):
     return made, data
 
 
-def test_every_strategy_has_its_row_in_both_tables(strategies, folders, capsys):
+def test_every_strategy_has_its_row_in_both_tables(script, folders, capsys):
     """Each strategy is run on both folders; only the blend has rows for what is done when recall falls."""
     made, data = folders
-    strategies.main(["--streams", str(made), "--data", str(data), "--learners", "linear", "blend"])
+    script.main(["--streams", str(made), "--data", str(data), "--learners", "linear", "blend"])
     lines = capsys.readouterr().out.splitlines()
-    n = len(strategies.strategies())
+    n = len(script.strategies())
     for learner, rows in (("linear", n - 4), ("blend", n)):
         assert sum(f"| {learner} |" in line for line in lines) == 2 * rows
     values = [float(cell) for line in lines if "| linear |" in line for cell in line.split("|")[3:7]]
     assert all(-1 <= v <= 1 for v in values)
 
 
-def test_the_peers_stand_beside(strategies, folders, capsys):
+def test_the_peers_stand_beside(script, folders, capsys):
     """A peer's means are over the streams that were run, and say so where some are missing."""
     made, _ = folders
-    strategies.main(["--streams", str(made), "--learners", "linear", "--strategies", "none"])
+    script.main(["--streams", str(made), "--learners", "linear", "--strategies", "none"])
     printed = capsys.readouterr().out
     assert "| PEER | its authors' | 0.250 | 0.500 | 0.750 | 0.125 | |" in printed
     assert "| HALF (1 streams) | its authors' |" in printed
 
 
-def test_costs_are_those_of_the_positive_class(strategies):
+def test_costs_are_those_of_the_positive_class(script):
     """The strategy of costs is told what missing the positive class costs; no other is told any."""
-    schema = strategies.real.jit_schema()
-    control = {s.name: strategies.control_of(s, schema) for s in strategies.strategies()}
-    assert control.pop("cost") == {"weights": "cost", "costs": {"defect": strategies.COST}}
+    schema = script.real.jit_schema()
+    control = {s.name: script.control_of(s, schema) for s in script.strategies()}
+    assert control.pop("cost") == {"weights": "cost", "costs": {"defect": script.COST}}
     assert not any("costs" in table for table in control.values())
 
 
 @pytest.mark.parametrize("name", ["oob", "uob"])
-def test_the_configurations_of_the_trees_are_valid(name, strategies):
+def test_the_configurations_of_the_trees_are_valid(name, script):
     """OOB and UOB over trees: what benchmarks/streams.py --config reads."""
-    config = strategies.real.Config.model_validate(tomllib.loads((PATH.parent / f"{name}.toml").read_text()))
+    config = script.real.Config.model_validate(tomllib.loads((BENCHMARKS / f"{name}.toml").read_text()))
     assert config.control.weights == name
     assert config.learner.model == "blend"

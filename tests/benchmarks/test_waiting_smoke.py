@@ -1,17 +1,9 @@
 """The benchmark of those that wait on a handful of events: that it runs and says all, never how fast."""
 
-import importlib.util
-from pathlib import Path
 
-PATH = Path(__file__).parents[2] / "benchmarks" / "waiting.py"
-
-
-def test_it_prints_a_row_a_size_and_restores_what_it_saved(capsys):
+def test_it_prints_a_row_a_size_and_restores_what_it_saved(script, capsys):
     """Snapshots after the first hold the same, however many wait; the restored state is the same."""
-    spec = importlib.util.spec_from_file_location("benchmarks_waiting", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.main(["--events", "100000"])
+    script.main(["--events", "100000"])
     told = capsys.readouterr().out
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in told.splitlines() if line[:3] == "| 1"]
     assert [row[0] for row in rows] == ["10,000", "100,000"]
