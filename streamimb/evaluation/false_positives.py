@@ -63,6 +63,15 @@ class FalsePositives:
 
     An event costs O(1), an alert or an event of the sample O(d). Memory: two rings of float32 rows, under
     MEMORY_BYTES_MAX. ``find`` is for now and then: it takes milliseconds a feature.
+
+    >>> rng = np.random.default_rng(1)
+    >>> X = rng.random((10_000, 1)).astype(np.float32)
+    >>> y = (X[:, 0] > 0.9).astype(np.int16)
+    >>> alerts = FalsePositives((Feature(name="amount"),), positive=1)
+    >>> alerts.update(X, np.arange(10_000), y, (X[:, 0] > 0.8).astype(np.int16))
+    >>> found = alerts.find()[0]
+    >>> found.range, found.false_share, round(found.precision, 2)
+    ('0.747 <= amount < 0.922', 1.0, 0.18)
     """
 
     def __init__(self, features: tuple[Feature, ...], positive: int) -> None:

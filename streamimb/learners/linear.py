@@ -54,6 +54,17 @@ class LinearClassifier:
 
     Raises ConfigError for a parameter that is unknown or out of bounds, LearnerError where the weights would not fit
     into memory.
+
+    >>> from streamimb.learners.base import LEARN, PREDICT
+    >>> from streamimb.schema import Feature, Label
+    >>> schema = Schema(features=[Feature(name="amount")], label=Label(classes=["legit", "fraud"]))
+    >>> linear = LinearClassifier(schema)
+    >>> X = np.arange(400, dtype=np.float32)[:, None] % 20
+    >>> y = (X[:, 0] > 14).astype(np.int16)
+    >>> linear.run(X, y, Tape.only(LEARN, 400), np.ones(2)).shape
+    (0, 2)
+    >>> linear.run(X[[0, 19]], y[:2], Tape.only(PREDICT, 2), np.ones(2))[:, 1].round(2).tolist()
+    [0.01, 0.95]
     """
 
     def __init__(self, schema: Schema, *, seed: int = 1, **parameters: Any) -> None:

@@ -42,6 +42,19 @@ class TreeEnsemble:
 
     Each member carries out the whole tape before the next one does, so that its arrays stay in the processor's cache.
     Raises LearnerError where not even two leaves a tree fit into ``growth.bytes_max``.
+
+    >>> from streamimb.learners.base import LEARN
+    >>> from streamimb.schema import Label
+    >>> schema = Schema(features=[Feature(name="amount")], label=Label(classes=["legit", "fraud"]))
+    >>> trees = TreeEnsemble(schema, GrowthParameters(grace=50), seed=1, members=3)
+    >>> X = np.arange(400, dtype=np.float32)[:, None] % 20
+    >>> y = ((X[:, 0] > 4) & (X[:, 0] < 15)).astype(np.int16)
+    >>> trees.run(X, y, Tape.only(LEARN, 400), np.ones(2)).shape
+    (0, 2)
+    >>> trees.leaves.tolist()
+    [3, 3, 3]
+    >>> trees.run(X[[0, 10, 19]], y[:3], Tape.only(PREDICT, 3), np.ones(2)).argmax(axis=1).tolist()
+    [0, 1, 0]
     """
 
     name = "trees"

@@ -18,6 +18,18 @@ class PerClassSampler:
     So a strategy that fills up sees what is left of a class that was thinned out, and what was weighed down to nothing
     is neither thinned nor multiplied. The one that makes synthetic rows comes last. Which classes a stage acts on, and
     in which role, is the stage's own.
+
+    >>> from streamimb.rebalance.smote import Smote
+    >>> from streamimb.rebalance.undersample import Undersample
+    >>> from streamimb.schema import Feature, Label, Schema
+    >>> schema = Schema(features=[Feature(name="a")], label=Label(classes=[0, 1]))
+    >>> rng = np.random.default_rng(1)
+    >>> y = (rng.random(20_000) < 0.02).astype(np.int16)
+    >>> X = rng.normal(2.0 * y)[:, None].astype(np.float32)
+    >>> thinned_and_filled = PerClassSampler([Undersample(schema), Smote(schema)], 2)
+    >>> out = thinned_and_filled.sample(X, y, np.arange(20_000), np.ones(20_000))
+    >>> np.bincount(y), np.bincount(out.y), np.bincount(out.y[out.synthetic])
+    (array([19621,   379]), array([2027, 1071]), array([  0, 692]))
     """
 
     def __init__(self, stages: Sequence[Sampler], n_classes: int, *, decay: float = 0.999) -> None:
