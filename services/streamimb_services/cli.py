@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from streamimb_services import cli_checkpoint, cli_kafka, cli_service, control_c
 from streamimb_services import kafka_options as k
 from streamimb_services import options as o
 from streamimb_services.exits import INTERRUPTED, drop_output, guarded, note, tell, tell_json
+
+if TYPE_CHECKING:
+    from streamimb_services.story import Story
 
 app = typer.Typer(
     name="streamimb",
@@ -102,36 +105,29 @@ def replay(
 
     if speed is not None and not speed > 0:
         raise typer.BadParameter(f"{speed:g} is not above 0", param_hint="--speed")
-    from_topic = topic is not None or since is not None
     kafka = k.overrides(bootstrap_servers, topic, None, property)
     options = ReplayOptions(
-        files=files or [],
-        schema=schema,
-        config=config,
-        overrides=o.overrides(objective, label_delay) | kafka,
-        labels=labels,
-        limit=limit,
-        speed=speed,
-        batch_events=batch_events,
+        files=files or [], schema=schema, config=config, overrides=o.overrides(objective, label_delay) | kafka,
+        labels=labels, limit=limit, speed=speed, batch_events=batch_events,
         guesses={"label": label, "id": id, "time": time, "positive": positive},
-        outputs=OutputPaths(run, predictions, metrics, signals, rejects),
-        save_state=save_state,
-        levers=levers,
-        serve=serve,
-        topic=from_topic,
-        since=since,
-    )
+        outputs=OutputPaths(run, predictions, metrics, signals, rejects), save_state=save_state, levers=levers,
+        serve=serve, topic=topic is not None or since is not None, since=since,
+    )  # fmt: skip
     with Interrupt() as interrupt:
         told = replay_files(options, os.environ, interrupt)
-        if json:
-            tell_json(told.summary)
-        else:
-            from streamimb_services.summary import show_summary
-
-            show_summary(told)
+        _show_replay(told, json=json)
     told.raise_failure()
     if told.interrupted:
         raise typer.Exit(interrupt.exit_code)
+
+
+def _show_replay(told: Story, *, json: bool) -> None:
+    if json:
+        tell_json(told.summary)
+    else:
+        from streamimb_services.summary import show_summary
+
+        show_summary(told)
 
 
 @app.command()

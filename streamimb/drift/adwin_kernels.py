@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from streamimb.drift.base import DRIFT, WARNING
-from streamimb.kernel import Array, kernel, leaf
+from streamimb.kernel import Array, kernel, leaf, part
 
 #: A larger value could not be squared and summed.
 VALUE_ABS_MAX: Final = 1e100
@@ -20,11 +20,62 @@ WIDTH, TOTAL, VARIANCE, DELTA, WARNING_DELTA = range(5)
 USED, TICK, DETECTIONS, IGNORED, FIRED, WARNED, CLOCK, LENGTH_MIN, GRACE, KEEP, FULL, COUNTS = range(12)
 
 
+@leaf
+def _drop_oldest(d: int, buckets: Array, reals: Array, wholes: Array) -> None:
+    row = wholes[d, USED] - 1
+    at = 2 * row * wholes[d, FULL]
+    n, total, variance = float(1 << row), buckets[d, at], buckets[d, at + 1]
+    width = reals[d, WIDTH] - n
+    reals[d, WIDTH] = width
+    reals[d, TOTAL] -= total
+    gap = total / n - reals[d, TOTAL] / width
+    reals[d, VARIANCE] -= variance + n * width * gap * gap / (n + width)
+    left = wholes[d, COUNTS + row] - 1
+    for j in range(at, at + 2 * left):
+        buckets[d, j] = buckets[d, j + 2]
+    wholes[d, COUNTS + row] = left
+    if left == 0:
+        wholes[d, USED] -= 1
+
+
+@part
+def _add(d: int, x: float, buckets: Array, reals: Array, wholes: Array) -> None:
+    """Put a value into the first row of buckets; merge the two oldest of each row that is full into the next."""
+    before, total = reals[d, WIDTH], reals[d, TOTAL]
+    reals[d, WIDTH] = before + 1.0
+    reals[d, TOTAL] = total + x
+    if before > 0.0:
+        off = x - total / before
+        reals[d, VARIANCE] += before * off * off / (before + 1.0)
+    full = wholes[d, FULL]
+    last = wholes[d, COUNTS]
+    buckets[d, 2 * last] = x
+    buckets[d, 2 * last + 1] = 0.0
+    wholes[d, COUNTS] = last + 1
+
+    row, at, size, per = 0, 0, 1.0, 1.0
+    while wholes[d, COUNTS + row] == full and COUNTS + row + 1 < wholes.shape[1]:
+        u0, u1 = buckets[d, at], buckets[d, at + 2]
+        gap = u0 * per - u1 * per
+        place = wholes[d, COUNTS + row + 1]
+        to = at + 2 * (full + place)
+        buckets[d, to] = u0 + u1
+        buckets[d, to + 1] = buckets[d, at + 1] + buckets[d, at + 3] + size * 0.5 * gap * gap
+        wholes[d, COUNTS + row + 1] = place + 1
+        for j in range(at, at + 2 * full - 4):
+            buckets[d, j] = buckets[d, j + 4]
+        wholes[d, COUNTS + row] = full - 2
+        row, at, size, per = row + 1, at + 2 * full, size * 2.0, per * 0.5
+    wholes[d, USED] = max(wholes[d, USED], row + 1)
+    if wholes[d, COUNTS + row] == full:
+        _drop_oldest(d, buckets, reals, wholes)
+
+
 @kernel
 def update(which: Array, value: Array, buckets: Array, reals: Array, wholes: Array) -> tuple[Array, Array, int]:
     """Give values to detectors; what fired, (before, after, kept, level); -1 or the first value that is refused.
 
-    One long body, because a call with three arrays would cost more than what is done for a value.
+    What is done for every value is a part, not a call: with three arrays that would cost more than the work.
     """
     fired = np.empty(len(which), np.int64)
     report = np.empty((len(which), 4))
@@ -40,35 +91,7 @@ def update(which: Array, value: Array, buckets: Array, reals: Array, wholes: Arr
         if wholes[d, FIRED] == 1:
             _start_again(d, reals, wholes)
 
-        before, total = reals[d, WIDTH], reals[d, TOTAL]
-        reals[d, WIDTH] = before + 1.0
-        reals[d, TOTAL] = total + x
-        if before > 0.0:
-            off = x - total / before
-            reals[d, VARIANCE] += before * off * off / (before + 1.0)
-        full = wholes[d, FULL]
-        last = wholes[d, COUNTS]
-        buckets[d, 2 * last] = x
-        buckets[d, 2 * last + 1] = 0.0
-        wholes[d, COUNTS] = last + 1
-
-        row, at, size, per = 0, 0, 1.0, 1.0
-        while wholes[d, COUNTS + row] == full and COUNTS + row + 1 < wholes.shape[1]:
-            u0, u1 = buckets[d, at], buckets[d, at + 2]
-            gap = u0 * per - u1 * per
-            place = wholes[d, COUNTS + row + 1]
-            to = at + 2 * (full + place)
-            buckets[d, to] = u0 + u1
-            buckets[d, to + 1] = buckets[d, at + 1] + buckets[d, at + 3] + size * 0.5 * gap * gap
-            wholes[d, COUNTS + row + 1] = place + 1
-            for j in range(at, at + 2 * full - 4):
-                buckets[d, j] = buckets[d, j + 4]
-            wholes[d, COUNTS + row] = full - 2
-            row, at, size, per = row + 1, at + 2 * full, size * 2.0, per * 0.5
-        wholes[d, USED] = max(wholes[d, USED], row + 1)
-        if wholes[d, COUNTS + row] == full:
-            _drop_oldest(d, buckets, reals, wholes)
-
+        _add(d, x, buckets, reals, wholes)
         wholes[d, TICK] += 1
         if wholes[d, TICK] == wholes[d, CLOCK]:
             wholes[d, TICK] = 0
@@ -129,24 +152,6 @@ def _sides(d: int, buckets: Array, reals: Array, wholes: Array) -> tuple[float, 
     n0, u0 = _strongest_cut(d, buckets, reals, wholes)
     kept = reals[d, WIDTH] - n0
     return u0 / n0, (reals[d, TOTAL] - u0) / kept, kept
-
-
-@leaf
-def _drop_oldest(d: int, buckets: Array, reals: Array, wholes: Array) -> None:
-    row = wholes[d, USED] - 1
-    at = 2 * row * wholes[d, FULL]
-    n, total, variance = float(1 << row), buckets[d, at], buckets[d, at + 1]
-    width = reals[d, WIDTH] - n
-    reals[d, WIDTH] = width
-    reals[d, TOTAL] -= total
-    gap = total / n - reals[d, TOTAL] / width
-    reals[d, VARIANCE] -= variance + n * width * gap * gap / (n + width)
-    left = wholes[d, COUNTS + row] - 1
-    for j in range(at, at + 2 * left):
-        buckets[d, j] = buckets[d, j + 2]
-    wholes[d, COUNTS + row] = left
-    if left == 0:
-        wholes[d, USED] -= 1
 
 
 @leaf

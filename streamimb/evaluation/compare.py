@@ -157,8 +157,7 @@ def compare(
     >>> told.verdict("f1")
     'sharp is better than blunt in f1 by 0.254 [0.224, 0.284].'
     """
-    labels = np.ascontiguousarray(y, np.int16)
-    _check(labels, runs)
+    labels = _checked(np.ascontiguousarray(y, np.int16), runs)
     prepared = Runs(labels, runs, positive=positive, goals=goals or {})
     block = block_events or _block_length(prepared)
     count = replicates or min(REPLICATES_MAX, max(REPLICATES_MIN, EVENTS_READ_MAX // (len(labels) * prepared.passes)))
@@ -176,10 +175,7 @@ def compare(
         replicates=count,
         confidence=confidence,
         values={metric: _estimates(prepared, metric, values, draws, confidence, seed) for metric in values},
-        differences={
-            metric: _differences(prepared.names, metric, values, draws, freedom, confidence, disagreements, less)
-            for metric in values
-        },
+        differences=_differences(prepared.names, values, draws, freedom, confidence, disagreements, less),
         mcnemar=_mcnemar(prepared),
         delong=_delong(prepared, runs, confidence),
         disagreements=disagreements,
@@ -208,7 +204,8 @@ def _estimates(
     }
 
 
-def _check(y: NDArray[np.int16], runs: Mapping[str, Judged]) -> None:
+def _checked(y: NDArray[np.int16], runs: Mapping[str, Judged]) -> NDArray[np.int16]:
+    """The labels, where the runs fit them. Raises ValueError."""
     if len(runs) < 2:
         raise ValueError("a comparison takes two runs or more")
     if not len(y):
@@ -226,6 +223,7 @@ def _check(y: NDArray[np.int16], runs: Mapping[str, Judged]) -> None:
             raise ValueError(f"{name}: a decision is none of the {K} classes")
     if y.min() < 0 or y.max() >= K:
         raise ValueError(f"a label is none of the {K} classes")
+    return y
 
 
 def _block_length(prepared: Runs) -> int:
@@ -255,27 +253,28 @@ def _draws(
 
 def _differences(
     names: list[str],
-    metric: str,
     values: Mapping[str, Vector],
     draws: Mapping[str, NDArray[np.float64]],
     freedom: int,
     confidence: float,
     disagreements: Mapping[tuple[str, str], int],
     less: set[str] | frozenset[str],
-) -> list[Difference]:
-    value, drawn = values[metric], draws[metric]
+) -> dict[str, list[Difference]]:
+    """Of each metric, those of all pairs."""
     pairs = list(combinations(range(len(names)), 2))
-    found = [
-        difference_of(float(value[i] - value[j]), drawn[:, i] - drawn[:, j], freedom, confidence) for i, j in pairs
-    ]
-    adjusted = holm([p for *_, p in found])
-    out = []
-    for (i, j), (difference, low, high, p), corrected in zip(pairs, found, adjusted, strict=True):
-        enough = metric in OF_SCORES or disagreements[names[i], names[j]] >= DISAGREEMENTS_MIN
-        better = None
-        if enough and difference and corrected < 1 - confidence:
-            better = names[i] if (difference > 0) != (metric in less) else names[j]
-        out.append(Difference(names[i], names[j], difference, low, high, p, corrected, better))
+    out: dict[str, list[Difference]] = {metric: [] for metric in values}
+    for metric, value in values.items():
+        drawn = draws[metric]
+        found = [
+            difference_of(float(value[i] - value[j]), drawn[:, i] - drawn[:, j], freedom, confidence) for i, j in pairs
+        ]
+        adjusted = holm([p for *_, p in found])
+        for (i, j), (difference, low, high, p), corrected in zip(pairs, found, adjusted, strict=True):
+            enough = metric in OF_SCORES or disagreements[names[i], names[j]] >= DISAGREEMENTS_MIN
+            better = None
+            if enough and difference and corrected < 1 - confidence:
+                better = names[i] if (difference > 0) != (metric in less) else names[j]
+            out[metric].append(Difference(names[i], names[j], difference, low, high, p, corrected, better))
     return out
 
 

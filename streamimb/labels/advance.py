@@ -112,6 +112,29 @@ def join(table: Array, facts: Array, c: Array, key: int) -> int:
     return key if c[at.OLDEST] <= key < c[at.NEXT] else -1
 
 
+@part
+def hear(
+    kinds: Array, labels: Array, label_times: Array, facts: Array, notes: Array, blocks: Array, y: Array, dues: Array,
+    c: Array, ops: Array, rejected: Array, fixes: Array, outs: Array, event: int, i: int,
+) -> int:  # fmt: skip
+    """Take in a label alone, or what a second event of an id brings; say why the walk stops here, if it does."""
+    known, fate = c[at.WATERMARK], LABEL_NOW
+    if kinds[i] != LABEL_ROW:
+        known = due_of(c, label_times[i])
+        fate = twin(facts, notes, blocks, y, dues, c, event, labels[i], known)
+    elif label_times[i] != WITH_EVENT and not (c[at.HAS_TIME] and far_ahead(c, label_times[i])):
+        known = label_times[i]
+    stop = at.DONE
+    if event < 0 or labels[i] < 0:
+        c[at.N_UNKNOWN] += kinds[i] == LABEL_ROW
+    elif fate == LABEL_NOW:
+        stop = apply_label(facts, notes, blocks, y, c, ops, fixes, outs, event, labels[i], known)
+    if fate == REFUSED:
+        reject(rejected, outs, i, at.REJECT_DUPLICATE)
+        c[at.N_DUPLICATE] += 1
+    return stop
+
+
 @leaf
 def advance(
     kinds: Array, labels: Array, keys: Array, times: Array, label_times: Array, rows: Array, start: int,
@@ -133,7 +156,6 @@ def advance(
         if outs[at.OUT_OPS] + STEP > len(ops) or outs[at.OUT_REJECTED] + STEP > len(rejected):
             stop = at.CUT
             break
-        event = -1
         if kinds[i] != LABEL_ROW:
             if not c[at.BEGUN] and outs[at.OUT_OPS] > 0 and falls_back(c, times[i]):
                 stop = at.CUT
@@ -149,33 +171,20 @@ def advance(
             if not forget(facts, notes, blocks, y, table, ripe, c, matured, outs):
                 stop = at.CUT
                 break
-        if kinds[i] == LABEL_ROW or c[at.HAS_ID]:
-            event = join(table, facts, c, keys[i])
+        event = join(table, facts, c, keys[i]) if kinds[i] == LABEL_ROW or c[at.HAS_ID] else -1
         if kinds[i] == LABEL_ROW or event >= 0:
-            known, fate = c[at.WATERMARK], LABEL_NOW
-            if kinds[i] != LABEL_ROW:
-                known = due_of(c, label_times[i])
-                fate = twin(facts, notes, blocks, y, dues, c, event, labels[i], known)
-            elif label_times[i] != WITH_EVENT and not (c[at.HAS_TIME] and far_ahead(c, label_times[i])):
-                known = label_times[i]
-            if event < 0 or labels[i] < 0:
-                c[at.N_UNKNOWN] += kinds[i] == LABEL_ROW
-            elif fate == LABEL_NOW:
-                stop = apply_label(facts, notes, blocks, y, c, ops, fixes, outs, event, labels[i], known)
-                if stop == at.CUT:
-                    break
-            if fate == REFUSED:
-                reject(rejected, outs, i, at.REJECT_DUPLICATE)
-                c[at.N_DUPLICATE] += 1
+            stop = hear(
+                kinds, labels, label_times, facts, notes, blocks, y, dues, c, ops, rejected, fixes, outs, event, i
+            )  # fmt: skip
+            if stop == at.CUT:
+                break
         else:
             boundary = c[at.NEXT] % c[at.EVERY] == 0 or c[at.NEXT] % c[at.EVERY_OTHER] == 0
             if boundary and c[at.NEXT] > 0 and c[at.BEGUN] == 1:
                 c[at.BEGUN] = 2
                 stop = at.RENEW
                 break
-            accept(
-                facts, notes, y, X, table, ripe, dues, c, ops, outs, keys[i], labels[i], label_times[i], rows, i
-            )  # fmt: skip
+            accept(facts, notes, y, X, table, ripe, dues, c, ops, outs, keys[i], labels[i], label_times[i], rows, i)
         c[at.BEGUN] = 0
         i += 1
         if stop == at.CORRECTED:
