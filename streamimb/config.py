@@ -44,7 +44,7 @@ LIBRARY_ONLY: Final = {
 }
 #: What is done about a signal: nothing; shorten windows and re-weight; also try a new learner; or forget.
 Answer = Literal["tell", "adjust", "replace", "reset"]
-Rule = Literal["inverse_frequency", "effective_number", "cost", "oob", "uob", "hybrid", "none"]
+Rule = Literal["adaptive", "inverse_frequency", "effective_number", "cost", "oob", "uob", "hybrid", "none"]
 
 
 class LimitsConfig(Strict):
@@ -132,13 +132,14 @@ class WindowConfig(Strict):
 class ControlConfig(Strict):
     """How sensing becomes acting: class weights, corrections, thresholds.
 
-    ``oob``, ``uob`` and ``hybrid`` follow every event, by class sizes decayed by ``size_decay``.
+    ``adaptive``: inverse frequency; of two classes, if the objective is about one (F1, costs, bounds, alerts), fading
+    below a share of 0.05. ``oob``, ``uob``, ``hybrid`` follow every event, by class sizes decayed by ``size_decay``.
     """
 
     #: Accepted events between two Plans.
     every: Positive = 250
     #: The rule by which lessons are weighted.
-    weights: Annotated[Rule, LIVE] = "inverse_frequency"
+    weights: Annotated[Rule, LIVE] = "adaptive"
     #: A rule of its own for a class, by name.
     class_rules: Annotated[dict[str, Rule], LIVE] = Field(default_factory=dict)
     #: No class weighs more, and none less than one over it.

@@ -136,7 +136,9 @@ class Controller:
         """
         old, total = self.plan, counts.sum()
         self.scores.keep(window_events)
-        weights = class_weights(counts, self._config, self._costs, self._rules) if total else old.weights
+        weights, fades = old.weights, not self.objectives[0].is_of_all
+        if total:
+            weights = class_weights(counts, self._config, self._costs, self._rules, fades=fades)
         kept = 0.0 if at_once or old.number == 0 else self._config.smoothing
         made = np.empty((4, self._k))
         smooth(old.weights, weights, kept, counts, trained, self._fit, SHARE_MIN, made)

@@ -67,6 +67,11 @@ class Objective:
         return int(self.a) if self.kind == TOP_PER_DAY else None
 
     @property
+    def is_of_all(self) -> bool:
+        """Whether it counts all classes alike, where others are about the positive one."""
+        return self.kind in (G_MEAN, BALANCED_ACCURACY, KAPPA, G_MEAN_KAPPA)
+
+    @property
     def prior_power(self) -> float:
         """Where to cut while nothing can be tuned: at the classes' shares to this power.
 

@@ -28,7 +28,7 @@ def controller(**config: object) -> Controller:
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.integers(0, 10**6), min_size=2, max_size=6),
-    st.sampled_from(["inverse_frequency", "effective_number", "cost", "oob", "uob", "hybrid", "none"]),
+    st.sampled_from(["adaptive", "inverse_frequency", "effective_number", "cost", "oob", "uob", "hybrid", "none"]),
     st.floats(1, 1_000),
 )
 def test_weights_are_positive_finite_and_clamped(counts, rule, bound):
@@ -45,6 +45,39 @@ def test_inverse_frequency_gives_every_class_the_same_sum():
         counts, ControlConfig(weights="inverse_frequency", weight_max=1_000), None, ["inverse_frequency"] * 3
     )
     assert np.ptp(counts * weights) == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("objective", "rare", "expected"),
+    [
+        ("f1", 100, (3.0, 0.5263)),  # at a share of 0.05 all of the clamped weight
+        ("f1", 10, (3.0**0.1, 0.5025**0.1)),
+        ("cost:FN=50,FP=1", 10, (3.0**0.1, 0.5025**0.1)),
+        ("recall>=0.9", 10, (3.0**0.1, 0.5025**0.1)),
+        ("g_mean+kappa", 10, (3.0, 0.5025)),
+        ("kappa", 10, (3.0, 0.5025)),
+        ("balanced_accuracy", 10, (3.0, 0.5025)),
+    ],
+)
+def test_adaptive_weights_fade_with_the_share_where_the_objective_is_of_the_rare_class(objective, rare, expected):
+    """And are the inverse frequency where all classes count alike."""
+    control = Controller(schema(), ControlConfig(), objective, events_max=10_000)
+    counts = np.array([2_000 - rare, rare])
+    assert control.renew(counts, np.zeros(2), window_events=100, at_once=True).weights[::-1] == pytest.approx(
+        expected, rel=1e-3
+    )
+
+
+def test_many_classes_and_rules_that_were_asked_for_do_not_fade():
+    """Some of many classes are always rare, and who names a rule wants it."""
+    counts = np.array([1_950, 10, 40])
+    three = Controller(schema(3), ControlConfig(), "f1", events_max=10_000)
+    asked = controller(weights="inverse_frequency", smoothing=0.0)
+    one = controller(class_rules={"a": "none"}, smoothing=0.0)
+    assert three.renew(counts, np.zeros(3), window_events=100, at_once=True).weights[1] == pytest.approx(3.0)
+    assert asked.renew(counts[:2], np.zeros(2), window_events=100, at_once=True).weights[1] == pytest.approx(3.0)
+    faded = one.renew(counts[:2], np.zeros(2), window_events=100, at_once=True).weights
+    assert faded[0] == 1.0 and 1.0 < faded[1] < 3.0
 
 
 def test_weights_move_smoothly_and_at_once_after_a_drift():
