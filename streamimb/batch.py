@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from streamimb.text import Spelled, Text
 
@@ -110,6 +110,29 @@ class Batch:
             spelled=None if self.spelled is None else self.spelled.take(cut),
         )
 
+    def check(self, n_features: int, n_classes: int) -> None:
+        """Raise ValueError where the arrays do not fit each other, or that many features and classes.
+
+        Kernels take them as they are: a batch of another width would be read, and written, beyond its end.
+        """
+        n = len(self.y)
+        check_features(self.X, n_features)
+        for name in _ARRAYS:
+            array = getattr(self, name)
+            if len(array) != n or array.dtype != _ARRAYS[name]:
+                wanted = np.dtype(_ARRAYS[name])
+                raise ValueError(
+                    f"{name} has {len(array):,} rows of {array.dtype}; y has {n:,}, and {wanted} is wanted"
+                )
+        if self.ids is not None and len(self.ids) != n:
+            raise ValueError(f"there are {len(self.ids):,} ids for {n:,} rows")
+        beyond = (self.y < NO_LABEL) | (self.y >= n_classes)
+        if beyond.any():
+            row = int(np.argmax(beyond))
+            raise ValueError(
+                f"y is {int(self.y[row])} in row {row:,}; classes are 0 to {n_classes - 1}, and {NO_LABEL} is no label"
+            )
+
     @classmethod
     def concat(cls, parts: list[Batch]) -> Batch:
         """Several batches of one schema as one, in order."""
@@ -126,32 +149,65 @@ class Batch:
     def of(
         cls,
         X: NDArray[np.float32],
-        y: NDArray[np.int16] | None = None,
+        y: ArrayLike | None = None,
         *,
         ids: list[str] | None = None,
         time: NDArray[np.int64] | None = None,
         label_time: NDArray[np.int64] | None = None,
         kind: NDArray[np.int8] | None = None,
     ) -> Batch:
-        """A batch from plain arrays, for library use: y with -1 for none.
+        """A batch from plain arrays, for library use: classes by their place, with -1 or NaN for no label.
 
-        >>> len(Batch.of(np.zeros((3, 2), np.float32)))
-        3
+        Raises ValueError where an array has another length than X, or y holds what is no whole number from -1 on.
+
+        >>> Batch.of(np.zeros((3, 2), np.float32), [1, np.nan, 0]).y
+        array([ 1, -1,  0], dtype=int16)
         """
+        if np.ndim(X) != 2:
+            raise ValueError(f"X has the shape {np.shape(X)}; (rows, features) is wanted")
         n = len(X)
-        label = np.full(n, NO_LABEL, np.int16) if y is None else np.ascontiguousarray(y, np.int16)
+        for name, array in {"y": y, "ids": ids, "time": time, "label_time": label_time, "kind": kind}.items():
+            if array is not None and np.shape(array)[:1] != (n,):
+                raise ValueError(f"{name} has the shape {np.shape(array)}, X has {n:,} rows")
+        label = np.full(n, NO_LABEL, np.int16) if y is None else _classes(y)
         text = None if ids is None else Text.of(ids)
         return cls(
             X=np.ascontiguousarray(X, np.float32),
             y=label,
-            kind=np.where(label >= 0, Kind.BOTH, Kind.FEATURES).astype(np.int8) if kind is None else kind,
+            kind=np.asarray(np.where(label >= 0, Kind.BOTH, Kind.FEATURES) if kind is None else kind, np.int8),
             ids=text,
             key=np.zeros(n, np.uint64) if text is None else text.hashes(),
             time=np.zeros(n, np.int64) if time is None else np.ascontiguousarray(time, np.int64),
-            label_time=np.full(n, WITH_EVENT, np.int64) if label_time is None else label_time,
+            label_time=np.full(n, WITH_EVENT) if label_time is None else np.ascontiguousarray(label_time, np.int64),
             partition=np.zeros(n, np.int32),
             offset=np.arange(n, dtype=np.int64),
         )
 
 
-_ARRAYS = ("X", "y", "kind", "key", "time", "label_time", "partition", "offset")
+def check_features(X: NDArray[np.float32], n_features: int) -> None:
+    """Raise ValueError where X is not (n, n_features), or holds what is infinite."""
+    if X.ndim != 2 or X.shape[1] != n_features:
+        raise ValueError(f"X has the shape {X.shape}; the schema has {n_features} features: (n, {n_features})")
+    if np.isinf(X).any():
+        row, column = np.argwhere(np.isinf(X))[0].tolist()
+        raise ValueError(f"X is infinite in row {row:,}, column {column}; NaN is a missing value")
+
+
+def _classes(y: ArrayLike) -> NDArray[np.int16]:
+    """Class codes, int16 (n,). Raises ValueError."""
+    given = np.asarray(y)
+    if given.ndim != 1 or given.dtype.kind not in "biuf":
+        raise ValueError(f"y has the shape {given.shape} and the type {given.dtype}; (rows,) of class codes is wanted")
+    codes = np.where(np.isnan(given), NO_LABEL, given) if given.dtype.kind == "f" else given
+    bad = (codes < NO_LABEL) | (codes > np.iinfo(np.int16).max) | (codes % 1 != 0)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ValueError(f"y is {codes[row]} in row {row:,}: no class's place, nor {NO_LABEL} or NaN for no label")
+    return np.ascontiguousarray(codes, np.int16)
+
+
+#: Arrays of a batch, and what they are made of.
+_ARRAYS: Final = {
+    "X": np.float32, "y": np.int16, "kind": np.int8, "key": np.uint64, "time": np.int64, "label_time": np.int64,
+    "partition": np.int32, "offset": np.int64,
+}  # fmt: skip

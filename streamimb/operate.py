@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streamimb.batch import Batch
+from streamimb.batch import Batch, check_features
 from streamimb.control.scoring import score_rows
 from streamimb.errors import ConfigError, InputError, StateError
 from streamimb.labels import layout as at
@@ -39,10 +39,12 @@ class Pulled(NamedTuple):
 
 def predict(pipeline: Pipeline, X: NDArray[np.float32]) -> Predicted:
     """What would be said of events that came now. See ``Pipeline.predict``."""
+    X = np.ascontiguousarray(X, np.float32)
+    check_features(X, len(pipeline.schema.features))
     n, k, control = len(X), pipeline.schema.n_classes, pipeline.controller
     ops = np.zeros((n, 4), np.int64)
     ops[:, 0], ops[:, 2] = np.arange(n), np.arange(n) + pipeline.store.next_position
-    P = pipeline.learner.run(np.ascontiguousarray(X), np.zeros(n, np.int16), Tape.asked(n), control.plan.weights)
+    P = pipeline.learner.run(X, np.zeros(n, np.int16), Tape.asked(n), control.plan.weights)
     raw, scores, told = (np.zeros((n, k), np.float32) for _ in range(3))
     decision, threshold = np.zeros(n, np.int16), np.zeros(n, np.float32)
     score_rows(

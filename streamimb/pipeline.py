@@ -117,7 +117,11 @@ class Pipeline:
         return [*chosen, *self.store.chosen, *getattr(self.learner, "notes", [])]
 
     def process(self, batch: Batch) -> Outcome:
-        """Predict, decide, learn, evaluate, watch for drift and renew the Plan, event by event in order of arrival."""
+        """Predict, decide, learn, evaluate, watch for drift and renew the Plan, event by event in order of arrival.
+
+        Raises ValueError where the batch is not of this schema; then nothing has changed.
+        """
+        batch.check(len(self.schema.features), self.schema.n_classes)
         out = Gathered(batch, self.schema)
         row, done = 0, False
         while not done:
@@ -255,7 +259,10 @@ class Pipeline:
         self.decide_anew()
 
     def predict(self, X: NDArray[np.float32]) -> Predicted:
-        """What would be said of events, X float32 (n, d), if they came now; it leaves no trace in the state."""
+        """What would be said of events, X float32 (n, d), if they came now; it leaves no trace in the state.
+
+        Raises ValueError where X is of another schema.
+        """
         return predict(self, X)
 
     def pull(
