@@ -142,8 +142,8 @@ class ControlConfig(Strict):
     weights: Annotated[Rule, LIVE] = "adaptive"
     #: A rule of its own for a class, by name.
     class_rules: Annotated[dict[str, Rule], LIVE] = Field(default_factory=dict)
-    #: No class weighs more, and none less than one over it.
-    weight_max: Annotated[float, Field(ge=1, le=1e6), LIVE] = 3.0
+    #: No class weighs more, none less than one over it; not set: 3 for weights of shares, 100 for other rules.
+    weight_max: Annotated[float | None, Field(ge=1, le=1e6), LIVE] = None
     #: Share of the old weights that each renewal keeps.
     smoothing: Annotated[float, Field(ge=0, lt=1), LIVE] = 0.5
     #: The beta of ``effective_number``: the nearer to 1, the nearer to inverse frequency.

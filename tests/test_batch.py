@@ -39,7 +39,7 @@ HOLED[7, 2] = -np.inf
         (replace(GOOD, y=GOOD.y - np.int16(5)), "y is -5 in row 0"),
         (replace(GOOD, X=GOOD.X[:9]), "X has 9 rows of float32; y has 600"),
         (replace(GOOD, time=GOOD.time[:9]), "time has 9 rows of int64; y has 600"),
-        (replace(GOOD, offset=GOOD.offset.astype(np.int32)), "offset has 600 rows of int32; y has 600, and int64 is wanted"),
+        (replace(GOOD, offset=GOOD.offset.astype(np.int32)), "600 rows of int32; y has 600, and int64 is wanted"),
         (replace(GOOD, ids=Batch.of(X[:2], ids=["a", "b"]).ids), "2 ids for 600 rows"),
     ],
 )

@@ -23,6 +23,8 @@ LENGTHS: Final = (20, 35, 60, 100)
 TABLES_MAX: Final = 8
 #: Histories that are drawn for one cell of the table.
 DRAWS: Final = 20_000
+#: The smallest level: of its histories one lies beyond each bound, and beyond that there is nothing to tell levels by.
+LEVEL_MIN: Final = 2 / DRAWS
 
 # Columns of ``reals`` (4, 2): decayed hits and events of each rate. Columns of ``wholes`` (5, 2): the same of each rate
 # since the last drift, then a row of the detector's own: values since then, and the last value's level.
@@ -40,7 +42,7 @@ class LFR(FlatDetector):
     plain mean since the last drift. Here R is without the bias of its start, and P has half a hit and half a miss more.
     The quantiles come from a table of simulated histories, made as needed from ``seed`` and shared by all detectors of
     the same parameters: at most ``LENGTHS`` x ``RATES`` cells of four numbers. ``warning`` and ``drift`` are
-    two-sided levels.
+    two-sided levels, of LEVEL_MIN at least.
 
     The value of an event is its cell of the confusion matrix, 2 y + q: ``update_decided`` takes labels and decisions.
     ``before`` is the rate's P and ``after`` its R, ``estimation`` the TPR's R.
@@ -55,8 +57,8 @@ class LFR(FlatDetector):
     WIDTH = WIDTH
 
     def __init__(self, decay: float = 0.9, warning: float = 0.01, drift: float = 0.0001, seed: int = 1) -> None:
-        if not 0 < decay <= 0.95 or not 0 < drift <= warning < 1:
-            raise ValueError("decay is above 0 and at most 0.95, 0 < drift <= warning < 1")
+        if not 0 < decay <= 0.95 or not LEVEL_MIN <= drift <= warning < 1:
+            raise ValueError(f"decay is above 0 and at most 0.95, {LEVEL_MIN:g} <= drift <= warning < 1")
         self.decay = decay
         self.warning = warning
         self.drift = drift

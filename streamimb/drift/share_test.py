@@ -22,7 +22,8 @@ class ShareTest(FlatDetector):
     The shares among the last ``window`` events are held against those of all events before them since the last drift,
     at least ``window``. Each class against the rest is a likelihood ratio test of two proportions (Wilks 1938:
     G = 2 Σ O ln(O / E), chi-squared with one degree of freedom), every ``every`` events, at significance ``drift``
-    or ``warning`` over the number of classes (Bonferroni). After a drift the window is all that is remembered.
+    or ``warning`` over the number of classes (Bonferroni). After a drift all is forgotten, the window too: it lies on
+    both sides of the change, and what came after would differ from it, so that one change would be told twice.
 
     ``before`` and ``after`` are the shares of the class that moved most, ``estimation`` is the share of the last class
     in the window: with two classes, the mean of the values.
@@ -97,8 +98,8 @@ def _update(
             f += 1
         wholes[WARNED] = int(level == WARNING)
         if level == DRIFT:
-            old[:] = 0
-            wholes[WIDTH] = window
+            old[:] = new[:] = 0
+            wholes[WIDTH] = 0
     return fired[:f].copy(), report[:f].copy(), -1
 
 

@@ -1,6 +1,6 @@
 """Rings of the last events, one a class, stored feature by feature so that a row meets all of a ring at once.
 
-Memory: 4 d + 8 bytes an event held, ``size`` events a ring; all rings of a sampler together hold no more than
+Memory: 4 d + 10 bytes an event held, ``size`` events a ring; all rings of a sampler together hold no more than
 ``BUFFER_VALUES_MAX`` values.
 """
 

@@ -18,7 +18,7 @@ from streamimb.config import ControlConfig
 from streamimb.errors import StateError
 from streamimb.kernel import Array, leaf, part
 from streamimb.learners.base import State
-from streamimb.rebalance.weights import rules_of
+from streamimb.rebalance.weights import bound_of, rules_of
 
 #: How a class's lessons are weighted: by the Plan, or by a rate of their own.
 PLAN: Final = 0
@@ -112,7 +112,7 @@ class Rates:
 
     def __init__(self, class_names: Sequence[str], config: ControlConfig) -> None:
         self._rules = np.array([RULES.get(rule, PLAN) for rule in rules_of(class_names, config)], np.int64)
-        self._decay, self._target, self._max = config.size_decay, config.hybrid_target, config.weight_max
+        self._decay, self._target, self._max = config.size_decay, config.hybrid_target, bound_of("oob", config)
         self._sizes = np.zeros(len(class_names) + 1)
         self._sizes[-1] = 1.0
 

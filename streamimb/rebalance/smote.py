@@ -89,8 +89,9 @@ class Smote(Strategy):
         origin, synthetic = rows[:, 0].copy(), rows[:, 1] != REAL
         values = X[origin]
         numbers = events[origin]
-        for made in [np.concatenate([s for _, s in parts])] if parts else []:
-            values[synthetic], numbers[synthetic] = made, rows[synthetic, 1]
+        numbers[synthetic] = rows[synthetic, 1]
+        if parts:
+            values[synthetic] = np.concatenate([s for _, s in parts])
         return Sampled(values, y[origin], weights[origin], origin, synthetic, numbers)
 
 

@@ -16,6 +16,12 @@ Floats = NDArray[np.float64]
 #: The share of the smaller of two classes below which ``adaptive`` weights fade: of 0.03, 0.05 and 0.1 the best on real
 #: streams (docs/strategies.md).
 FADES_BELOW: Final = 0.05
+#: Rules whose weights are made of shares alone.
+OF_SHARES: Final = ("adaptive", "inverse_frequency", "effective_number")
+#: The bound of weights that are made of shares alone: beyond it they cost more in ranking than they give in recall.
+WEIGHT_MAX: Final = 3.0
+#: The bound of what a person asks for in so many words: a cost, a target ratio, classes trained on evenly.
+ASKED_MAX: Final = 100.0
 
 
 def inverse_frequency(counts: Floats) -> Floats:
@@ -85,6 +91,17 @@ def rules_of(class_names: Sequence[str], config: ControlConfig) -> list[str]:
     return [config.class_rules.get(name, config.weights) for name in class_names]
 
 
+def bound_of(rule: str, config: ControlConfig) -> float:
+    """The largest weight of a class under a rule; the smallest is one over it.
+
+    >>> bound_of("oob", ControlConfig()), bound_of("inverse_frequency", ControlConfig())
+    (100.0, 3.0)
+    """
+    if config.weight_max is not None:
+        return config.weight_max
+    return WEIGHT_MAX if rule in OF_SHARES else ASKED_MAX
+
+
 def class_weights(
     counts: NDArray[np.int64],
     config: ControlConfig,
@@ -93,7 +110,7 @@ def class_weights(
     *,
     fades: bool = False,
 ) -> Floats:
-    """Each class's rule on the counts of a window, clamped to [1 / weight_max, weight_max].
+    """Each class's rule on the counts of a window, clamped to [1 / b, b], b its rule's bound.
 
     fades: whether ``adaptive`` weights of a rare class fade, as the objective has it.
 
@@ -105,7 +122,8 @@ def class_weights(
     for other in set(rules) - {rules[0]}:
         theirs = _weights(other, seen, config, costs)
         weights = np.where([rule == other for rule in rules], theirs, weights)
-    weights = np.asarray(np.minimum(np.maximum(weights, 1 / config.weight_max), config.weight_max), np.float64)
+    bounds = np.array([bound_of(rule, config) for rule in rules])
+    weights = np.asarray(np.minimum(np.maximum(weights, 1 / bounds), bounds), np.float64)
     if fades and "adaptive" in rules:
         weights = np.where([rule == "adaptive" for rule in rules], fade(weights, seen), weights)
     return weights

@@ -184,3 +184,15 @@ def test_a_fixed_threshold_stays():
     """No tuning where a number is given."""
     pipeline, _, _ = simulate(0.05, threshold=0.3)
     assert pipeline.controller.plan.thresholds.tolist() == [0.7, 0.3]
+
+
+def test_what_is_asked_for_is_not_cut_off_by_the_bound_of_shares():
+    """A cost of fifty is one; weights made of shares stay at three."""
+    counts, costs = np.array([990, 10]), np.array([1.0, 50.0])
+    asked = class_weights(counts, ControlConfig(), costs, ["cost", "cost"])
+    assert asked[1] / asked[0] == pytest.approx(50.0)
+    assert class_weights(counts, ControlConfig(), costs, ["inverse_frequency", "cost"]).tolist() == pytest.approx(
+        [1 / 1.98, asked[1]]
+    )
+    assert class_weights(counts, ControlConfig(), None, ["inverse_frequency"] * 2)[1] == 3.0
+    assert class_weights(counts, ControlConfig(weight_max=7), costs, ["cost", "cost"])[1] == 7.0

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from streamimb.drift.lfr import LENGTHS, LFR, RATES
+from streamimb.drift.lfr import LENGTHS, LEVEL_MIN, LFR, RATES
 from streamimb.errors import StateError
 
 
@@ -18,7 +18,7 @@ def test_bounds_hold_as_often_as_they_say():
     outside = []
     for _ in range(300):
         y = np.ones(120)
-        detector = LFR(warning=0.05, drift=1e-9)
+        detector = LFR(warning=0.05, drift=LEVEL_MIN)
         firings = detector.update_decided(y, rng.random(120) < 0.7)
         outside.append(len(firings.index) > 0 and firings.index[-1] == 119)
     # A warning is told at the value that enters the zone, so a little less often than it is in it.
@@ -72,3 +72,9 @@ def test_refuses_more_hits_than_events():
     state["wholes"][0, 0] = 9
     with pytest.raises(StateError, match="possible"):
         LFR().restore(state)
+
+
+def test_a_level_that_the_draws_cannot_tell_is_refused():
+    """Below it every level would have the bounds of the most extreme draw."""
+    with pytest.raises(ValueError, match=r"0\.0001 <= drift"):
+        LFR(drift=LEVEL_MIN / 2)

@@ -65,3 +65,11 @@ def test_refuses_a_code_that_is_no_class():
     state["wholes"][-1] = 2
     with pytest.raises(StateError, match="possible"):
         detector.restore(state)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.3, 0.9])
+def test_a_class_that_vanishes_is_told_once(share):
+    """The window in which it was seen lies on both sides of the change: it is no reference for what comes after."""
+    for seed in range(10):
+        y = np.r_[np.random.default_rng(seed).random(20_000) < share, np.zeros(30_000)]
+        assert (ShareTest().update_many(y).drifts.index >= 20_000).sum() == 1

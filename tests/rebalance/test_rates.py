@@ -110,3 +110,15 @@ def test_a_state_of_other_classes_is_refused():
     """Two classes are not three."""
     with pytest.raises(StateError, match="do not fit 3 classes"):
         Rates(NAMES, ControlConfig()).restore(Rates(("a", "b"), ControlConfig()).state())
+
+
+@pytest.mark.parametrize(("rule", "ratio"), [("oob", 1.0), ("uob", 1.0), ("hybrid", 0.5)])
+def test_a_rule_comes_to_its_ratio_at_one_in_a_hundred_by_default(rule, ratio):
+    """No bound that nobody asked for keeps classes from being trained on as evenly as the rule says."""
+    y = (np.arange(20_000) % 100 == 99).astype(np.int16)
+    n = len(y)
+    lessons = np.stack([np.arange(n), np.ones(n, np.int64), np.arange(n), np.arange(n)], axis=1)
+    matured = np.stack([np.arange(n), y, y, y, y], axis=1).astype(np.int64)
+    weights = Rates(("legit", "fraud"), ControlConfig(weights=rule)).weigh(lessons, y, matured, np.ones(2))[n // 2 :]
+    later = y[n // 2 :]
+    assert weights[later == 1].sum() / weights[later == 0].sum() == pytest.approx(ratio, rel=0.15)
