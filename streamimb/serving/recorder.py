@@ -90,7 +90,8 @@ class Recorder(Observer):
     def tick(self, **facts: Any) -> bytes:
         """How things stand and what is new since the last tick; to be called once a second. facts: told as they are."""
         with self._lock:
-            self._pulse.beat()
+            if not self.ended:  # the last pace stays told
+                self._pulse.beat()
             position, time = self._now()
             if not self._by_events or position not in (0, self._drawn):
                 self._add(position, time, from_values(self._columns, self._values))

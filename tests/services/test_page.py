@@ -384,8 +384,8 @@ def test_what_cannot_be_told_is_said(opened):
     with served(learned=30) as stream:
         page = shown(opened(stream.url))
         page.click("#features")
-        says(page, "[data-part=note]", "too few events are known to tell")
-        assert "Too few events are known to tell" in httpx.get(f"{stream.url}/table").text
+        says(page, "[data-part=note]", "too few labelled events are known to tell")
+        assert "Too few labelled events are known to tell" in httpx.get(f"{stream.url}/table").text
 
 
 def test_dark_is_dark(opened):

@@ -38,7 +38,7 @@ def table_page(shown: dict[str, Any], carried: dict[str, Any] | str) -> str:
         el(
             "p", f"This page renews itself every {REFRESH_S} seconds. ", el("a", "The page with charts", href="./"), "."
         ),
-        _facts(now),
+        _facts(now, is_replay=shown["by_events"]),
         _classes(shown),
         _marks(shown),
         _rejects(now),
@@ -49,17 +49,20 @@ def table_page(shown: dict[str, Any], carried: dict[str, Any] | str) -> str:
     return f"<!doctype html>\n{html}\n"
 
 
-def _facts(now: dict[str, Any]) -> Markup:
+def _facts(now: dict[str, Any], *, is_replay: bool) -> Markup:
     position = [f"{now['position']:,}"] + ([] if now["time"] != now["time"] else [show_us(now["time"])])
-    rows: list[list[Child]] = [
-        ["state", state_told(now)],
+    service: list[list[Child]] = [] if is_replay else [
         ["role", now["role"] or DASH],
-        ["events", ", ".join(position)],
         ["records behind", _number(now["lag"])],
-        ["events a second", _number(now["rate"])],
-        ["microseconds an event", _number(now["event_us"])],
         ["99 % of records learned within", f"{now['delay_s']:g} s" if now["delay_s"] == now["delay_s"] else DASH],
         ["last checkpoint, seconds ago", _number(now["checkpoint_age_s"])],
+    ]  # fmt: skip
+    rows: list[list[Child]] = [
+        ["state", state_told(now)],
+        ["events", ", ".join(position)],
+        ["events a second", _number(now["rate"])],
+        ["microseconds an event", _number(now["event_us"])],
+        *service,
         ["events that wait for a label", _number(now["pending_labels"])],
         ["learning", "frozen" if now["frozen"] else "on"],
         ["threshold", "pinned" if now["pinned"] else "tuned"],
@@ -113,23 +116,42 @@ def _carried(carried: dict[str, Any] | str, positive: str) -> list[Child]:
     now, drift = carried["now"], carried["drift"]
     if now is None:
         return [el("h2", f"What carries {positive}"), el("p", few(carried))]
-    place = f"event {now['position']:,}"
     parts = [
-        carried_table(now, positive, f"What carries {positive} now, at {place}", "are told by POST /explain"),
+        carried_table(
+            now,
+            positive,
+            f"What carries {positive} now: worked out {_worked_out(carried)}",
+            "are told by POST /explain",
+        ),
         el("p", carried_note(now, positive)),
     ]
     if drift is None:
         return [*parts, el("p", NO_DRIFT)]
-    of = mark_told({"signal": drift["cause"], "class_": drift["class"]})
-    title = f"What changed since the drift of {of} at event {drift['position']:,}"
-    return [*parts, el("h2", title), changed_table(drift, now, positive, later="now")]
+    shown = [*parts, el("h2", f"What changed since the {_drift(drift)}")]
+    last = carried["newer_drift"] or carried["last_drift"]
+    if last is not None and last["position"] > drift["position"]:
+        shown.append(el("p", f"A later {_drift(last)}, is not explained: too soon after it.", class_="quiet"))
+    return [*shown, changed_table(drift, now, positive, later="now")]
+
+
+def _drift(told: dict[str, Any]) -> str:
+    of = mark_told({"signal": told["cause"], "class_": told["class"]})
+    return f"drift of {of}, event {told['position']:,}"
+
+
+def _worked_out(carried: dict[str, Any]) -> str:
+    """After how many events, when that was in the stream's own time, and whether a drift came since."""
+    now, newer = carried["now"], carried["newer_drift"]
+    when = f" ({now['time'][:16].replace('T', ' ')})" if now["time"] else ""
+    before = f", before the {_drift(newer)}" if newer else ""
+    return f"after {now['position']:,} events{when}{before}"
 
 
 def few(carried: dict[str, Any]) -> str:
     """That too few events are remembered."""
     least, known = carried["events_min"], carried["remembered"]
     events = f"{known['positives']:,} of {carried['class']} and {known['others']:,} others"
-    return f"Too few events are known to tell: {events}, where {least} of each are needed."
+    return f"Too few labelled events are known to tell: {events}, where {least} of each are needed."
 
 
 def _when(row: dict[str, Any]) -> str:

@@ -4,7 +4,10 @@ export const DASH = "–";
 
 export const known = (value) => value !== null && value !== undefined && Number.isFinite(value);
 
-export const rate = (value) => (known(value) ? value.toFixed(3) : DASH);
+// Never a negative zero.
+export const fixed = (value, digits) => value.toFixed(digits).replace(/^-(?=[0.]*$)/, "");
+
+export const rate = (value) => (known(value) ? fixed(value, 3) : DASH);
 
 export function percent(value) {
   if (!known(value)) return DASH;
@@ -26,7 +29,7 @@ export function compact(value) {
   return `${parseFloat(value.toPrecision(3))}`;
 }
 
-const bare = (value) => value.toFixed(3).replace(/^(-?)0\./, "$1.");
+const bare = (value) => fixed(value, 3).replace(/^(-?)0\./, "$1.");
 
 export const interval = ([, low, high]) => (known(low) && known(high) ? `${bare(low)}${DASH}${bare(high)}` : "");
 
