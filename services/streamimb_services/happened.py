@@ -28,7 +28,7 @@ ACTIONS: Final = {
 }
 ADJUSTED: Final = "weights renewed at once"
 ADJUSTED_WITHOUT_WEIGHTS: Final = "window shortened"
-HELPED: Final = {"yes": "it helped", "no": "it did not help", "unclear": "unclear"}
+HELPED: Final = {"yes": "it helped", "no": "it did not help", "unclear": "unclear whether it helped"}
 
 
 def action_name(story: Story, action: str) -> str:

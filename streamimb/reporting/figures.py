@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Final, TypeGuard
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeGuard
 
 DASH: Final = "\N{EN DASH}"
 UNDEFINED: Final = DASH
@@ -76,6 +76,27 @@ def interval(estimate: Sequence[float | None] | None) -> str:
 def _bare(bound: float) -> str:
     text = fixed(bound, 3)
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+
+
+def covered(events: int, until: str | None, waiting: int, *, newest: bool = False) -> str:
+    """Of which events figures of quality tell: labels come later than shares.
+
+    until: up to when, or up to which event, every event has its label; newest: whether they are the last of them.
+
+    >>> covered(4812, "2013-05-01 12:31", 1200)
+    'of 4,812 labelled events up to 2013-05-01 12:31; 1,200 wait for a label'
+    """
+    of = f"of {'the last ' if newest else ''}{events:,} labelled events{f' up to {until}' if until else ''}"
+    return f"{of if events else 'no labelled event yet'}; {waiting:,} wait for a label"
+
+
+def covered_whole(summary: Mapping[str, Any]) -> str:
+    """The same of a whole run, from its summary; one of an older version does not say up to when."""
+    events = sum(told["support"] for told in summary["classes"].values())
+    until = summary.get("labelled_until")
+    if until is not None:
+        until = f"event {until:,}" if isinstance(until, int) else until[:16].replace("T", " ")
+    return covered(events, until, summary["labels"]["waiting"])
 
 
 def value_of(estimate: Sequence[float | None] | None) -> float | None:

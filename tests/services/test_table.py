@@ -52,3 +52,12 @@ def test_a_replay_has_no_rows_of_a_service():
         told = httpx.get(f"{stream.url}/table").text
         assert not any(f">{name}<" in told for name in only)
         assert ">events that wait for a label<" in told
+
+
+def test_figures_of_quality_say_of_which_events_they_are(opened):  # noqa: F811
+    """On the page beside the classes, and in the table, in the same words."""
+    with served(learned=950) as stream:
+        page = opened(stream.url)
+        said = "of the last 900 labelled events up to event 899; 0 wait for a label; measured after 900 events"
+        page.locator("#covered", has_text=said).wait_for()
+        assert f"Recall, precision, G-mean and PR-AUC are {said}." in httpx.get(f"{stream.url}/table").text

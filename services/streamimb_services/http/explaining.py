@@ -218,7 +218,7 @@ def explained_json(
         said, parts = told
         values, base = parts.values.tolist(), parts.base.tolist()
         for i, place in enumerate(asked.places):
-            row = {"index": place} if asked.ids is None else {"index": place, "id": asked.ids[i]}
+            row: dict[str, Any] = {"index": place} if asked.ids is None else {"index": place, "id": asked.ids[i]}
             row |= {"score": float(said.scores[i, positive]), "decision": schema.class_names[said.decision[i]]}
             row |= {"threshold": float(said.threshold[i]), "base": tidy(base[i])}
             rows.append({**row, "contributions": dict(zip(features, map(tidy, values[i]), strict=True))})

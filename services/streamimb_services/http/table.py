@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from streamimb.durations import show_time
 from streamimb.reporting.features import carried_note, carried_table, changed_table
-from streamimb.reporting.figures import DASH, interval, percent, rate
+from streamimb.reporting.figures import DASH, covered, interval, percent, rate
 from streamimb.reporting.html import Child, Markup, el, table
 from streamimb_services.http.words import action_told, mark_told, state_told
 
@@ -15,6 +15,7 @@ REFRESH_S: Final = 5
 #: Rows of what happened, and of what was measured, newest first.
 MARKS_SHOWN_MAX: Final = 12
 ROWS_SHOWN_MAX: Final = 20
+NOTHING: Final = "nothing moved enough to be told"
 NO_DRIFT: Final = "No drift has been explained since this process began."
 CLASS_HEAD: Final = [
     "class", "recall", "interval", "precision", "interval", "share", "reference", "trained", "weight", "threshold",
@@ -72,7 +73,7 @@ def _facts(now: dict[str, Any], *, is_replay: bool) -> Markup:
     return table(["", "now"], rows, caption="How it stands")
 
 
-def _classes(shown: dict[str, Any]) -> Markup:
+def _classes(shown: dict[str, Any]) -> list[Child]:
     rows: list[list[Child]] = []
     for told in shown["now"]["classes"]:
         minority = " (minority now)" if told["name"] == shown["now"]["minority"] else ""
@@ -81,17 +82,37 @@ def _classes(shown: dict[str, Any]) -> Markup:
             interval(told["precision"]), percent(told["share"]), percent(told["reference"]), percent(told["trained"]),
             f"{told['weight']:.3g}", rate(told["threshold"]),
         ])  # fmt: skip
-    return table(CLASS_HEAD, rows, caption="The classes", numbers=range(1, len(CLASS_HEAD)))
+    return [
+        table(CLASS_HEAD, rows, caption="Classes", numbers=range(1, len(CLASS_HEAD))),
+        el("p", _covered(shown["now"]), class_="quiet"),
+    ]
+
+
+def _covered(now: dict[str, Any]) -> str:
+    """Of which events recall, precision, G-mean and PR-AUC tell."""
+    told = now["measured"]
+    if told is None:
+        return ""
+    until, place = told["until"], ""
+    if until == until:
+        place = show_us(until) if now["time"] == now["time"] else f"event {until:,.0f}"
+    words = covered(round(told["events"]), place, round(told["waiting"]), newest=True)
+    measured = f"; measured after {told['position']:,.0f} events" if told["events"] else ""
+    return f"Recall, precision, G-mean and PR-AUC are {words}{measured}."
 
 
 def _marks(shown: dict[str, Any]) -> Markup:
     rows: list[list[Child]] = [
-        [_when(mark), mark_told(mark), mark["kind"], f"{rate(mark['reference'])}→{rate(mark['value'])}",
+        [_when(mark), mark_told(mark), mark["kind"], _moved(mark),
          action_told(mark)]
         for mark in reversed(shown["marks"][-MARKS_SHOWN_MAX:])
     ]  # fmt: skip
-    head = ["when", "what moved", "kind", "from→to", "what was done"]
-    return table(head, rows or [["nothing so far", "", "", "", ""]], caption="The last warnings and drifts")
+    head = ["when", "what", "kind", "from → to", "what was done"]
+    return table(head, rows or [[NOTHING, "", "", "", ""]], caption="Last warnings and drifts")
+
+
+def _moved(mark: dict[str, Any]) -> str:
+    return f"{rate(mark['reference'])} → {rate(mark['value'])}" if mark["value"] == mark["value"] else ""
 
 
 def _rejects(now: dict[str, Any]) -> Markup:

@@ -76,6 +76,16 @@ export function tick(seconds, step, utc) {
 
 export const where = (axis, value) => (axis === "position" ? `event ${count(value)}` : moment(value, axis === "time"));
 
+// Of which events figures of quality tell: labels come later than shares.
+export function covered(now) {
+  const { position, events, until, waiting } = now.measured ?? {};
+  if (!known(position)) return "";
+  const wait = `${count(waiting)} wait for a label`;
+  if (!events) return `no labelled event yet; ${wait}`;
+  const to = !known(until) ? "" : ` up to ${where(known(now.time) ? "time" : "position", until)}`;
+  return `of the last ${count(events)} labelled events${to}; ${wait}; measured after ${count(position)} events`;
+}
+
 const ACTIONS = {
   tell: "told only", trial: "new learner on trial", replace: "better learner to stay", reset: "learner forgot all",
   replaced: "new learner took over", dropped: "new learner dropped", adjust: "weights renewed at once",

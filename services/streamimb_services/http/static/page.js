@@ -1,7 +1,7 @@
 // The page: what comes from the stream goes into numbers, tables and charts, unless it is paused.
 import { Charts } from "./charts.js";
 import { Features } from "./features.js";
-import { moment, state, where } from "./figures.js";
+import { covered, moment, state, where } from "./figures.js";
 import { Series } from "./series.js";
 import { follow, remember } from "./stream.js";
 import { balance, facts, happened, put, quality, rejects } from "./tables.js";
@@ -90,6 +90,7 @@ function show() {
   if (paused || !now) return;
   facts($("facts"), now, about);
   quality($("quality"), now, about);
+  put($("covered"), covered(now));
   balance($("balance"), now, about);
   happened($("happened"), marks, about.axis);
   rejects($("rejects"), now);
