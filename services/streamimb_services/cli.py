@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from streamimb_services import cli_checkpoint, cli_kafka, cli_service, control_c
 from streamimb_services import kafka_options as k
 from streamimb_services import options as o
 from streamimb_services.exits import INTERRUPTED, drop_output, guarded, note, tell, tell_json
+
+if TYPE_CHECKING:
+    from streamimb_services.story import Story
 
 app = typer.Typer(
     name="streamimb",
@@ -81,6 +84,8 @@ def replay(
     save_state: o.SaveState = None,
     levers: o.LeversFile = None,
     serve: o.ServeAt = None,
+    linger: o.Linger = None,
+    report: o.RunReport = None,
     topic: k.Topic = None,
     since: o.Since = None,
     bootstrap_servers: k.BootstrapServers = None,
@@ -98,10 +103,13 @@ def replay(
     """
     from streamimb_services.interrupt import Interrupt
     from streamimb_services.outputs import OutputPaths
+    from streamimb_services.report import report_beside
     from streamimb_services.session import ReplayOptions, replay_files
 
     if speed is not None and not speed > 0:
         raise typer.BadParameter(f"{speed:g} is not above 0", param_hint="--speed")
+    linger_s = o.seconds(linger, "--linger", needs=serve, what="--serve")
+    reporting = report_beside(run, report)
     from_topic = topic is not None or since is not None
     kafka = k.overrides(bootstrap_servers, topic, None, property)
     options = ReplayOptions(
@@ -120,15 +128,21 @@ def replay(
         serve=serve,
         topic=from_topic,
         since=since,
+        linger_s=linger_s,
     )
-    with Interrupt() as interrupt:
-        told = replay_files(options, os.environ, interrupt)
+
+    def show(told: Story) -> None:
         if json:
             tell_json(told.summary)
         else:
             from streamimb_services.summary import show_summary
 
             show_summary(told)
+        if told.failure is None:
+            reporting()
+
+    with Interrupt() as interrupt:
+        told = replay_files(options, os.environ, interrupt, show)
     told.raise_failure()
     if told.interrupted:
         raise typer.Exit(interrupt.exit_code)
@@ -203,7 +217,6 @@ def report(run: o.RunFolder, output: o.ReportFile = Path("report.html")) -> None
     from streamimb_services.report import write_report
 
     write_report(run, output)
-    note(f"the report is in {output}")
 
 
 @schema_app.command("infer")

@@ -163,8 +163,8 @@ def explaining(hub: Hub, *, clock: Callable[[], float], failed: Callable[[str], 
 
 
 def _last_round(pipeline: Pipeline) -> Round | None:
-    rounds = pipeline.observer.rounds if isinstance(pipeline.observer, Explainer) else ()
-    return rounds[-1] if rounds else None
+    rounds = tuple(pipeline.observer.rounds) if isinstance(pipeline.observer, Explainer) else ()
+    return next((told for told in reversed(rounds) if told.cause != "end"), None)
 
 
 def _last_drift(pipeline: Pipeline) -> Signal | None:
