@@ -34,7 +34,7 @@ def until(master, said, seconds=240):
 
 @pytest.mark.parametrize("key", [b"\n", b"\x03"], ids=["Enter", "Ctrl-C"])
 def test_a_person_looks_on_after_the_end(stream, schema, tmp_path, key):
-    """The summary and the report are there, the page says that it has ended and still answers; a key ends it, with 0."""
+    """Summary and report are there, the page says that it has ended and still answers; a key ends it, with 0."""
     report = tmp_path / "report.html"
     args = ("--schema", schema, "--run", tmp_path / "run", "--report", report, "--serve", 0, "--linger", "10m")
     process, master = at_a_terminal("replay", stream(n=600), *args)

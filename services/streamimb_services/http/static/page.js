@@ -20,6 +20,7 @@ let now = null;
 let marks = [];
 let span = null;
 let zoom = null;
+let chosen = null;
 let paused = null;
 let pointed = null;
 let connected = false;
@@ -36,6 +37,7 @@ function began(told) {
   zoom = again ? zoom : null;
   if (!again) {
     windows();
+    classes();
     chart();
   }
   document.title = `${about.title}: ${about.positive}`;
@@ -61,12 +63,26 @@ function went(told) {
 
 function chart() {
   charts?.remove();
-  charts = new Charts($("charts"), about, {
+  charts = new Charts($("charts"), about, chosen, {
     zoomed: (min, max) => { zoom = [min, max]; draw(); },
     reset: () => { zoom = null; draw(); },
     hovered: (x) => { pointed = x; say(); },
   });
 }
+
+// Of more than two classes a person chooses whose share, training and threshold are drawn; the rarest one's at first.
+function classes() {
+  const many = about.classes.length > 2;
+  $("of").hidden = !many;
+  chosen = many && about.classes.includes(now.minority) ? now.minority : about.positive;
+  $("class").replaceChildren(...about.classes.map((name) => new Option(name, name, false, name === chosen)));
+}
+
+$("class").addEventListener("change", () => {
+  chosen = $("class").value;
+  chart();
+  draw();
+});
 
 function windows() {
   const set = $("windows");
