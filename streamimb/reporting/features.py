@@ -21,7 +21,7 @@ Told = dict[str, Any]
 def carried_note(told: Told, positive: str) -> str:
     """What the table of a round tells."""
     return (
-        f"What PR-AUC ({rate(told['area'])} on {told['events']:,} recent events, {told['positives']:,} of them"
+        f"What PR-AUC ({rate(told['area'])} on {told['events']:,} recent labelled events, {told['positives']:,} of them"
         f" {positive}) falls by when a feature's values are those of other events, with its interval. Features that"
         " say the same share their say: each alone may seem to count for little."
     )

@@ -78,16 +78,42 @@ def _bare(bound: float) -> str:
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
 
 
-def covered(events: int, until: str | None, waiting: int, *, newest: bool = False) -> str:
+def covered(events: int, until: str | None, waiting: int) -> str:
     """Of which events figures of quality tell: labels come later than shares.
 
-    until: up to when, or up to which event, every event has its label; newest: whether they are the last of them.
+    until: up to when, or up to which event, every event has its label.
 
     >>> covered(4812, "2013-05-01 12:31", 1200)
     'of 4,812 labelled events up to 2013-05-01 12:31; 1,200 wait for a label'
     """
-    of = f"of {'the last ' if newest else ''}{events:,} labelled events{f' up to {until}' if until else ''}"
-    return f"{of if events else 'no labelled event yet'}; {waiting:,} wait for a label"
+    of = f"of {events:,} labelled events{f' up to {until}' if until else ''}" if events else "no labelled event yet"
+    return f"{of}; {waiting:,} wait for a label"
+
+
+def covered_then(events: float, until: str, waiting: float, position: float) -> str:
+    """The same of the last events that are labelled, as it was when they were measured.
+
+    >>> covered_then(48, "12:31", 20, 10000)
+    'of the last 48 labelled events up to 12:31; measured after 10,000 events, when 20 waited for a label'
+    """
+    if not events:
+        return covered(0, None, round(waiting))
+    measured = f"measured after {position:,.0f} events, when {waiting:,.0f} waited for a label"
+    return f"of the last {events:,.0f} labelled events{f' up to {until}' if until else ''}; {measured}"
+
+
+#: Signals whose names say too little, in words.
+SIGNALS: Final = {"missing": "missing values", "feature": "values", "score": "scores"}
+
+
+def subject(signal: str, of: str | None) -> str:
+    """What a signal is about.
+
+    >>> subject("recall", "fraud"), subject("missing", "amount"), subject("alert_rate", None)
+    ('recall of fraud', 'missing values of amount', 'alert rate')
+    """
+    name = SIGNALS.get(signal, signal.replace("_", " "))
+    return f"{name} of {of}" if of else name
 
 
 def covered_whole(summary: Mapping[str, Any]) -> str:

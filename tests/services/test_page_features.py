@@ -29,8 +29,8 @@ def test_it_says_after_how_many_events_it_was_worked_out(opened):  # noqa: F811
     with served(learned=2_000) as stream:
         page = shown(opened(stream.url))
         page.get_by_role("button", name="Features").click()
-        says(page, "[data-part=note]", "worked out after 2,000 events: PR-AUC")
-        assert "recent labelled events" in noted(page)
+        says(page, "[data-part=note]", "worked out after 2,000 events, at ")
+        assert re.search(r"events, at \d\d:\d\d:\d\d: PR-AUC [.\d]+ on [,\d]+ recent labelled events", noted(page))
         assert "worked out after 2,000 events" in httpx.get(f"{stream.url}/table").text
         assert httpx.post(f"{stream.url}/explain").json()["newer_drift"] is None
 
@@ -45,12 +45,12 @@ def test_it_is_renewed_soon_after_a_drift(opened, monkeypatch):  # noqa: F811
         says(page, "[data-part=note]", "after 2,000 events")
         stream.learn(500)
         a_drift(stream)
-        says(page, "[data-part=note]", "after 2,000 events, before the drift of recall of fraud, ")
+        says(page, "[data-part=note]", ", before the drift of recall of fraud, ")
         assert "before the drift of recall of fraud, event 2,500" in httpx.get(f"{stream.url}/table").text
         told = httpx.post(f"{stream.url}/explain").json()
         assert (told["now"]["position"], told["newer_drift"]["position"]) == (2_000, 2_500)
         stream.service.explaining._known["u"].until_drift = 0.0  # its two seconds have passed
-        says(page, "[data-part=note]", "worked out after 2,500 events: PR-AUC")
+        says(page, "[data-part=note]", "worked out after 2,500 events")
         assert page.complaints == []
 
 

@@ -56,6 +56,7 @@ class _Known:
     until: float = 0.0
     until_drift: float = 0.0
     asked: float = 0.0
+    done: float = 0.0
 
 
 class Explaining:
@@ -94,7 +95,7 @@ class Explaining:
 
     async def carried(self, unit: str) -> dict[str, Any]:
         """What carries the positive class now, and what changed since the last drift; ``newer_drift``: the newest one
-        where that came after this was worked out. Raises Busy, NotHere.
+        where that came after this was worked out, ``age_seconds`` ago. Raises Busy, NotHere.
         """
         served = self._hub.units.get(unit)
         if served is None:
@@ -109,7 +110,7 @@ class Explaining:
         told: dict[str, Any] = await asyncio.shield(known.task)
         newest = _last_drift(served.pipeline)
         newer = None if newest is known.last_drift else _cause(newest, served.pipeline.schema)
-        return {**told, "newer_drift": newer}
+        return {**told, "newer_drift": newer, "age_seconds": round(self._clock() - known.done, 1)}
 
     async def at_end(self) -> dict[str, Any]:
         """What carries the class at the end, of each unit that somebody asked about lately; empty where none could be
@@ -147,7 +148,7 @@ class Explaining:
         known, spent = self._known.get(unit), self._clock() - started
         if known is not None and known.task is asyncio.current_task():
             known.position, known.drift, known.last_drift = told["position"], drift, last_drift
-            done = self._clock()
+            known.done = done = self._clock()
             known.until, known.until_drift = (done + max(least, PACE * spent) for least in (FRESH_S, AFTER_DRIFT_S))
         return told
 

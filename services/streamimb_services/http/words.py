@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+from streamimb.reporting.figures import subject
+from streamimb.serving.marks import OPERATOR
 from streamimb_services.happened import ACTIONS, ADJUSTED, HELPED
+
+#: What the cause of a lever is called.
+PERSON: Final = "a person"
 
 
 def state_told(now: dict[str, Any]) -> str:
@@ -28,8 +33,7 @@ def state_told(now: dict[str, Any]) -> str:
 
 def mark_told(mark: dict[str, Any]) -> str:
     """What a mark is about: ``recall of fraud``."""
-    name: str = mark["signal"].replace("_", " ")
-    return name if mark["class_"] is None else f"{name} of {mark['class_']}"
+    return PERSON if mark["signal"] == OPERATOR else subject(mark["signal"], mark["class_"])
 
 
 def action_told(mark: dict[str, Any]) -> str:

@@ -91,7 +91,7 @@ function changed(told, body) {
 const at = (round, axis) => (axis === "time" && round.time ? where(axis, Date.parse(round.time) / 1000)
   : `event ${count(round.position)}`);
 
-const drift = (round, axis) => `drift of ${subject({ kind: "drift", signal: round.cause, class_: round.class })}, `
+const drift = (round, axis) => `drift of ${subject({ signal: round.cause, class_: round.class })}, `
   + at(round, axis);
 
 // After how many events something was worked out, and when that was in the stream's own time.
@@ -106,7 +106,8 @@ function notes(told, axis) {
   ];
   const n = told.now;
   const newer = told.newer_drift ? `, before the ${drift(told.newer_drift, axis)}` : "";
-  const made = `worked out ${after(n)}${newer}: PR-AUC ${rate(n.area)} on ${count(n.events)} recent labelled events, `
+  const clock = moment(Date.now() / 1000 - told.age_seconds, false);
+  const made = `worked out ${after(n)}, at ${clock}${newer}: PR-AUC ${rate(n.area)} on ${count(n.events)} recent labelled events, `
     + `${count(n.positives)} of ${told.class}; what it falls by without a feature, and what the feature adds to the log-odds`;
   const whole = n.unit ? made : `${made}: not told, this model cannot be taken apart`;
   if (!told.drift) return [whole, "no drift has been explained since this process began"];

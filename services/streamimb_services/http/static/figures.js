@@ -80,10 +80,10 @@ export const where = (axis, value) => (axis === "position" ? `event ${count(valu
 export function covered(now) {
   const { position, events, until, waiting } = now.measured ?? {};
   if (!known(position)) return "";
-  const wait = `${count(waiting)} wait for a label`;
-  if (!events) return `no labelled event yet; ${wait}`;
+  if (!events) return `no labelled event yet; ${count(waiting)} wait for a label`;
   const to = !known(until) ? "" : ` up to ${where(known(now.time) ? "time" : "position", until)}`;
-  return `of the last ${count(events)} labelled events${to}; ${wait}; measured after ${count(position)} events`;
+  const then = `measured after ${count(position)} events, when ${count(waiting)} waited for a label`;
+  return `of the last ${count(events)} labelled events${to}; ${then}`;
 }
 
 const ACTIONS = {
@@ -97,8 +97,10 @@ export function done(mark) {
   return mark.helped in HELPED ? `${told}; ${HELPED[mark.helped]}` : told;
 }
 
-export const subject = (mark) =>
-  mark.kind === "lever" ? "a person" : mark.signal.replaceAll("_", " ") + (mark.class_ === null ? "" : ` of ${mark.class_}`);
+const SIGNALS = { missing: "missing values", feature: "values", score: "scores", operator: "a person" };
+
+export const subject = ({ signal, class_ }) =>
+  (SIGNALS[signal] ?? signal.replaceAll("_", " ")) + (class_ === null ? "" : ` of ${class_}`);
 
 // What the process is doing, and how that looks.
 export function state(now) {
