@@ -94,11 +94,11 @@ def covered_then(events: float, until: str, waiting: float, position: float) -> 
     """The same of the last events that are labelled, as it was when they were measured.
 
     >>> covered_then(48, "12:31", 20, 10000)
-    'of the last 48 labelled events up to 12:31; measured after 10,000 events, when 20 waited for a label'
+    'of the last 48 labelled events up to 12:31; measured after 10,000 events, when 20 waited'
     """
     if not events:
         return covered(0, None, round(waiting))
-    measured = f"measured after {position:,.0f} events, when {waiting:,.0f} waited for a label"
+    measured = f"measured after {position:,.0f} events, when {waiting:,.0f} waited"
     return f"of the last {events:,.0f} labelled events{f' up to {until}' if until else ''}; {measured}"
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from streamimb.batch import Batch
 from streamimb.outcome import Signal
+from streamimb.serving import COMPILED, Hub
+from streamimb_services.serve import standing_of
 from tests.services.test_page import opened, served  # noqa: F401  opened is a fixture
 
 #: Cells whose text does not fit, or takes more than one line (rows' heads may).
@@ -63,7 +65,7 @@ def test_figures_of_quality_say_of_which_events_they_are(opened):  # noqa: F811
     """On the page beside the classes, and in the table, in the same words."""
     with served(learned=950) as stream:
         page = opened(stream.url)
-        said = "of the last 900 labelled events up to event 899; measured after 900 events, when 0 waited for a label"
+        said = "of the last 900 labelled events up to event 899; measured after 900 events, when 0 waited"
         page.locator("#covered", has_text=said).wait_for()
         assert f"Recall, precision, G-mean and PR-AUC: {said}." in httpx.get(f"{stream.url}/table").text
 
@@ -101,3 +103,20 @@ def test_the_same_thing_has_one_name_everywhere(opened):  # noqa: F811
         assert len(heads) >= 10 and [head for head in heads if f">{head}<" not in told] == []
         assert page.locator("#facts", has_text="2 h ago").count() == 1 and ">2 h ago<" in told
         assert "missing values of x" in page.locator("#happened").inner_text() and ">missing values of x<" in told
+
+
+def test_what_is_not_ready_says_what_it_lacks(opened):  # noqa: F811
+    """As while it compiles at its first start: whoever is called at night need not ask /readyz."""
+    with served() as stream:
+        hub = Hub(clock=time.monotonic)
+        hub.check("configuration", True)
+        hub.check(COMPILED, False)
+        stream.live._facts = lambda: standing_of(hub)
+        page = opened(stream.url)
+        page.locator("#state", has_text="not ready: not yet code compiled").wait_for()
+        assert ">not ready: not yet code compiled<" in httpx.get(f"{stream.url}/table").text
+        hub.check(COMPILED, True)
+        page.locator("#state", has_text="learning").wait_for()
+        hub.check("not draining", False)
+        page.locator("#state", has_text="stopping").wait_for()
+        assert ">stopping<" in httpx.get(f"{stream.url}/table").text

@@ -82,7 +82,7 @@ export function covered(now) {
   if (!known(position)) return "";
   if (!events) return `no labelled event yet; ${count(waiting)} wait for a label`;
   const to = !known(until) ? "" : ` up to ${where(known(now.time) ? "time" : "position", until)}`;
-  const then = `measured after ${count(position)} events, when ${count(waiting)} waited for a label`;
+  const then = `measured after ${count(position)} events, when ${count(waiting)} waited`;
   return `of the last ${count(events)} labelled events${to}; ${then}`;
 }
 
@@ -106,7 +106,8 @@ export const subject = ({ signal, class_ }) =>
 export function state(now) {
   if (now.ended) return ["ended", "held"];
   if (now.alive === false) return ["stalled", "bad"];
-  if (now.ready === false) return ["not ready", "bad"];
+  if (now.ready === false) return [now.lacks?.includes("not draining") ? "stopping"
+    : now.lacks?.length ? `not ready: not yet ${now.lacks.join(", ")}` : "not ready", "bad"];
   if (now.role === "standby") return ["standing by", "held"];
   if (!now.position) return ["waiting for events", "held"];
   return now.frozen ? ["learning frozen", "held"] : ["learning", "good"];
