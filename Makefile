@@ -5,6 +5,10 @@
 
 PYTHON ?= python3
 JOBS ?= 2
+# How many times as fast as the clock the demo's year passes (as fast as it goes where it is empty: some ten seconds; 100000
+# takes five minutes), and how long its page stays at a terminal.
+SPEED ?=
+LINGER ?= 10m
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -21,8 +25,8 @@ help: ## Show what there is to make
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 8 | sed 's/^/  make /'
 
 demo: $(FLIGHTS) ## Replay 336,776 flights and show how their rare class was learned
-	$(RUN) -m streamimb_services replay $(FLIGHTS) -c benchmarks/flights.toml --run .demo/run --serve 8080
-	$(RUN) -m streamimb_services report .demo/run -o .demo/report.html
+	$(RUN) -m streamimb_services replay $(FLIGHTS) -c benchmarks/flights.toml --run .demo/run \
+	    --report .demo/report.html --serve 8080 --linger $(LINGER) $(if $(SPEED),--speed $(SPEED))
 
 test: lint ## Lint, check types, run every test
 	mkdir -p .tmp

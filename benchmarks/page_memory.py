@@ -1,6 +1,6 @@
 """How much memory the live page takes in a browser that is left open: JavaScript's heap, sampled after a collection.
 
-    python benchmarks/page_memory.py --minutes 60 http://127.0.0.1:8080/
+    python benchmarks/page_memory.py --minutes 60 [--features] http://127.0.0.1:8080/
 
 Looks at a page that is served already, as by `streamimb replay ... --speed 20000 --serve 8080`.
 """
@@ -13,6 +13,8 @@ import time
 from typing import Any, Final
 
 MEGABYTE: Final = 1e6
+#: So long the panel of features may be without a row, milliseconds: it is asked for again every 15 seconds.
+FEATURES_MS: Final = 120_000
 QUIET: Final = ("no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking")
 
 
@@ -22,6 +24,7 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--every", type=float, default=15.0, help="seconds between two samples")
+    parser.add_argument("--features", action="store_true", help="open the panel of features, which asks now and then")
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
@@ -32,6 +35,9 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(options.url)
         page.wait_for_selector("#main[aria-busy=false]")
+        if options.features:
+            page.click("#features")
+            page.wait_for_selector("[data-part=now] tr", timeout=FEATURES_MS)
         used = sample(page, page.context.new_cdp_session(page), options.minutes, options.every)
         browser.close()
     half = len(used) // 2

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamimb.durations import show_time
 from streamimb.outcome import Course, Metric, told_row
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 NAN = math.nan
 #: The window name of a value that is no window's.
 NOW = "now"
+#: Up to where every event is mature: seconds since 1970, or a position where the stream has no times.
+LABELLED_UNTIL = "labelled_until"
+MICROSECONDS = 1e6
 
 
 def gauges(pipeline: Pipeline) -> list[Metric]:
@@ -47,6 +51,10 @@ def gauges(pipeline: Pipeline) -> list[Metric]:
             rows.append(Metric(position, time, "memorisation", name, NOW, value, NAN, NAN, int(made)))
     waiting = pipeline.store.counts()["waiting"]
     rows.append(Metric(position, time, "pending_labels", None, NOW, float(waiting), NAN, NAN, waiting))
+    until = pipeline.store.labelled_until()
+    if until is not None:
+        told = until / MICROSECONDS if pipeline.schema.has_time else float(until)
+        rows.append(Metric(position, time, LABELLED_UNTIL, None, NOW, told, NAN, NAN, waiting))
     return rows
 
 
@@ -56,13 +64,14 @@ def summarise(pipeline: Pipeline) -> dict[str, Any]:
     labels = pipeline.store.counts()
     totals = pipeline.evaluation.totals()
     classes = {names[k]: measured for k, measured in totals.pop("classes").items()}
-    shares = pipeline.windows.shares("rarest")
+    shares, until = pipeline.windows.shares("rarest"), pipeline.store.labelled_until()
     return {
         "events": pipeline.store.next_position,
         "predicted": pipeline.store.next_position,
         "learned": labels["labelled"] + labels["expired"] + labels["corrected"],
         "rejected": pipeline.rejected,
         "labels": labels,
+        "labelled_until": until if until is None or not has_time else show_time(until, has_time=True),
         "positive": names[pipeline.schema.positive],
         "classes": classes,
         **totals,

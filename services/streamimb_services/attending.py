@@ -14,11 +14,12 @@ from streamimb.learners.base import State
 from streamimb.metrics import Exporter
 from streamimb.pipeline import Pipeline
 from streamimb.serving import Hub, Recorder
+from streamimb_services.http.words import DRAINING
 from streamimb_services.serve_levers import carry_out
 
 RESTORED: Final = "checkpoint restored"
 MEMBER: Final = "partitions assigned or standing by"
-RUNNING: Final = "not draining"
+RUNNING: Final = DRAINING
 
 
 class Attendant(Observer):

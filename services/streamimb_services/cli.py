@@ -84,6 +84,8 @@ def replay(
     save_state: o.SaveState = None,
     levers: o.LeversFile = None,
     serve: o.ServeAt = None,
+    linger: o.Linger = None,
+    report: o.RunReport = None,
     topic: k.Topic = None,
     since: o.Since = None,
     bootstrap_servers: k.BootstrapServers = None,
@@ -101,21 +103,29 @@ def replay(
     """
     from streamimb_services.interrupt import Interrupt
     from streamimb_services.outputs import OutputPaths
+    from streamimb_services.report import report_beside
     from streamimb_services.session import ReplayOptions, replay_files
 
     if speed is not None and not speed > 0:
         raise typer.BadParameter(f"{speed:g} is not above 0", param_hint="--speed")
+    linger_s = o.seconds(linger, "--linger", needs=serve, what="--serve")
+    reporting = report_beside(run, report)
     kafka = k.overrides(bootstrap_servers, topic, None, property)
     options = ReplayOptions(
         files=files or [], schema=schema, config=config, overrides=o.overrides(objective, label_delay) | kafka,
         labels=labels, limit=limit, speed=speed, batch_events=batch_events,
         guesses={"label": label, "id": id, "time": time, "positive": positive},
         outputs=OutputPaths(run, predictions, metrics, signals, rejects), save_state=save_state, levers=levers,
-        serve=serve, topic=topic is not None or since is not None, since=since,
+        serve=serve, topic=topic is not None or since is not None, since=since, linger_s=linger_s,
     )  # fmt: skip
-    with Interrupt() as interrupt:
-        told = replay_files(options, os.environ, interrupt)
+
+    def show(told: Story) -> None:
         _show_replay(told, json=json)
+        if told.failure is None:
+            reporting()
+
+    with Interrupt() as interrupt:
+        told = replay_files(options, os.environ, interrupt, show)
     told.raise_failure()
     if told.interrupted:
         raise typer.Exit(interrupt.exit_code)
@@ -199,7 +209,6 @@ def report(run: o.RunFolder, output: o.ReportFile = Path("report.html")) -> None
     from streamimb_services.report import write_report
 
     write_report(run, output)
-    note(f"the report is in {output}")
 
 
 @schema_app.command("infer")

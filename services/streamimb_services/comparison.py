@@ -16,7 +16,7 @@ from rich.text import Text
 from streamimb.durations import show_duration
 from streamimb.evaluation.compare import Difference
 from streamimb.evaluation.names import BRIER, F1, LOG_LOSS, MACRO_F1, PR_AUC, PRECISION, RECALL, ROC_AUC
-from streamimb.reporting.figures import UNDEFINED, interval, percent, rate
+from streamimb.reporting.figures import NOISE, UNDEFINED, interval, percent, rate
 from streamimb_services.compare import Compared
 from streamimb_services.screen import QUIET, Cell, grid, show
 from streamimb_services.summary import ACCENT, OVERALL, WIDTH_MAX
@@ -216,11 +216,11 @@ def _cut(name: str) -> str:
 
 
 def _value(value: float) -> str:
-    return rate(value) if math.isnan(value) or value == 0 or abs(value) >= 0.01 else f"{value:.2g}"
+    return rate(value) if math.isnan(value) or abs(value) < NOISE or abs(value) >= 0.01 else f"{value:.2g}"
 
 
 def _signed(value: float) -> str:
-    return UNDEFINED if math.isnan(value) else f"{'+' if value > 0 else ''}{_value(value)}"
+    return UNDEFINED if math.isnan(value) else f"{'+' if value > NOISE else ''}{_value(value)}"
 
 
 def _bounds(estimate: tuple[float, ...]) -> str:

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from streamimb.outcome import UNMEASURED
-from streamimb.reporting.figures import rate
+from streamimb.reporting.figures import rate, subject
 from streamimb_services.screen import QUIET, grid
 from streamimb_services.story import Story
 
@@ -28,7 +28,7 @@ ACTIONS: Final = {
 }
 ADJUSTED: Final = "weights renewed at once"
 ADJUSTED_WITHOUT_WEIGHTS: Final = "window shortened"
-HELPED: Final = {"yes": "it helped", "no": "it did not help", "unclear": "unclear"}
+HELPED: Final = {"yes": "it helped", "no": "it did not help", "unclear": "unclear whether it helped"}
 
 
 def action_name(story: Story, action: str) -> str:
@@ -46,7 +46,9 @@ def detected(story: Story) -> RenderableType:
     if not signals:
         return Text("nothing moved enough to be told", QUIET)
     counts = Counter((s["signal"], s["class"], s["kind"]) for s in signals).most_common()
-    told = [f"{n:,} {kind}{'s' * (n != 1)} of the {_of(name, of)}" for (name, of, kind), n in counts[:COUNTS_SHOWN_MAX]]
+    told = [
+        f"{n:,} {kind}{'s' * (n != 1)} of the {subject(name, of)}" for (name, of, kind), n in counts[:COUNTS_SHOWN_MAX]
+    ]
     told += [f"{sum(n for _, n in counts[COUNTS_SHOWN_MAX:]):,} more"] if len(counts) > COUNTS_SHOWN_MAX else []
     others = story.summary["signals_total"] - len(signals)
     told += [f"{others:,} that are not kept"] if others > 0 else []
@@ -54,7 +56,7 @@ def detected(story: Story) -> RenderableType:
     for s in signals[-SIGNALS_SHOWN_MAX:]:
         moved = f"{rate(s['reference'])}→{rate(s['value'])}"
         done = Text(action_name(story, s["action"]), QUIET)
-        table.add_row(_when(s), _of(s["signal"], s["class"]), moved, s["kind"], done)
+        table.add_row(_when(s), subject(s["signal"], s["class"]), moved, s["kind"], done)
     latest = [Text("the latest:", QUIET)] if len(signals) > SIGNALS_SHOWN_MAX else []
     return Group(Text(", ".join(told)), *latest, table)
 
@@ -71,16 +73,12 @@ def done(story: Story) -> RenderableType | None:
     parts = [Text(", ".join(told)), *([Text(f"measured afterwards: {judged}")] if judged else [])]
     table = grid("", "", "", ">G-mean", "", words=(2, 1), give_up=(2, 4, 0))
     for a in actions[-ACTIONS_SHOWN_MAX:]:
-        cause = _of(a["signal"], a["class"])
+        cause = subject(a["signal"], a["class"])
         changed = a["action"] not in UNMEASURED
         moved = f"{rate(a['before'])}→{rate(a['after'])}" if changed else ""
         helped = Text(HELPED.get(a["helped"], "not yet measured") if changed else "", QUIET)
         table.add_row(_when(a), action_name(story, a["action"]), f"for {cause}", moved, helped)
     return Group(*parts, table)
-
-
-def _of(signal: str, class_: str | None) -> str:
-    return signal if class_ is None else f"{signal} of {class_}"
 
 
 def _when(row: dict[str, Any]) -> str:

@@ -41,7 +41,7 @@ class Interrupt:
         self._clock, self._leave = clock, leave
         self._exit_code = 0
         self._since: float | None = None
-        self._begun = self._deferring = self._gone = False
+        self._begun = self._deferring = self._gone = self._finished = False
         self._before: dict[signal.Signals, Any] = {}
         self._told_before = sys.unraisablehook
 
@@ -72,12 +72,18 @@ class Interrupt:
         """From now on the first signal raises nothing: what is left to do is to be done."""
         self._deferring = True
 
+    def finished(self) -> None:
+        """What was under way is whole and told: from now on a signal sets ``asked``, and nothing more is said of it."""
+        self._deferring = self._finished = True
+
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         now = self._clock()
         if not self._begun:
             self._leave(128 + number)
         elif not self.asked:
             self.asked, self._since = True, now
+            if self._finished:
+                return
             if number == signal.SIGINT:
                 self._exit_code = 128 + number
                 with contextlib.suppress(OSError):

@@ -7,6 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from streamimb.durations import parse_duration
+from streamimb.errors import ConfigError
+
+MICROSECONDS = 1e6
+
 Files = Annotated[
     list[str] | None,
     typer.Argument(
@@ -59,9 +64,19 @@ ServeAt = Annotated[
     str | None,
     typer.Option(metavar="[HOST:]PORT", help="Serve the live page and /metrics here while it runs; 0 is a free port."),
 ]
+Linger = Annotated[
+    str | None,
+    typer.Option(
+        metavar="10m",
+        help="Keep the page of --serve so long after the end, where a person sits at the terminal; Enter ends it.",
+    ),
+]
 Run = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Write all outputs, configuration, schema, summary and versions in this folder."),
+]
+RunReport = Annotated[
+    Path | None, typer.Option(metavar="FILE.html", help="Write the report of --run here, too, as `report` does.")
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `replay --run` wrote.")]
 ReportFile = Annotated[Path, typer.Option("--output", "-o", metavar="FILE.html", help="Where the report goes.")]
@@ -198,6 +213,18 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 def overrides(objective: str | None, label_delay: str | None) -> dict[str, tuple[str, Any]]:
     """The keys of the configuration that options set: dotted path -> (the option, its value)."""
     return {"control.objective": ("--objective", objective), "label.delay": ("--label-delay", label_delay)}
+
+
+def seconds(span: str | None, option: str, *, needs: str | None, what: str) -> float:
+    """A duration that an option gives, 0 where it gives none. Raises a usage error, also where ``what`` is missing."""
+    if span is None:
+        return 0.0
+    if needs is None:
+        raise typer.BadParameter(f"it goes with {what}", param_hint=option)
+    try:
+        return parse_duration(span, has_time=True, key=option) / MICROSECONDS
+    except ConfigError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 def pairs(given: list[str] | None) -> dict[str, str]:

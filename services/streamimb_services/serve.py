@@ -112,8 +112,7 @@ def serve(settings: Settings, schema: Schema) -> None:
         log.info("starting", pid=os.getpid(), topic=config.source.topic, group=config.source.group)
         if config.http.enabled:
             page = Page(exporter.values, clock=time.monotonic)
-            live = Live(recorder, lambda: {"alive": hub.alive, "ready": hub.ready},
-                        connections_max=config.http.connections_max)  # fmt: skip
+            live = Live(recorder, lambda: standing_of(hub), connections_max=config.http.connections_max)
             token = read_token(config.http)
             service = Service(schema, config, hub, exporter, page, version("streamimb"), token, live, why)
             log.info("listening", host=config.http.host, port=stack.enter_context(listening(service)))
@@ -141,6 +140,12 @@ def serve(settings: Settings, schema: Schema) -> None:
         log.info("joining", cpu_seconds=round(time.process_time(), 1))
         worker.run(stop)
         log.info("stopped")
+
+
+def standing_of(hub: Hub) -> dict[str, Any]:
+    """Whether the process is alive and ready, and what it lacks for that, for the page."""
+    lacks = [name for name, ok in hub.checks.items() if not ok]
+    return {"alive": hub.alive, "ready": hub.ready, "lacks": lacks}
 
 
 def source_of(config: Config) -> LogSource:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from streamimb_services.ending import Ending
 from streamimb_services.exits import note
 from streamimb_services.feed import Feed
 from streamimb_services.interrupt import Interrupt
+from streamimb_services.lingering import is_attended
 from streamimb_services.outputs import OutputPaths, run_texts
 from streamimb_services.pace import Pacer
 from streamimb_services.progress import ReplayProgress
@@ -43,7 +44,8 @@ class ReplayOptions:
     """What the command line asked for; ``overrides`` is for ``load_settings``, ``guesses`` for ``infer_schema``.
 
     ``contract`` stands for an inferred one; ``title`` is what the progress bar calls the replay. ``topic``: events come
-    from the configuration's topic and not from files, ``since`` a moment (see ``since_of``).
+    from the configuration's topic and not from files, ``since`` a moment (see ``since_of``). ``linger_s``: how long a
+    page stays after the end, where a person sits at the terminal.
     """
 
     files: Sequence[str]
@@ -63,6 +65,7 @@ class ReplayOptions:
     title: str = "replaying"
     topic: bool = False
     since: str | None = None
+    linger_s: float = 0.0
 
     @property
     def inputs(self) -> list[str]:
@@ -84,14 +87,20 @@ class ReplayOptions:
         self.outputs.refuse_overlap([*read, *more])
 
 
-def replay_files(options: ReplayOptions, environ: Mapping[str, str], interrupt: Interrupt | None = None) -> Story:
+def replay_files(
+    options: ReplayOptions,
+    environ: Mapping[str, str],
+    interrupt: Interrupt | None = None,
+    show: Callable[[Story], None] = lambda _: None,
+) -> Story:
     """Carry out a replay; what was guessed or chosen is told on standard error as it starts.
 
-    interrupt: already entered, where what follows the replay is not to be cut either.
+    interrupt: already entered, where what follows the replay is not to be cut either; show: shows what came of it, as
+    long as its page is served.
     """
     if interrupt is None:
         with Interrupt() as own:
-            return replay_files(options, environ, own)
+            return replay_files(options, environ, own, show)
     options.refuse_two_streams()
     options.refuse_overwriting()
     settings = load_settings(options.config, environ, options.overrides)
@@ -122,14 +131,17 @@ def replay_files(options: ReplayOptions, environ: Mapping[str, str], interrupt: 
             limit=options.limit, pacer=_pacer(options, schema, watch), levers=levers, watch=watch,
         )  # fmt: skip
         replay.run(progress, interrupt)
-    if saved is not None:
-        with interrupt.deferred():
-            if isinstance(feed, Feed):
-                note(saved.save(pipeline, inputs))
-            else:
-                note(saved.save(pipeline, inputs, feed.next, feed.topic_ids))
-    if replay.levers_left:
-        note(f"{replay.levers_left} levers were not pulled: the events ended before them")
+        if saved is not None:
+            with interrupt.deferred():
+                if isinstance(feed, Feed):
+                    note(saved.save(pipeline, inputs))
+                else:
+                    note(saved.save(pipeline, inputs, feed.next, feed.topic_ids))
+        if replay.levers_left:
+            note(f"{replay.levers_left} levers were not pulled: the events ended before them")
+        show(story)
+        if watch is not None and options.linger_s and is_attended() and not story.interrupted:
+            watch.linger(options.linger_s, interrupt)
     return story
 
 

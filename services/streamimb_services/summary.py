@@ -14,7 +14,17 @@ from rich.text import Text
 
 from streamimb.batch import Rejected
 from streamimb.durations import show_duration, show_time
-from streamimb.reporting.figures import DASH, interval, percent, rate, round_rate, seconds, short, value_of
+from streamimb.reporting.figures import (
+    DASH,
+    covered_whole,
+    interval,
+    percent,
+    rate,
+    round_rate,
+    seconds,
+    short,
+    value_of,
+)
 from streamimb_services.happened import detected, done
 from streamimb_services.screen import QUIET, Cell, grid, show
 from streamimb_services.sparkline import sparkline
@@ -111,7 +121,7 @@ def _doing(story: Story) -> RenderableType:
         for metric in ("recall", "precision", "f1"):
             cells += _estimate(told[metric])
         table.add_row(*cells)
-    parts: list[RenderableType] = [table]
+    parts: list[RenderableType] = [Text(covered_whole(story.summary), QUIET), table]
     if len(shown) > CLASSES_SHOWN_MAX:
         parts.append(Text(f"and {len(shown) - CLASSES_SHOWN_MAX} more classes: --json tells all", QUIET))
     return Group(*parts, Text(""), _overall(story.summary["metrics"]))

@@ -23,6 +23,8 @@ from streamimb_services.http.app import Service
 from streamimb_services.http.explaining import explaining
 from streamimb_services.http.live import Live
 from streamimb_services.http.server import listening, read_token
+from streamimb_services.interrupt import Interrupt
+from streamimb_services.lingering import linger
 
 #: The name of the one unit of state that a replay has.
 UNIT: Final = "replay"
@@ -36,10 +38,16 @@ class Watch:
     """Passes on what the replay's loop tells; the loop's side of the page."""
 
     def __init__(
-        self, pipeline: Pipeline, exporter: Exporter, recorder: Recorder, hub: Hub, look_on: Callable[[Pipeline], None]
+        self,
+        pipeline: Pipeline,
+        exporter: Exporter,
+        recorder: Recorder,
+        hub: Hub,
+        look_on: Callable[[Pipeline], None],
+        over: Callable[[], None],
     ) -> None:
         self._pipeline, self._exporter, self._recorder, self._hub = pipeline, exporter, recorder, hub
-        self.look_on = look_on
+        self.look_on, self._over, self.url = look_on, over, ""
         exporter.role("owner")
         exporter.begins(UNIT, pipeline)
         recorder.begins(UNIT, pipeline)
@@ -63,6 +71,12 @@ class Watch:
         with self._hub.idle():
             time.sleep(seconds)
 
+    def linger(self, seconds: float, interrupt: Interrupt) -> None:
+        """Say that the stream has ended, and answer those who look on for so long, or until a person ends it."""
+        with self._hub.idle():
+            self._over()
+            linger(seconds, self.url, interrupt)
+
 
 @contextmanager
 def watched(where: str, pipeline: Pipeline, config: Config, files: Sequence[str]) -> Iterator[Watch]:
@@ -84,7 +98,7 @@ def watched(where: str, pipeline: Pipeline, config: Config, files: Sequence[str]
         why = stack.enter_context(
             explaining(hub, clock=time.monotonic, failed=lambda told: note(f"explaining: {told}"))
         )
-        watch = Watch(pipeline, exporter, recorder, hub, why.look_on)
+        watch = Watch(pipeline, exporter, recorder, hub, why.look_on, lambda: live.over(why.at_end))
         service = Service(pipeline.schema, config, hub, exporter, page, version("streamimb"), token, live, why)
         try:
             taken = stack.enter_context(listening(service))
@@ -94,7 +108,8 @@ def watched(where: str, pipeline: Pipeline, config: Config, files: Sequence[str]
             taken = stack.enter_context(listening(replace(service, config=_at(config, host, 0))))
         shown = f"[{host}]" if ":" in host else host
         other = f" (port {port} is taken)" if port not in (0, taken) else ""
-        note(f"the live page is at http://{shown}:{taken}/ while this runs{other}")
+        watch.url = f"http://{shown}:{taken}/"
+        note(f"the live page is at {watch.url} while this runs{other}")
         stack.enter_context(hub.loop())
         yield watch
 

@@ -3,7 +3,7 @@
 from streamimb.explain.contributions import LOG_ODDS, Contributions, explain, explain_scores
 from streamimb.explain.explainer import Explainer
 from streamimb.explain.importance import EVENTS_MIN, Importance, importance
-from streamimb.explain.rounds import Moment, Round
+from streamimb.explain.rounds import Moment, Round, tidy
 
 __all__ = [
     "EVENTS_MIN",
@@ -16,4 +16,5 @@ __all__ = [
     "explain",
     "explain_scores",
     "importance",
+    "tidy",
 ]

@@ -50,6 +50,7 @@ class Explainer:
         self.recent = Recent(len(self._schema.features), self._schema.positive, seed=self._seed)
         self.rounds: deque[Round] = deque(maxlen=ROUNDS_MAX)
         self._before: tuple[Round, Sample] | None = None  # set as one: it may be from another thread
+        self._at_drift: tuple[Round, Sample] | None = None
         self._defer, self._is_deferred = defer, False
         self._told, self._last, self._positives = _drifts(pipeline), -1, 0
         self._remember(pipeline)
@@ -99,9 +100,11 @@ class Explainer:
         """The round of a moment and the last one at a drift, which its values are held against; may be asked from
         another thread, and nothing of it is remembered.
         """
-        before = self._before
-        told = work_out(moment, None if before is None else before[1], self._schema, self._config, self._seed)
-        return told, None if before is None else before[0]
+        at_drift = self._at_drift
+        return self._work_out(moment, at_drift), None if at_drift is None else at_drift[0]
+
+    def _work_out(self, moment: Moment, before: tuple[Round, Sample] | None) -> Round | None:
+        return work_out(moment, None if before is None else before[1], self._schema, self._config, self._seed)
 
     def explain(self, pipeline: Pipeline, cause: Signal | None = None) -> Round | None:
         """Explain the pipeline as it stands and remember it; None where too few events of either class are known."""
@@ -112,9 +115,11 @@ class Explainer:
         return self._add(moment)
 
     def _add(self, moment: Moment) -> Round | None:
-        told, _ = self.tell(moment)
+        told = self._work_out(moment, self._before)
         if told is not None:
             self._before = told, moment.sample
+            if moment.cause is not None:
+                self._at_drift = self._before
             self.rounds.append(told)
         return told
 

@@ -29,6 +29,17 @@ if TYPE_CHECKING:
 DRIFT_EVENTS_MAX: Final = 400
 #: Events that a model of river is asked about: it takes a hundred times as long.
 SLOW_EVENTS_MAX: Final = 200
+#: Digits after the point that told numbers keep: beyond, sums of floating-point numbers leave noise.
+DIGITS: Final = 6
+
+
+def tidy(value: float) -> float:
+    """A number as it is told: to ``DIGITS``, and never a negative zero.
+
+    >>> tidy(1.23456789), tidy(-8e-16)
+    (1.234568, 0.0)
+    """
+    return round(value, DIGITS) + 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +81,9 @@ class Round:
     features: list[FeatureTold] = field(default_factory=list)
 
     def plain(self) -> dict[str, Any]:
-        """As data for JSON."""
-        return {("class" if key == "class_" else key): value for key, value in asdict(self).items()}
+        """As data for JSON, numbers to ``DIGITS``."""
+        told = {("class" if key == "class_" else key): value for key, value in asdict(self).items()}
+        return {**told, "area": tidy(self.area), "features": [_tidied(f) for f in told["features"]]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +122,10 @@ class Moment:
             twin = copy.copy(self.like)  # making a model of river anew tries it out first
         twin.restore(self.state)
         return twin
+
+
+def _tidied(feature: dict[str, Any]) -> dict[str, Any]:
+    return {key: tidy(value) if isinstance(value, float) else value for key, value in feature.items()}
 
 
 def work_out(moment: Moment, before: Sample | None, schema: Schema, config: Config, seed: int) -> Round | None:

@@ -130,6 +130,13 @@ class LabelStore(Ring):
         event = head(self.facts, self.notes, self._heaps[0], self.c)
         return None if event < 0 else int(self.facts[event & (len(self.y) - 1), at.TIME])
 
+    def labelled_until(self) -> int | None:
+        """The time up to which every event is mature: of the oldest that waits, else the latest; None before any."""
+        if not self.next_position:
+            return None
+        oldest = self.oldest_waiting()
+        return self.watermark if oldest is None else oldest
+
     @property
     def chosen(self) -> list[str]:
         """What was chosen without being asked for."""

@@ -23,7 +23,7 @@ def carried(run: RunFolder) -> list[Child]:
     """Permutation importance at the end of the run, and before and after its drifts."""
     rounds: list[Told] = (run.importance or {}).get("rounds") or []
     if not rounds:
-        return [el("p", "Too few events of either class are known to tell.", class_="quiet")]
+        return [el("p", "Too few labelled events of either class are known to tell.", class_="quiet")]
     last = rounds[-1]
     caption = "At the end of the run, the most important first"
     now = carried_table(last, run.positive, caption, "are in importance.json")

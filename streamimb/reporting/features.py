@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from streamimb.reporting.charts import bar
-from streamimb.reporting.figures import UNDEFINED, rate, short
+from streamimb.reporting.figures import rate, signed
 from streamimb.reporting.html import Child, Markup, el, table
 
 #: Features of a table at most.
@@ -21,7 +21,7 @@ Told = dict[str, Any]
 def carried_note(told: Told, positive: str) -> str:
     """What the table of a round tells."""
     return (
-        f"What PR-AUC ({rate(told['area'])} on {told['events']:,} recent events, {told['positives']:,} of them"
+        f"What PR-AUC ({rate(told['area'])} on {told['events']:,} recent labelled events, {told['positives']:,} of them"
         f" {positive}) falls by when a feature's values are those of other events, with its interval. Features that"
         " say the same share their say: each alone may seem to count for little."
     )
@@ -39,7 +39,7 @@ def carried_table(told: Told, positive: str, caption: str, more: str) -> list[Ch
     rows: list[list[Child]] = []
     for f in features[:FEATURES_MAX]:
         cells: list[Child] = [f["feature"], bar(f["drop"] / most, f["low"] / most, f["high"] / most), rate(f["drop"])]
-        rows.append([*cells, f"{rate(f['low'])} to {rate(f['high'])}", *([_signed(f["leaning"])] if unit else [])])
+        rows.append([*cells, f"{rate(f['low'])} to {rate(f['high'])}", *([signed(f["leaning"])] if unit else [])])
     head = ["feature", "fall of PR-AUC", "", "interval", *([f"adds to {positive} ({unit})"] if unit else [])]
     shown = table(head, rows, caption=caption, numbers=range(2, len(head)))
     left = len(features) - FEATURES_MAX
@@ -49,10 +49,6 @@ def carried_table(told: Told, positive: str, caption: str, more: str) -> list[Ch
         el("p", adds if unit else "The model cannot be taken apart into contributions.", class_="quiet"),
         el("p", f"{left} more features {more}.", class_="quiet") if left > 0 else None,
     ]
-
-
-def _signed(value: float | None) -> str:
-    return UNDEFINED if value is None else f"{'+' if value > 0 else ''}{short(value)}"
 
 
 def changes(before: Told, after: Told) -> list[Told]:
@@ -92,4 +88,4 @@ def _changed(told: Told, before: Told, after: Told) -> list[Child]:
     drops = [f"{rate(f['drop'])} ({rate(f['low'])} to {rate(f['high'])})" for f in (old, new)]
     falls: list[Child] = [el("b", d) if told["counts"] else d for d in drops]
     moved = ["" if told[key] is None else rate(told[key]) for key in MOVED]
-    return [told["feature"], *falls, _signed(old["leaning"]), _signed(new["leaning"]), *moved]
+    return [told["feature"], *falls, signed(old["leaning"]), signed(new["leaning"]), *moved]

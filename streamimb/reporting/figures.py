@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Final, TypeGuard
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeGuard
 
 DASH: Final = "\N{EN DASH}"
 UNDEFINED: Final = DASH
+#: What is nearer to zero is no more than what sums of floating-point numbers leave over.
+NOISE: Final = 1e-12
 
 
 def _defined(value: float | None) -> TypeGuard[float]:
@@ -31,10 +33,31 @@ def percent(share: float | None) -> str:
 def rate(value: float | None) -> str:
     """A number between 0 and 1 to three digits; a dash where it is undefined.
 
-    >>> rate(0.61249), rate(None)
-    ('0.612', '–')
+    >>> rate(0.61249), rate(None), rate(-8e-16)
+    ('0.612', '–', '0.000')
     """
-    return f"{value:.3f}" if _defined(value) else UNDEFINED
+    return fixed(value, 3) if _defined(value) else UNDEFINED
+
+
+def fixed(value: float, digits: int) -> str:
+    """A number to so many digits after the point, never a negative zero.
+
+    >>> fixed(-0.0001, 3), fixed(-0.0016, 3)
+    ('0.000', '-0.002')
+    """
+    return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def signed(value: float | None) -> str:
+    """What is added or taken away, with the digits that matter.
+
+    >>> signed(1.374), signed(-12.6), signed(8e-16), signed(None)
+    ('+1.37', '-13', '0.00', '–')
+    """
+    if not _defined(value):
+        return UNDEFINED
+    shown = fixed(value, 0 if abs(value) >= 10 else 2)
+    return f"+{shown}" if float(shown) > 0 else shown
 
 
 def interval(estimate: Sequence[float | None] | None) -> str:
@@ -42,6 +65,8 @@ def interval(estimate: Sequence[float | None] | None) -> str:
 
     >>> interval([0.6, 0.55, 1.0]), interval([0.0, -0.01, 0.01]), interval([0.6, None, None])
     ('.550–1.000', '-.010–.010', '')
+    >>> interval([0.0, -1e-9, 0.01])
+    '.000–.010'
     """
     if estimate is None or not (_defined(estimate[1]) and _defined(estimate[2])):
         return ""
@@ -49,8 +74,55 @@ def interval(estimate: Sequence[float | None] | None) -> str:
 
 
 def _bare(bound: float) -> str:
-    text = f"{bound:.3f}"
+    text = fixed(bound, 3)
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+
+
+def covered(events: int, until: str | None, waiting: int) -> str:
+    """Of which events figures of quality tell: labels come later than shares.
+
+    until: up to when, or up to which event, every event has its label.
+
+    >>> covered(4812, "2013-05-01 12:31", 1200)
+    'of 4,812 labelled events up to 2013-05-01 12:31; 1,200 wait for a label'
+    """
+    of = f"of {events:,} labelled events{f' up to {until}' if until else ''}" if events else "no labelled event yet"
+    return f"{of}; {waiting:,} wait for a label"
+
+
+def covered_then(events: float, until: str, waiting: float, position: float) -> str:
+    """The same of the last events that are labelled, as it was when they were measured.
+
+    >>> covered_then(48, "12:31", 20, 10000)
+    'of the last 48 labelled events up to 12:31; measured after 10,000 events, when 20 waited'
+    """
+    if not events:
+        return covered(0, None, round(waiting))
+    measured = f"measured after {position:,.0f} events, when {waiting:,.0f} waited"
+    return f"of the last {events:,.0f} labelled events{f' up to {until}' if until else ''}; {measured}"
+
+
+#: Signals whose names say too little, in words.
+SIGNALS: Final = {"missing": "missing values", "feature": "values", "score": "scores"}
+
+
+def subject(signal: str, of: str | None) -> str:
+    """What a signal is about.
+
+    >>> subject("recall", "fraud"), subject("missing", "amount"), subject("alert_rate", None)
+    ('recall of fraud', 'missing values of amount', 'alert rate')
+    """
+    name = SIGNALS.get(signal, signal.replace("_", " "))
+    return f"{name} of {of}" if of else name
+
+
+def covered_whole(summary: Mapping[str, Any]) -> str:
+    """The same of a whole run, from its summary; one of an older version does not say up to when."""
+    events = sum(told["support"] for told in summary["classes"].values())
+    until = summary.get("labelled_until")
+    if until is not None:
+        until = f"event {until:,}" if isinstance(until, int) else until[:16].replace("T", " ")
+    return covered(events, until, summary["labels"]["waiting"])
 
 
 def value_of(estimate: Sequence[float | None] | None) -> float | None:
@@ -61,12 +133,12 @@ def value_of(estimate: Sequence[float | None] | None) -> float | None:
 def short(value: float | None) -> str:
     """Any number in a few characters.
 
-    >>> short(0.08312), short(12345.6), short(0.0000213)
-    ('0.083', '12,346', '2.1e-05')
+    >>> short(0.08312), short(12345.6), short(0.0000213), short(8e-16)
+    ('0.083', '12,346', '2.1e-05', '0')
     """
     if not _defined(value):
         return UNDEFINED
-    if value == 0:
+    if abs(value) < NOISE:
         return "0"
     if abs(value) >= 100:
         return f"{value:,.0f}"

@@ -26,7 +26,7 @@ ACTIONS: Final = {
     "dropped": "new learner dropped",
     "reset": "learner forgot all",
 }
-HELPED: Final = {"yes": "helped", "no": "did not help", "unclear": "unclear"}
+HELPED: Final = {"yes": "it helped", "no": "it did not help", "unclear": "unclear whether it helped"}
 LABELS: Final = {
     "labelled": "came in time",
     "expired": "expired to a class",

@@ -11,7 +11,7 @@ import numpy as np
 from streamimb.durations import show_time
 from streamimb.reporting import axes
 from streamimb.reporting.charts import LINES_MAX, Across, Line, Mark, lanes, over_stream
-from streamimb.reporting.figures import percent, rate, short
+from streamimb.reporting.figures import percent, rate, short, subject
 from streamimb.reporting.folder import RunFolder, Track
 from streamimb.reporting.html import Child, Markup, el
 from streamimb.reporting.measured import Floats
@@ -86,8 +86,7 @@ def stream_section(run: RunFolder) -> list[Child]:
 
 def named(signal: dict[str, Any]) -> str:
     """What a signal, or an action's cause, is of."""
-    name, of = signal.get("signal"), signal.get("class")
-    return f"{name} of {of}" if of else str(name)
+    return subject(str(signal.get("signal")), signal.get("class"))
 
 
 def _lanes(run: RunFolder, across: Across) -> Markup:

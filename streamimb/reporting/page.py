@@ -9,7 +9,7 @@ from streamimb.durations import show_duration, show_time
 from streamimb.reporting import decisions, happened, over_time
 from streamimb.reporting.carried import carried
 from streamimb.reporting.decisions import interval_told
-from streamimb.reporting.figures import percent, rate, value_of
+from streamimb.reporting.figures import covered_whole, percent, rate, value_of
 from streamimb.reporting.folder import RunFolder
 from streamimb.reporting.html import Child, Markup, el, text
 from streamimb.reporting.style import STYLE
@@ -26,7 +26,8 @@ def run_page(run: RunFolder) -> str:
     """A run's report, a whole HTML document that refers to nothing outside itself."""
     sections: dict[str, tuple[str, list[Child]]] = {
         "stream": ("The stream", over_time.stream_section(run)),
-        "quality": ("How well it went", [over_time.quality_charts(run), decisions.classes_table(run),
+        "quality": ("How well it went", [el("p", f"The figures are {covered_whole(run.summary)}.", class_="quiet"),
+                                         over_time.quality_charts(run), decisions.classes_table(run),
                                          decisions.metrics_table(run)]),
         "decisions": ("What was decided", [decisions.curves(run), el(
             "div", el("div", decisions.confusion(run)), el("div", decisions.objectives(run)), class_="grid23")]),

@@ -19,6 +19,8 @@ POSITIVE: Final = {
     "precision": "precision", "precision_low": "precision_low", "precision_high": "precision_high",
 }  # fmt: skip
 OTHERS: Final = ("weight", "recall", "precision")
+#: Of two classes the other one's are what is left of the positive one's.
+OF_MANY: Final = (*OTHERS, "share", "reference", "trained", "threshold")
 OVERALL: Final = ("g_mean", "pr_auc")
 SUFFIXES: Final = ("", "_low", "_high")
 
@@ -32,10 +34,11 @@ class Column(NamedTuple):
 
 
 def columns_of(classes: Sequence[str], positive: str) -> list[Column]:
-    """All columns that come from metrics, the positive class's with intervals."""
+    """All columns that come from metrics, the positive class's with intervals; of more than two, all have a share."""
+    others = OTHERS if len(classes) <= 2 else OF_MANY
     found = [Column(name, name, ()) for name in OVERALL]
     for of in classes:
-        for name in POSITIVE if of == positive else OTHERS:
+        for name in POSITIVE if of == positive else others:
             metric = POSITIVE[name]
             found.append(Column(f"{name}/{of}", metric, (of, WINDOW) if metric == "class_ratio" else (of,)))
     return found

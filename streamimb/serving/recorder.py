@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,13 +12,13 @@ import msgspec
 from streamimb.delivery.observer import Observer
 from streamimb.metrics.names import OTHER
 from streamimb.metrics.values import Values
-from streamimb.outcome import Action, Outcome
+from streamimb.outcome import Action, Metric, Outcome
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
 from streamimb.serving.columns import OWN, Column, by_position, columns_of, from_rows, from_values
 from streamimb.serving.history import History, Row
 from streamimb.serving.marks import Marks
-from streamimb.serving.standing import Pulse, standing
+from streamimb.serving.standing import Pulse, measured, standing, together
 
 #: Rows between two ticks, at most; what is measured faster is thinned.
 NEW_ROWS_MAX: Final = 500
@@ -57,14 +57,16 @@ class Recorder(Observer):
         self._lock = threading.Lock()
         self._history, self._marks, self._pulse = History(), Marks(), Pulse(values, clock)
         self._new: list[Row] = []
+        self._measured: dict[str, dict[str, float]] = {}
         self._at: dict[str, tuple[int, float]] = {}
-        self._drawn = -1
+        self._drawn, self._began = -1, False
         self.ended = False
 
     def processed(self, unit: str, pipeline: Pipeline, outcome: Outcome) -> None:
         """Take down where the stream is, what was measured on the way in a replay, and what happened."""
         with self._lock:
             self._at[unit] = self._place(pipeline)
+            self._measure(unit, outcome.metrics)
             if self._by_events:
                 for position, rows in by_position(outcome.metrics).items():
                     if position > self._drawn:
@@ -82,17 +84,21 @@ class Recorder(Observer):
     def begins(self, unit: str, pipeline: Pipeline) -> None:
         with self._lock:
             self._at[unit] = self._place(pipeline)
+            self._measure(unit, pipeline.measure())
 
     def ends(self, unit: str) -> None:
         with self._lock:
             self._at.pop(unit, None)
+            self._measured.pop(unit, None)
 
     def tick(self, **facts: Any) -> bytes:
         """How things stand and what is new since the last tick; to be called once a second. facts: told as they are."""
         with self._lock:
-            self._pulse.beat()
+            if not self.ended:  # the last pace stays told
+                self._pulse.beat()
             position, time = self._now()
-            if not self._by_events or position not in (0, self._drawn):
+            self._began |= position > 0
+            if self._began and (not self._by_events or position != self._drawn):
                 self._add(position, time, from_values(self._columns, self._values))
             told = self._standing(facts)
             rows, self._new = self._new, []
@@ -115,7 +121,12 @@ class Recorder(Observer):
         position, time = self._now()
         told = standing(self._values, self._classes, self._positive, self._pulse, self._wall())
         told |= {"position": position, "time": time, "units": len(self._at), "ended": self.ended}
+        told["measured"] = together(list(self._measured.values()))
         return {**told, **facts}
+
+    def _measure(self, unit: str, rows: Sequence[Metric]) -> None:
+        if rows:
+            self._measured[unit] = measured(rows)
 
     def _now(self) -> tuple[int, float]:
         """Events accepted, and the latest event time of any unit."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.metrics.values import Values
+from streamimb.outcome import Metric
 from streamimb.serving.columns import SUFFIXES, WINDOW
 
 OVERALL: Final = ("g_mean", "pr_auc", "kappa", "brier", "window_positives", "pending_labels", "checkpoint_bytes")
@@ -17,6 +18,8 @@ OF_CLASS: Final = {
     "reference": "class_ratio_reference", "trained": "trained_class_ratio", "weight": "class_weight",
     "threshold": "decision_threshold",
 }  # fmt: skip
+#: Measured rows of labels, by what they are told as.
+OF_LABELS: Final = {"pending_labels": "waiting", "labelled_until": "until"}
 MICROSECONDS: Final = 1e6
 #: A delay of a second that held nobody's 99th percentile is told by the bucket's bound that lies above it.
 TAIL: Final = 0.99
@@ -37,8 +40,9 @@ class Pulse:
         seconds, events, spent = (a - b for a, b in zip(now, self._before, strict=True))
         if seconds <= 0:
             return
-        self.rate = events / seconds
-        self.event_us = MICROSECONDS * spent / events if events else math.nan
+        if self._before[1]:  # the first events come together with compiling: that is no pace
+            self.rate = events / seconds
+            self.event_us = MICROSECONDS * spent / events if events else math.nan
         self.delay_s = self._tail(delays - self._delays)
         lags = [lag for lag in dict(self._values.numbers["consumer_lag_records"]).values() if not math.isnan(lag)]
         self.lag = sum(lags) if lags else math.nan
@@ -79,6 +83,27 @@ def standing(values: Values, classes: Sequence[str], positive: str, pulse: Pulse
         "consumed": numbers["events_consumed_total"][()],
         "rejects": {reason: n for (reason,), n in numbers["events_rejected_total"].items() if n},
     }  # fmt: skip
+
+
+def measured(rows: Sequence[Metric]) -> dict[str, float]:
+    """Of which events the last of the measured rows tell: ``position`` where they were measured, how many labelled
+    ``events`` are in their window, ``until`` when (NaN for unknown), and how many were ``waiting`` for a label then.
+    """
+    told = {"position": float(rows[-1].position), "events": 0.0, "until": math.nan, "waiting": 0.0}
+    for row in rows:
+        if row.metric == "g_mean" and row.window == WINDOW:
+            told["events"] = float(row.support)
+        elif row.metric in OF_LABELS:
+            told[OF_LABELS[row.metric]] = row.value
+    return told
+
+
+def together(units: Sequence[dict[str, float]]) -> dict[str, float] | None:
+    """The same of all units: sums, and the earliest ``until``; None where nothing was measured."""
+    if not units:
+        return None
+    told = {key: sum(unit[key] for unit in units) for key in ("position", "events", "waiting")}
+    return {**told, "until": min((unit["until"] for unit in units), key=lambda t: math.inf if math.isnan(t) else t)}
 
 
 def _of_class(values: Values, name: str, share: float) -> dict[str, Any]:

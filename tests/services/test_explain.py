@@ -145,7 +145,7 @@ def test_who_asks_again_soon_gets_the_same():
         first, second = (client.post(f"{run.url}/explain").json() for _ in range(2))
         run.pipeline.process(batch_of(100))
         third = client.post(f"{run.url}/explain").json()
-    assert first["now"] == second["now"] == third["now"] and len(asked) == 1
+        assert first["now"] == second["now"] == third["now"] and len(asked) == 1
     assert third["model"]["position"] == 700
 
 

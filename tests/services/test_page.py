@@ -37,15 +37,15 @@ EXECUTOR = ThreadPoolExecutor(1, "explain")
 class Stream:
     """A pipeline whose page is served; it learns when it is told to."""
 
-    def __init__(self, *, by_events=False, token=None, host="127.0.0.1", port=0):
+    def __init__(self, *, by_events=False, token=None, host="127.0.0.1", port=0, schema=SCHEMA):
         self.config = Config(
             http={"port": port, "host": host}, control={"every": 50, "objective": "f1"}, evaluation={"every": 100},
             learner={"model": "linear", "parameters": {"slots": 64}},
         )  # fmt: skip
-        self.pipeline = Pipeline(SCHEMA, self.config)
-        self.exporter = Exporter(SCHEMA, self.config, version="0", wall=time.time, gauges_s=0.0)
+        self.pipeline = Pipeline(schema, self.config)
+        self.exporter = Exporter(schema, self.config, version="0", wall=time.time, gauges_s=0.0)
         self.recorder = Recorder(
-            SCHEMA, self.exporter.values, title="payments", by_events=by_events, wall=time.time, clock=time.monotonic
+            schema, self.exporter.values, title="payments", by_events=by_events, wall=time.time, clock=time.monotonic
         )
         hub = Hub(clock=time.monotonic)
         self.live = Live(self.recorder, lambda: {"alive": True, "ready": True}, connections_max=256)
@@ -53,7 +53,7 @@ class Stream:
         self.explaining = Explaining(hub, EXECUTOR, clock=time.monotonic, failed=print)
         self.explaining.look_on(self.pipeline)
         hub.attach("u", self.pipeline, role="owner", checkpoint=None)
-        self.service = Service(SCHEMA, self.config, hub, self.exporter, page, "0", token, self.live, self.explaining)
+        self.service = Service(schema, self.config, hub, self.exporter, page, "0", token, self.live, self.explaining)
         self.exporter.role("owner")
         for each in (self.exporter, self.recorder):
             each.begins("u", self.pipeline)
@@ -384,8 +384,8 @@ def test_what_cannot_be_told_is_said(opened):
     with served(learned=30) as stream:
         page = shown(opened(stream.url))
         page.click("#features")
-        says(page, "[data-part=note]", "too few events are known to tell")
-        assert "Too few events are known to tell" in httpx.get(f"{stream.url}/table").text
+        says(page, "[data-part=note]", "too few labelled events are known to tell")
+        assert "Too few labelled events are known to tell" in httpx.get(f"{stream.url}/table").text
 
 
 def test_dark_is_dark(opened):

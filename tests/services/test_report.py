@@ -221,8 +221,8 @@ def test_what_changed_across_a_drift_is_told(report, stream, schema):
     changes = section(found, "features").findall(".//table")[-1]
     rows = [[words(cell) for cell in row] for row in changes.findall("tbody/tr")]
     assert rows == [
-        ["x", "0.300 (0.290 to 0.310)", "0.100 (0.090 to 0.110)", "+3", "+1", "", ""],
-        ["z", "0.000 (-0.010 to 0.010)", "0.000 (-0.010 to 0.010)", "0", "0", "0.400", ""],
+        ["x", "0.300 (0.290 to 0.310)", "0.100 (0.090 to 0.110)", "+3.00", "+1.00", "", ""],
+        ["z", "0.000 (-0.010 to 0.010)", "0.000 (-0.010 to 0.010)", "0.00", "0.00", "0.400", ""],
     ]
     heads = [words(cell) for cell in changes.findall("thead/tr/th")]
     assert heads[1:5] == ["fall of PR-AUC then", "later", "adds to bad then", "later"]
@@ -265,3 +265,18 @@ def test_a_report_replaces_nothing_but_a_report(streamimb, report, stream):
     (run / "versions.json").unlink()
     result = streamimb("report", run, "-o", run / "versions.json")
     assert (result.exit_code, (run / "versions.json").exists()) == (2, False)
+
+
+def test_the_report_says_of_which_events_its_figures_are(report, stream, schema, streamimb):
+    """As the summary does: the last week's events wait for their labels, and what came before them is labelled."""
+    run, page = report(stream(n=600), "--schema", schema, "--label-delay", "7d")
+    told = json.loads((run / "summary.json").read_text())
+    assert 160 <= told["labels"]["waiting"] <= 170
+    first_waiting = 1_600_000_000 + 3600 * (600 - told["labels"]["waiting"])
+    until = np.datetime64(first_waiting, "s").astype(str)
+    assert told["labelled_until"] == f"{until}Z"
+    labelled = sum(c["support"] for c in told["classes"].values())
+    says = f"of {labelled:,} labelled events up to {until[:16].replace('T', ' ')}; {told['labels']['waiting']} wait"
+    assert says in words(section(parsed(page), "quality"))
+    again = streamimb("replay", stream(n=600), "--schema", schema, "--label-delay", "7d")
+    assert says in " ".join(again.stdout.split())

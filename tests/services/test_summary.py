@@ -226,3 +226,18 @@ def test_whether_it_learns_by_heart_is_told_where_rows_are_made():
     none = story()
     none.summary["samples"]["memorised"] = {}
     assert "Whether it learns by heart" not in shown(none)
+
+
+def test_the_figures_say_of_which_events_they_are():
+    """Labels come later than shares: up to when they are there, and how many wait; an older run does not say when."""
+    assert "of 100,000 labelled events up to 2013-05-01 12:31; 5 wait for a label" in shown(
+        story_until("2013-05-01T12:31:07Z")
+    )
+    assert "of 100,000 labelled events up to event 4,812; 5 wait for a label" in shown(story_until(4812))
+    assert "of 100,000 labelled events; 5 wait for a label" in shown(story())
+
+
+def story_until(until):
+    told = story()
+    told.summary["labelled_until"] = until
+    return told

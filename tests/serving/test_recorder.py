@@ -59,9 +59,11 @@ def told(message):
 def test_the_page_says_what_a_scrape_says():
     """Every number of the page is the metric's."""
     stream = Stream(by_events=False)
+    stream.learn(200)
+    stream.tick()
     stream.learn(600)
     now, numbers = stream.tick()["now"], stream.exporter.values.numbers
-    assert now["position"] == 600
+    assert now["position"] == 800
     assert now["g_mean"] == numbers["g_mean"][()]
     for shown in now["classes"]:
         key = (shown["name"],)
@@ -99,15 +101,15 @@ def test_a_service_is_drawn_as_the_clock_goes():
     rows += stream.tick()["rows"]
     history = told(stream.recorder.history())
     assert history["rows"] == rows
-    assert [row[history["columns"].index("rate")] for row in rows] == [200.0, 200.0, 200.0, 0.0]
+    assert [row[history["columns"].index("rate")] for row in rows] == [None, 200.0, 200.0, 0.0]
 
 
 def test_before_any_event_nothing_is_known():
-    """No share, no time, no row of a replay; undefined is null, never 0."""
+    """No share, no time, no row: the axis begins at the first event; undefined is null, never 0."""
     for by_events in (True, False):
         stream = Stream(by_events=by_events)
         tick = stream.tick()
-        assert tick["rows"] == [] if by_events else len(tick["rows"]) == 1
+        assert tick["rows"] == []
         assert tick["now"]["time"] is None
         assert tick["now"]["classes"][1]["recall"] == [None, None, None]
         assert math.isnan(stream.recorder.shown()["now"]["g_mean"])
@@ -128,3 +130,29 @@ def test_units_are_added_up_and_given_up():
     assert stream.tick()["now"].items() >= {"position": 200, "units": 2}.items()
     stream.recorder.ends("v")
     assert stream.tick()["now"].items() >= {"position": 100, "units": 1}.items()
+
+
+def test_the_first_events_tell_no_pace():
+    """They come together with compiling, which would stretch the axis for long; an idle start takes no room on it."""
+    stream = Stream(by_events=False)
+    for _ in range(60):
+        stream.now += 1.0
+        assert stream.tick()["rows"] == []
+    stream.exporter.phase("process", 55.0)
+    stream.learn(100)
+    pace = [stream.tick()["now"]["event_us"]]
+    stream.learn(100)
+    pace.append(stream.tick()["now"]["event_us"])
+    assert pace == [None, pytest.approx(10.0)]
+
+
+def test_which_events_quality_tells_of():
+    """How many labelled ones, up to where, how many waited, and when that was measured; of several units together."""
+    stream = Stream(by_events=False)
+    assert stream.tick()["now"]["measured"] == {"position": 0, "events": 0, "waiting": 0, "until": None}
+    stream.learn(250)
+    support = next(m.support for m in stream.pipeline.measure() if (m.metric, m.window) == ("g_mean", "rarest"))
+    assert support == 250
+    assert stream.tick()["now"]["measured"] == {"position": 200, "events": 200, "waiting": 0, "until": 199}
+    stream.recorder.begins("v", stream.pipeline)
+    assert stream.tick()["now"]["measured"] == {"position": 450, "events": 450, "waiting": 0, "until": 199}

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -20,6 +20,8 @@ TICK_S: Final = 1.0
 BEHIND_MAX: Final = 8
 #: Connections that viewers leave to those who scrape, probe and ask.
 RESERVED: Final = 32
+#: The last snapshot waits so long for what carries the class at the end, seconds; a server that ends waits for it.
+LAST_S: Final = 1.5
 #: A viewer that was sent away gets so long to notice, seconds; then its connection is closed.
 LEAVING_S: Final = 30.0
 
@@ -27,6 +29,9 @@ HEADERS: Final = {
     "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no",
     "connection": "close",
 }  # fmt: skip
+
+#: Works out what carries the class at the end, by unit.
+Last = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class Live:
@@ -44,6 +49,8 @@ class Live:
         self._ticked = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending = threading.Event()
+        self._leaving = False
+        self._last: asyncio.Task[None] | None = None
         self.ticks = self.viewers = self.sent_away = self.renderings = 0
 
     async def run(self) -> None:
@@ -55,19 +62,39 @@ class Live:
             due = max(due + TICK_S, self._loop.time())
             await asyncio.sleep(due - self._loop.time())
 
-    def end(self) -> None:
-        """Tell everybody that it is over, and let them go; to be called before the server stops."""
-        self._ending.set()
+    def over(self, last: Last | None = None) -> None:
+        """Tell everybody that the stream has ended, and by ``last`` what carries the class then; they may look on."""
         if self._loop is None:
             self._recorder.ended = True
             return
         with contextlib.suppress(RuntimeError):  # the event loop has gone already
-            self._loop.call_soon_threadsafe(self._last_tick)
+            self._loop.call_soon_threadsafe(self._say_over, last, False)
 
-    def _last_tick(self) -> None:
-        # Not earlier: a viewer who has seen every tick leaves as soon as it is over.
-        self._recorder.ended = True
-        self._tick()
+    def end(self, last: Last | None = None) -> None:
+        """The same where it was not told yet, and let everybody go; to be called before the server stops."""
+        self._ending.set()
+        if self._loop is None:
+            self._recorder.ended = True
+            return
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._say_over, last, True)
+
+    def _say_over(self, last: Last | None, leave: bool) -> None:
+        self._last = asyncio.create_task(self._last_tick(last, self._last, leave))
+
+    async def _last_tick(self, last: Last | None, before: asyncio.Task[None] | None, leave: bool) -> None:
+        if before is not None:
+            await before
+        carried: dict[str, Any] = {}
+        try:
+            if last is not None and not self._recorder.ended:
+                with contextlib.suppress(TimeoutError):
+                    carried = await asyncio.wait_for(last(), LAST_S)
+        finally:
+            # Not earlier: a viewer who has seen every tick leaves as soon as it is over.
+            self._recorder.ended = True
+            self._leaving = leave
+            self._tick(**({"carried": carried} if carried else {}))
 
     @property
     def full(self) -> bool:
@@ -78,8 +105,8 @@ class Live:
         """All that the page shows, as data."""
         return self._recorder.shown(**self._facts())
 
-    def _tick(self) -> None:
-        self._recent.append(self._recorder.tick(**self._facts()))
+    def _tick(self, **more: Any) -> None:
+        self._recent.append(self._recorder.tick(**self._facts(), **more))
         self.ticks += 1
         self.renderings += 1
         before, self._ticked = self._ticked, asyncio.Event()
@@ -118,7 +145,7 @@ class Live:
                     await send({"type": "http.response.body", "body": part, "more_body": True})
             except TimeoutError:
                 return True
-            if self._recorder.ended and seen == self.ticks:
+            if self._leaving and seen == self.ticks:
                 return False
             if seen == self.ticks:
                 await self._ticked.wait()

@@ -31,8 +31,8 @@ TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 CARRIED_S: Final = 2.0
 #: What is served under /static/, beside the page itself.
 STATIC: Final = (
-    "page.css", "page.js", "carried.js", "charts.js", "figures.js", "series.js", "stream.js", "tables.js",
-    "uplot/uPlot.iife.min.js", "uplot/uPlot.min.css",
+    "page.css", "page.js", "carried.js", "charts.js", "features.js", "figures.js", "series.js", "stream.js",
+    "tables.js", "uplot/uPlot.iife.min.js", "uplot/uPlot.min.css",
 )  # fmt: skip
 
 

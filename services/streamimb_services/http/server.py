@@ -78,7 +78,7 @@ def listening(service: Service) -> Iterator[int]:
     try:
         yield int(bound.getsockname()[1])
     finally:
-        service.live.end()
+        service.live.end(service.explaining.at_end)
         server.should_exit = True
         thread.join(SHUTDOWN_S + 1)
         bound.close()

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+from streamimb.reporting.figures import subject
+from streamimb.serving.marks import OPERATOR
 from streamimb_services.happened import ACTIONS, ADJUSTED, HELPED
+
+#: What a process that was asked to stop lacks.
+DRAINING: Final = "not draining"
+#: What the cause of a lever is called.
+PERSON: Final = "a person"
 
 
 def state_told(now: dict[str, Any]) -> str:
@@ -12,13 +19,18 @@ def state_told(now: dict[str, Any]) -> str:
 
     >>> state_told({"ended": False, "alive": True, "ready": True, "frozen": True, "role": "owner", "position": 9})
     'learning frozen'
+    >>> state_told({"ended": False, "ready": False, "lacks": ["code compiled"]})
+    'not ready: not yet code compiled'
     """
     if now["ended"]:
         return "ended"
     if not now.get("alive", True):
         return "stalled"
     if not now.get("ready", True):
-        return "not ready"
+        lacks = now.get("lacks", [])
+        if DRAINING in lacks:
+            return "stopping"
+        return f"not ready: not yet {', '.join(lacks)}" if lacks else "not ready"
     if now["role"] == "standby":
         return "standing by"
     if not now["position"]:
@@ -28,8 +40,7 @@ def state_told(now: dict[str, Any]) -> str:
 
 def mark_told(mark: dict[str, Any]) -> str:
     """What a mark is about: ``recall of fraud``."""
-    name: str = mark["signal"].replace("_", " ")
-    return name if mark["class_"] is None else f"{name} of {mark['class_']}"
+    return PERSON if mark["signal"] == OPERATOR else subject(mark["signal"], mark["class_"])
 
 
 def action_told(mark: dict[str, Any]) -> str:

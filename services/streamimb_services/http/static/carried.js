@@ -1,13 +1,13 @@
 // What carries the class now, and what changed since the last drift: asked for while somebody looks at it.
-import { DASH, count, interval, known, rate, subject, where } from "./figures.js";
+import { DASH, count, fixed, interval, known, moment, rate, subject, where } from "./figures.js";
 import { el, put } from "./tables.js";
 
 const SHOWN_MAX = 30;
 
-export function signed(value) {
+function signed(value) {
   if (!known(value)) return DASH;
-  const shown = Math.abs(value) >= 10 ? Math.abs(value).toFixed(0) : Math.abs(value).toFixed(2);
-  return `${value < 0 ? "−" : "+"}${shown}`;
+  const shown = fixed(value, Math.abs(value) >= 10 ? 0 : 2);
+  return Number(shown) > 0 ? `+${shown}` : shown;
 }
 
 const triple = (feature) => [feature.drop, feature.low, feature.high];
@@ -91,19 +91,30 @@ function changed(told, body) {
 const at = (round, axis) => (axis === "time" && round.time ? where(axis, Date.parse(round.time) / 1000)
   : `event ${count(round.position)}`);
 
+const drift = (round, axis) => `drift of ${subject({ signal: round.cause, class_: round.class })}, `
+  + at(round, axis);
+
+// After how many events something was worked out, and when that was in the stream's own time.
+const after = (round) =>
+  `after ${count(round.position)} events${round.time ? ` (${moment(Date.parse(round.time) / 1000, true)})` : ""}`;
+
 // What there is to say before the tables: of what they are made, or why there is nothing in them.
 function notes(told, axis) {
   const { positives, others } = told.remembered;
   if (!told.now) return [
-    `too few events are known to tell: ${count(positives)} of ${told.class}, ${count(others)} others`, "",
+    `too few labelled events are known to tell: ${count(positives)} of ${told.class}, ${count(others)} others`, "",
   ];
   const n = told.now;
-  const made = `PR-AUC ${rate(n.area)} on ${count(n.events)} recent events, ${count(n.positives)} of ${told.class}, `
-    + `at ${at(n, axis)}; what it falls by without a feature, and what the feature adds to the log-odds`;
+  const newer = told.newer_drift ? `, before the ${drift(told.newer_drift, axis)}` : "";
+  const clock = moment(Date.now() / 1000 - told.age_seconds, false);
+  const made = `worked out ${after(n)}, at ${clock}${newer}: PR-AUC ${rate(n.area)} on ${count(n.events)} recent labelled events, `
+    + `${count(n.positives)} of ${told.class}; what it falls by without a feature, and what the feature adds to the log-odds`;
   const whole = n.unit ? made : `${made}: not told, this model cannot be taken apart`;
   if (!told.drift) return [whole, "no drift has been explained since this process began"];
-  const since = `${subject({ kind: "drift", signal: told.drift.cause, class_: told.drift.class })}, ${at(told.drift, axis)}`;
-  return [whole, told.changed.length ? `${since}: then → now; bold: clearly` : `${since}: nothing beyond chance`];
+  const last = told.newer_drift ?? told.last_drift;
+  const later = last && last.position > told.drift.position ? `; a later ${drift(last, axis)}, is not explained: too soon after it` : "";
+  const since = drift(told.drift, axis);
+  return [whole, (told.changed.length ? `${since}: then → now; bold: clearly` : `${since}: nothing beyond chance`) + later];
 }
 
 export function carried(section, told, axis) {

@@ -16,21 +16,24 @@ const FONT = "11px system-ui, sans-serif";
 const pointing = (type) => type === "mousemove" || type === "mouseleave" || type === "mouseenter";
 
 // What each chart shows: its title, and lines {column, label, colour, shape}; ``whole``: the y axis is 0 to 1.
-function specs({ positive, classes }) {
+// of: the class whose share, training and threshold are drawn.
+function specs({ positive, classes }, of) {
   const own = classes.indexOf(positive);
+  const chosen = classes.indexOf(of);
+  const name = classes.length > 2 ? `${of} ` : "";
   const line = (column, label, colour, shape, more) => ({ column, label, colour, shape, ...more });
-  const each = (name, format) => classes.map((of, i) =>
-    line(`${name}/${of}`, of, i, i === own ? 0 : 1, { format, band: i === own && name !== "weight" ? `${name}` : null }));
+  const each = (name, format) => classes.map((cls, i) =>
+    line(`${name}/${cls}`, cls, i, i === own ? 0 : 1, { format, band: i === own && name !== "weight" ? `${name}` : null }));
   return [
     { title: "Share", format: percent, lines: [
-      line(`share/${positive}`, "now", own, 0), line(`reference/${positive}`, "reference", 5, 2)] },
+      line(`share/${of}`, `${name}now`, chosen, 0), line(`reference/${of}`, "reference", 5, 2)] },
     { title: "Quality", format: rate, whole: true, lines: [
       line("g_mean", "G-mean", 2, 0), line("pr_auc", "PR-AUC", 3, 1)] },
     { title: "Recall", format: rate, whole: true, lines: each("recall", rate) },
     { title: "Precision", format: rate, whole: true, lines: each("precision", rate) },
     { title: "Training", format: percent, lines: [
-      line(`trained/${positive}`, "trained", 4, 1), line(`share/${positive}`, "true", own, 0)] },
-    { title: "Threshold", format: rate, lines: [line(`threshold/${positive}`, positive, own, 0)] },
+      line(`trained/${of}`, `${name}trained`, 4, 1), line(`share/${of}`, "true", chosen, 0)] },
+    { title: "Threshold", format: rate, lines: [line(`threshold/${of}`, of, chosen, 0)] },
     { title: "Weights", format: compact, lines: each("weight", compact) },
     { title: "Pace", format: compact, lines: [
       line("rate", "events/s", 2, 0), line("event_us", "an event", 3, 1, { right: true, format: microseconds })] },
@@ -39,12 +42,12 @@ function specs({ positive, classes }) {
 
 export class Charts {
   // zoomed(min, max): the reader chose what to see; hovered(x): the reader points there, null for nowhere.
-  constructor(folder, about, { zoomed, reset, hovered }) {
+  constructor(folder, about, of, { zoomed, reset, hovered }) {
     this.about = about;
     this.marks = [];
     this.calls = { zoomed, reset, hovered };
     this.sync = uPlot.sync("charts");
-    this.all = specs(about).map((spec) => this.make(folder, spec));
+    this.all = specs(about, of).map((spec) => this.make(folder, spec));
     this.seen = new ResizeObserver((entries) => entries.forEach(({ target }) => target.fit()));
     this.all.forEach(({ plot }) => this.seen.observe(plot));
   }

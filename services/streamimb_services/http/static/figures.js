@@ -4,7 +4,10 @@ export const DASH = "–";
 
 export const known = (value) => value !== null && value !== undefined && Number.isFinite(value);
 
-export const rate = (value) => (known(value) ? value.toFixed(3) : DASH);
+// Never a negative zero.
+export const fixed = (value, digits) => value.toFixed(digits).replace(/^-(?=[0.]*$)/, "");
+
+export const rate = (value) => (known(value) ? fixed(value, 3) : DASH);
 
 export function percent(value) {
   if (!known(value)) return DASH;
@@ -26,7 +29,7 @@ export function compact(value) {
   return `${parseFloat(value.toPrecision(3))}`;
 }
 
-const bare = (value) => value.toFixed(3).replace(/^(-?)0\./, "$1.");
+const bare = (value) => fixed(value, 3).replace(/^(-?)0\./, "$1.");
 
 export const interval = ([, low, high]) => (known(low) && known(high) ? `${bare(low)}${DASH}${bare(high)}` : "");
 
@@ -73,6 +76,16 @@ export function tick(seconds, step, utc) {
 
 export const where = (axis, value) => (axis === "position" ? `event ${count(value)}` : moment(value, axis === "time"));
 
+// Of which events figures of quality tell: labels come later than shares.
+export function covered(now) {
+  const { position, events, until, waiting } = now.measured ?? {};
+  if (!known(position)) return "";
+  if (!events) return `no labelled event yet; ${count(waiting)} wait for a label`;
+  const to = !known(until) ? "" : ` up to ${where(known(now.time) ? "time" : "position", until)}`;
+  const then = `measured after ${count(position)} events, when ${count(waiting)} waited`;
+  return `of the last ${count(events)} labelled events${to}; ${then}`;
+}
+
 const ACTIONS = {
   tell: "told only", trial: "new learner on trial", replace: "better learner to stay", reset: "learner forgot all",
   replaced: "new learner took over", dropped: "new learner dropped", adjust: "weights renewed at once",
@@ -84,14 +97,17 @@ export function done(mark) {
   return mark.helped in HELPED ? `${told}; ${HELPED[mark.helped]}` : told;
 }
 
-export const subject = (mark) =>
-  mark.kind === "lever" ? "a person" : mark.signal.replaceAll("_", " ") + (mark.class_ === null ? "" : ` of ${mark.class_}`);
+const SIGNALS = { missing: "missing values", feature: "values", score: "scores", operator: "a person" };
+
+export const subject = ({ signal, class_ }) =>
+  (SIGNALS[signal] ?? signal.replaceAll("_", " ")) + (class_ === null ? "" : ` of ${class_}`);
 
 // What the process is doing, and how that looks.
 export function state(now) {
   if (now.ended) return ["ended", "held"];
   if (now.alive === false) return ["stalled", "bad"];
-  if (now.ready === false) return ["not ready", "bad"];
+  if (now.ready === false) return [now.lacks?.includes("not draining") ? "stopping"
+    : now.lacks?.length ? `not ready: not yet ${now.lacks.join(", ")}` : "not ready", "bad"];
   if (now.role === "standby") return ["standing by", "held"];
   if (!now.position) return ["waiting for events", "held"];
   return now.frozen ? ["learning frozen", "held"] : ["learning", "good"];

@@ -1,14 +1,13 @@
 // The page: what comes from the stream goes into numbers, tables and charts, unless it is paused.
-import { carried } from "./carried.js";
 import { Charts } from "./charts.js";
-import { moment, state, where } from "./figures.js";
+import { Features } from "./features.js";
+import { covered, moment, state, where } from "./figures.js";
 import { Series } from "./series.js";
-import { ask, follow, remember } from "./stream.js";
+import { follow, remember } from "./stream.js";
 import { balance, facts, happened, put, quality, rejects } from "./tables.js";
 
 const $ = (id) => document.getElementById(id);
 const MARKS_MAX = 300;
-const ASKED_AGAIN_MS = 15000;
 const WINDOWS = {
   clock: [["5 min", 300], ["1 h", 3600], ["6 h", 21600], ["all", 0]],
   events: [["last 20 k events", 20000], ["100 k", 100000], ["all", 0]],
@@ -21,11 +20,12 @@ let now = null;
 let marks = [];
 let span = null;
 let zoom = null;
+let chosen = null;
 let paused = null;
 let pointed = null;
 let connected = false;
-let looking = 0;
 let lostAt = null;
+const features = new Features($("carried"), { about: () => about, held: () => paused !== null });
 
 function began(told) {
   const again = JSON.stringify([told.columns, told.axis]) === JSON.stringify([about?.columns, about?.axis]);
@@ -33,9 +33,11 @@ function began(told) {
   series = new Series(about, told.rows);
   marks = told.marks;
   now = told.now;
+  features.began();
   zoom = again ? zoom : null;
   if (!again) {
     windows();
+    classes();
     chart();
   }
   document.title = `${about.title}: ${about.positive}`;
@@ -49,20 +51,38 @@ function went(told) {
   series.add(told.rows);
   for (const mark of told.marks) {
     const i = marks.findIndex(({ number }) => number === mark.number);
-    if (i < 0) marks.push(mark);
-    else marks[i] = mark;
+    if (i >= 0) marks[i] = mark;
+    else {
+      marks.push(mark);
+      if (mark.kind === "drift") features.drifted();
+    }
   }
+  if (now.carried || now.ended && !features.ended) features.over(now.carried ?? {});
   marks = marks.slice(-MARKS_MAX);
 }
 
 function chart() {
   charts?.remove();
-  charts = new Charts($("charts"), about, {
+  charts = new Charts($("charts"), about, chosen, {
     zoomed: (min, max) => { zoom = [min, max]; draw(); },
     reset: () => { zoom = null; draw(); },
     hovered: (x) => { pointed = x; say(); },
   });
 }
+
+// Of more than two classes a person chooses whose share, training and threshold are drawn; the rarest one's at first.
+function classes() {
+  const many = about.classes.length > 2;
+  $("of").hidden = !many;
+  chosen = many && about.classes.includes(now.minority) ? now.minority : about.positive;
+  $("class").replaceChildren(...about.classes.map((name) => new Option(name, name, false, name === chosen)));
+}
+
+$("class").addEventListener("change", () => {
+  chosen = $("class").value;
+  chart();
+  draw();
+});
 
 function windows() {
   const set = $("windows");
@@ -82,9 +102,11 @@ function windows() {
 // Everything, unless it is paused; the charts alone where the reader only looks elsewhere in what is there.
 function show() {
   say();
+  features.draw();
   if (paused || !now) return;
   facts($("facts"), now, about);
   quality($("quality"), now, about);
+  put($("covered"), covered(now));
   balance($("balance"), now, about);
   happened($("happened"), marks, about.axis);
   rejects($("rejects"), now);
@@ -115,26 +137,10 @@ $("pause").addEventListener("click", () => {
   put($("pause"), paused ? "Resume" : "Pause");
   show();
 });
-// Features in place of the charts, asked for now and then while they are seen.
-async function features(turn) {
-  const told = await ask(`explain${location.search}`);
-  if (turn !== looking) return;
-  if (about) carried($("carried"), told, about.axis);
-  const again = () => {
-    if (turn !== looking || now?.ended) return;
-    if (paused || document.hidden) setTimeout(again, ASKED_AGAIN_MS);
-    else features(turn);
-  };
-  setTimeout(again, ASKED_AGAIN_MS);
-}
-
 $("features").addEventListener("click", () => {
-  const seen = $("carried").hidden;
-  looking += 1;
+  const seen = features.toggle();
   $("features").setAttribute("aria-pressed", String(seen));
-  $("carried").hidden = !seen;
   $("main").dataset.view = seen ? "features" : "charts";
-  if (seen) features(looking);
 });
 $("whole").addEventListener("click", () => { zoom = null; draw(); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {

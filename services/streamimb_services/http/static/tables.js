@@ -110,7 +110,7 @@ export function balance(body, now, about) {
 
 export function happened(body, marks, axis) {
   const shown = marks.slice(-MARKS_SHOWN_MAX).reverse();
-  if (!shown.length) fill(body, [[{ text: "nothing has moved enough to be told", kind: "quiet" }]], false);
+  if (!shown.length) fill(body, [[{ text: "nothing moved enough to be told", kind: "quiet" }]], false);
   else fill(body, shown.map((mark) => [
     where(axis, mark[axis]), subject(mark), { text: `${SIGNS[mark.kind]} ${mark.kind}`, kind: mark.kind },
     known(mark.value) ? `${rate(mark.reference)} → ${rate(mark.value)}` : "", done(mark),
