@@ -91,6 +91,7 @@ def serve(settings: Settings, schema: Schema) -> None:
     assert config.state.url is not None
     store = CheckpointStore.of(config.state.url, schema, config)
     hub = Hub(clock=time.monotonic)
+    hub.check(COMPILED, False)
     exporter = Exporter(schema, config, version=version("streamimb"), wall=time.time)
     recorder = Recorder(
         schema, exporter.values, title=f"topic {config.source.topic}", by_events=False, wall=time.time,
@@ -112,7 +113,6 @@ def serve(settings: Settings, schema: Schema) -> None:
             service = Service(schema, config, hub, exporter, page, version("streamimb"), token, live, why)
             log.info("listening", host=config.http.host, port=stack.enter_context(listening(service)))
         stack.enter_context(hub.loop())
-        hub.check(COMPILED, False)
         on_first_compile(lambda: log.info("compiling", why="the first start on this machine: it takes a minute or two"))
         warm_up(schema, config)
         hub.turn()

@@ -170,7 +170,11 @@ class Hub:
         return self._served
 
     def one(self, asked: str | None) -> str:
-        """The unit that was asked for by name, or the only one. Raises NotHere where none was named among several."""
+        """The unit that was asked for by name, or the only one.
+
+        Raises Busy while the process compiles, NotHere where none was named among several.
+        """
+        self.refuse_early()
         units = sorted(self._served)
         if asked is not None:
             return asked
@@ -187,10 +191,19 @@ class Hub:
         return bool(self._checks) and all(self._checks.values()) and self.alive
 
     @property
+    def _compiling(self) -> bool:
+        """Then the loop is not to tick yet, and nothing is served."""
+        return not self._checks.get(COMPILED, True)
+
+    def refuse_early(self) -> None:
+        """Raise Busy while the process compiles."""
+        if self._compiling:
+            raise Busy("the process compiles, which takes a minute or two at the first start on a machine")
+
+    @property
     def alive(self) -> bool:
         """Whether the loop has ticked lately."""
-        compiling = not self._checks.get(COMPILED, True)  # then the loop is not to tick yet
-        return compiling or self._clock() - self._ticked < TICK_S_MAX
+        return self._compiling or self._clock() - self._ticked < TICK_S_MAX
 
     def age(self, served: Served) -> float:
         """Seconds since its checkpoint was written (or, without one, since it began); NaN where nobody knows."""
@@ -208,6 +221,7 @@ class Hub:
         self, unit: str, kind: Kind, *, threshold: float | None = None, checkpoint: str | None = None
     ) -> LeverRequest:
         """Pull a lever. Raises Busy, and NotHere where this process only stands by."""
+        self.refuse_early()
         served = self._served.get(unit)
         if served is None or served.role != "owner":
             raise NotHere(f"{unit}: this process does not own it: pull the lever where /model says owner")
@@ -218,6 +232,7 @@ class Hub:
         return request
 
     def _put(self, question: _Question) -> Future[Any]:
+        self.refuse_early()
         if question.unit not in self._served:
             raise NotHere(f"{question.unit}: no such unit of state is here yet: see /model")
         if len(self._questions) >= QUESTIONS_MAX:
