@@ -78,6 +78,9 @@ class Exporter:
         for event in rejected:
             self.values.add("events_rejected_total", 1, event.reason.value)
 
+    def ignored(self, fields: Mapping[str, int]) -> None:
+        self.values.add("fields_ignored_total", sum(fields.values()))
+
     def shortened(self, messages: int) -> None:
         self.values.add("dead_letters_cut_total", messages)
 

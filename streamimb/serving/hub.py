@@ -102,6 +102,7 @@ class Hub:
         self._idle = False
         self._served: dict[str, Served] = {}
         self._checks: dict[str, bool] = {}
+        self._ignored: dict[str, int] = {}
         self._ticked = clock()
 
     @contextmanager
@@ -156,6 +157,10 @@ class Hub:
         """One of the conditions of being ready: ``restored``, ``assigned or standing by``, ``not draining``."""
         self._checks = {**self._checks, name: ok}
 
+    def count_ignored(self, fields: Mapping[str, int]) -> None:
+        """So many more records had each of these fields, which the schema does not name."""
+        self._ignored = {**self._ignored, **{name: self._ignored.get(name, 0) + n for name, n in fields.items()}}
+
     def take_levers(self) -> list[LeverRequest]:
         """The levers pulled since, but those that were cancelled; each must be ``done`` or ``failed`` by the caller."""
         taken = []
@@ -185,6 +190,11 @@ class Hub:
     @property
     def checks(self) -> Mapping[str, bool]:
         return self._checks
+
+    @property
+    def ignored(self) -> Mapping[str, int]:
+        """Records that had each of the fields that the schema does not name, since the process began."""
+        return self._ignored
 
     @property
     def ready(self) -> bool:

@@ -162,6 +162,7 @@ class Answers:
             "classes": schema.class_names,
             "positive": schema.class_names[schema.positive],
             "ready": self._hub.ready,
+            "ignored_fields": dict(self._hub.ignored),
             "units": units,
         }
         return json_response(undefined_as_null(told))
