@@ -91,7 +91,6 @@ def serve(settings: Settings, schema: Schema) -> None:
     assert config.state.url is not None
     store = CheckpointStore.of(config.state.url, schema, config)
     hub = Hub(clock=time.monotonic)
-    hub.check(COMPILED, False)
     exporter = Exporter(schema, config, version=version("streamimb"), wall=time.time)
     recorder = Recorder(
         schema, exporter.values, title=f"topic {config.source.topic}", by_events=False, wall=time.time,
@@ -102,6 +101,7 @@ def serve(settings: Settings, schema: Schema) -> None:
         why = stack.enter_context(explaining(hub, clock=time.monotonic, failed=failed))
         look_on = why.look_on if config.http.enabled else lambda _: None
         attendant = Attendant(hub, store, [exporter, recorder], log, look_on)
+        hub.check(COMPILED, False)
         observer = Everyone(LogObserver(log), exporter, recorder, attendant)
         stop = stack.enter_context(Stopping(attendant.draining))
         log.info("starting", pid=os.getpid(), topic=config.source.topic, group=config.source.group)
