@@ -30,7 +30,8 @@ from streamimb_services.http.explaining import explaining
 from streamimb_services.http.live import Live
 from streamimb_services.http.server import listening
 from streamimb_services.logs import Everyone, configure
-from streamimb_services.serve import settle, sink_of, source_of, warm_up
+from streamimb_services.serve import settle, sink_of, source_of
+from streamimb_services.warming import warm_up
 
 FEATURES = 10
 SCHEMA = Schema(

@@ -7,7 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from streamimb_services.serve import settings_of, warm_up
+from streamimb_services.serve import settings_of
+from streamimb_services.warming import warm_up
 
 MODELS = ("blend", "linear", "forest")
 

@@ -13,7 +13,7 @@ from streamimb.errors import (
     OutputError,
     StreamimbError,
 )
-from streamimb.kafka_settings import LOOK_AT_SASL
+from streamimb.kafka_settings import LOOK_AT_SASL, LOOK_AT_SIZE
 
 MEANINGS: Final[dict[type[StreamimbError], frozenset[str]]] = {
     FencedError: frozenset(
@@ -41,6 +41,8 @@ def translate_confluent(error: Any, doing: str) -> StreamimbError:
     told = f"{doing}: {error.name()}: {error.str()}"
     if error.name() in REFUSALS:
         told += f"; {LOOK_AT_SASL}"
+    if error.name() == "MSG_SIZE_TOO_LARGE":
+        told += f"; {LOOK_AT_SIZE}"
     for kind, names in MEANINGS.items():
         if error.name() in names:
             return kind(told)

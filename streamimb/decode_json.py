@@ -28,16 +28,21 @@ from streamimb.decode_columns import (
 )
 from streamimb.decode_time import from_iso, from_numbers
 from streamimb.errors import SchemaError
-from streamimb.json_fields import class_codes, columns_of, field_kinds, struct_of, tree_of
+from streamimb.json_fields import class_codes, columns_of, field_kinds, ignore, struct_of, tree_of
 from streamimb.schema import Schema
 from streamimb.text import Text
 
 #: Brackets within brackets; far below the interpreter's own limit, so that refusing never depends on the caller.
 DEPTH_MAX: Final = 200
+#: Fields that the schema does not name are counted by name for so many names; then new ones are counted no more.
+IGNORED_NAMES_MAX: Final = 32
+#: A name that is longer is told so far.
+IGNORED_NAME_CHARS_MAX: Final = 100
 #: No field of JSON is shorter than ``"":0,``.
 FIELD_BYTES_MIN: Final = 5
 
 _PATH = re.compile(r" - at `\$\.?(.*)`$")
+_UNKNOWN = re.compile(r"unknown field `(.*?)`(?: - at `\$\.?([^`]*)`)?$", re.DOTALL)
 _TOKEN = re.compile(rb"-?(NaN|Infinity)")
 _LAST_KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:\s*$')
 
@@ -61,12 +66,26 @@ class JsonDecoder:
         self._tree = tree_of(schema)
         if len(schema.features) + 4 > limits.fields_max:
             raise SchemaError(f"{len(schema.features):,} features; limits.fields_max is {limits.fields_max:,}")
-        self._root = struct_of("Event", self._tree, schema.unknown_fields == "refuse")
-        self._decoder = msgspec.json.Decoder(self._root)
+        self._ignored: dict[tuple[str, ...], int] = {}
+        self._lenient = False
+        self._read_tree()
         self._fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
         self._categories = [Categories(f) for f in schema.features]
         self._codes = class_codes(schema.label)
         self._kinds = field_kinds(schema)
+
+    def _read_tree(self) -> None:
+        """Make the decoder; an unknown field is an error, by which its name becomes known, while names are counted."""
+        counting = len(self._ignored) < IGNORED_NAMES_MAX and not self._lenient
+        strict = self._schema.unknown_fields == "refuse" or counting
+        self._root = struct_of("Event", self._tree, strict)
+        self._decoder = msgspec.json.Decoder(self._root)
+
+    def take_ignored(self) -> dict[str, int]:
+        """Fields that the schema does not name, by path: how many records had each since this was asked last."""
+        told = {".".join(keys)[:IGNORED_NAME_CHARS_MAX]: n for keys, n in self._ignored.items() if n}
+        self._ignored = dict.fromkeys(self._ignored, 0)
+        return told
 
     def decode(
         self,
@@ -104,9 +123,25 @@ class JsonDecoder:
                         continue
                 append(decode(record))  # type: ignore[arg-type]
             except (ValueError, TypeError, RecursionError) as error:
+                if self._ignores(error):
+                    return self._parse(records)  # once for each new name
                 refusals.add(row, *self._cause(record, error))
                 append(blank)
         return events, refusals
+
+    def _ignores(self, error: Exception) -> bool:
+        """Whether all that is wrong is a field that is to be ignored: its name is known from now on."""
+        if self._schema.unknown_fields == "refuse" or not isinstance(error, msgspec.ValidationError):
+            return False
+        if (found := _UNKNOWN.search(str(error))) is None:
+            return False
+        keys = *(key for key in (found[2] or "").split(".") if key), found[1]
+        if ignore(self._tree, keys):
+            self._ignored[keys] = 0
+        else:  # the error cannot tell such a name, or no decoder can be told it
+            self._lenient = True
+        self._read_tree()
+        return True
 
     def _suspect(self, record: bytes) -> tuple[Reason, str | None, str] | None:
         """What makes a long or non-ASCII record inadmissible, if anything."""
@@ -171,6 +206,8 @@ class JsonDecoder:
     def _columns(self, events: list[Any], records: Sequence[bytes | None], refusals: Refusals) -> Columns:
         schema, n = self._schema, len(events)
         columns = dict(columns_of(self._tree, events))
+        for keys in self._ignored:
+            self._ignored[keys] += n - columns[keys].count(None)
         raw = np.empty((len(schema.features), n), np.float64)
         spelled: dict[int, Sequence[str | None]] = {}
         for j, feature in enumerate(schema.features):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, Final, Literal
 
@@ -11,6 +13,11 @@ from streamimb.batch import NO_LABEL, Reason
 from streamimb.decode_columns import keys_of
 from streamimb.errors import SchemaError
 from streamimb.schema import Label, Schema
+
+#: What the name of a struct's field cannot hold.
+UNSPEAKABLE: Final = re.compile(r'[\\"\x00-\x1f]')
+#: A field that the schema does not name: skipped, and its bytes kept to tell that it was there.
+IGNORED: Final = msgspec.Raw
 
 _TYPES: Final[dict[str, Any]] = {
     "numeric": float | None,
@@ -59,6 +66,17 @@ def tree_of(schema: Schema) -> dict[str, Any]:
             raise SchemaError(f"path {'.'.join(keys)!r} is a field and leads to others")
         node[keys[-1]] = kind
     return tree
+
+
+def ignore(tree: dict[str, Any], keys: Sequence[str]) -> bool:
+    """Let a tree read a field that the schema does not name as one that is ignored; False where there is no such."""
+    node: Any = tree
+    for key in keys[:-1]:
+        node = node.get(key) if isinstance(node, dict) else None
+    if not isinstance(node, dict) or keys[-1] in node or UNSPEAKABLE.search(keys[-1]):
+        return False
+    node[keys[-1]] = IGNORED
+    return True
 
 
 def struct_of(name: str, tree: dict[str, Any], refuse_unknown_fields: bool) -> type[msgspec.Struct]:

@@ -18,7 +18,7 @@ from streamimb.errors import (
     OutputError,
     StreamimbError,
 )
-from streamimb.kafka_settings import LOOK_AT_SASL
+from streamimb.kafka_settings import LOOK_AT_SASL, LOOK_AT_SIZE
 
 #: The first row that an error is an instance of decides.
 MEANINGS: Final[tuple[tuple[type[StreamimbError], tuple[type[Exception], ...]], ...]] = (
@@ -60,6 +60,8 @@ def translate(error: Exception, doing: str) -> StreamimbError:
     told = f"{doing}: {type(error).__name__}: {error}"
     if isinstance(error, REFUSALS):
         told += f"; {LOOK_AT_SASL}"
+    if isinstance(error, (k.MessageSizeTooLargeError, k.RecordListTooLargeError)):
+        told += f"; {LOOK_AT_SIZE}"
     for kind, meant in MEANINGS:
         if isinstance(error, meant):
             return kind(told)

@@ -87,6 +87,11 @@ ALIASES: Final = {
 #: What librdkafka calls by another name, and what it has not.
 CONFLUENT_NAMES: Final = {"fetch.max.wait.ms": "fetch.wait.max.ms", "max.request.size": "message.max.bytes"}
 CONFLUENT_LACKS: Final = {"buffer.memory"}
+#: What to do where a record is larger than its topic takes, so that the topic's own bound could not be read.
+LOOK_AT_SIZE: Final = (
+    "set kafka.max.request.size to what the topic takes (its max.message.bytes, which this user may not ask for): then "
+    "larger dead letters are cut"
+)
 #: What to do where a broker does not let a client in.
 LOOK_AT_SASL: Final = "look at kafka.sasl.username, kafka.sasl.password and kafka.sasl.mechanism"
 #: A key with this at its end names a file that holds the value.

@@ -347,7 +347,10 @@ class Pipeline:
         ``segments``: those that belong to a snapshot's state, oldest first; a state of ``state()`` has none.
         """
         if state.get("version") != STATE_VERSION:
-            raise StateError(f"the saved state has version {state.get('version')}, this one reads {STATE_VERSION}")
+            raise StateError(
+                f"the saved state has version {state.get('version')}, this one reads {STATE_VERSION}: go on with the "
+                "version of streamimb that wrote it, or learn anew (`replay --save-state` into a new state.url)"
+            )
         self.store.restore(state["store"], segments)
         for name in PARTS:
             if name not in ("store", "queue", "controller"):

@@ -7,7 +7,7 @@ from streamimb.batch import WITH_EVENT, Kind, Reason
 from streamimb.config import LimitsConfig
 from streamimb.decode import JsonDecoder
 from streamimb.decode_columns import Categories
-from streamimb.decode_json import DEPTH_MAX, depth_of
+from streamimb.decode_json import DEPTH_MAX, IGNORED_NAMES_MAX, depth_of
 from streamimb.schema import CATEGORY_CODE_MAX, Feature, Identity, Label, Schema, Time
 from streamimb.text import Text
 
@@ -217,3 +217,25 @@ def test_an_empty_poll_is_an_empty_batch():
     batch, rejected = decode(numbers(Feature(name="a")))
     assert batch.X.shape == (0, 1)
     assert not rejected
+
+
+def test_fields_that_the_schema_does_not_name_are_counted_by_name():
+    """In objects within objects, too, and only of records that count; however batches are cut."""
+    schema = Schema(features=[Feature(name="a"), Feature(name="b", path="o.b")], label=Label(classes=["l", "f"]))
+    told = [{"a": 1}, {"a": 2, "new": [1], "o": {"b": 3, "q": None}}, {"a": "x", "new": 1}, {"a": 4, "new": {"z": 1}}]
+    records = [json.dumps(event).encode() for event in told]
+    for cut in (1, 2, 4):
+        decoder = JsonDecoder(schema, LimitsConfig())
+        parts = [decoder.decode(records[i : i + cut], source="s", offsets=i) for i in range(0, 4, cut)]
+        assert [x for batch, _ in parts for x in batch.X[:, 0].tolist()] == [1, 2, 4]
+        assert [(r.line, r.field) for _, refused in parts for r in refused] == [(2, "a")]
+        assert decoder.take_ignored() == {"new": 2, "o.q": 1} and decoder.take_ignored() == {}
+
+
+@pytest.mark.parametrize("names", [[f"n{i}" for i in range(1_000)], ['"', "\\", "\n", "x` - at `$.y", "x` - at `$.a"]])
+def test_no_name_of_an_ignored_field_does_harm(names):
+    """There may be any number of them, and any text may be one."""
+    schema = numbers(Feature(name="a"))
+    decoder = JsonDecoder(schema, LimitsConfig())
+    batch, refused = decoder.decode([json.dumps({"a": 1, name: 2}).encode() for name in names], source="s", offsets=0)
+    assert (len(batch), refused) == (len(names), []) and len(decoder.take_ignored()) <= IGNORED_NAMES_MAX

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from streamimb.checkpoint import CheckpointStore
@@ -63,6 +63,9 @@ class Attendant(Observer):
     def restored(self, unit: str, name: str | None, rotten: Sequence[tuple[str, str]], position: int) -> None:
         del rotten, position
         self._restored[unit] = name
+
+    def ignored(self, fields: Mapping[str, int]) -> None:
+        self._hub.count_ignored(fields)
 
     def ends(self, unit: str) -> None:
         self._pipelines.pop(unit, None)

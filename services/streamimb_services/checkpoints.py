@@ -46,23 +46,39 @@ def show_list(told: list[dict[str, Any]]) -> None:
 
 
 def shown(store: CheckpointStore, unit: str | None, name: str | None) -> dict[str, Any]:
-    """What one checkpoint's header says. Raises StateError, InputError."""
+    """What one checkpoint's header says; ``error`` is empty where it can be used. Raises StateError, InputError."""
     unit, name = _chosen(store, unit, name)
-    header = store.header(unit, name)
+    try:
+        header = store.header(unit, name)
+    except StateError as error:
+        raise _unusable(store.url, unit, name, str(error)) from None
     return {
         "unit": unit, "name": name, "epoch": header["epoch"], "owner": header["owner"], "group": header["group"],
         "versions": header["versions"], "state_version": header["state"]["state"].get("version"),
         "offsets": {f"{topic}:{number}": offset for topic, number, offset in header["offsets"]},
         "segments": dict(header["segments"]),
-        "meta": header["state"]["meta"], "setup": header["setup"],
+        "meta": header["state"]["meta"], "setup": header["setup"], "error": _error(store, unit, name),
     }  # fmt: skip
+
+
+def refuse_torn(store: CheckpointStore, told: Mapping[str, Any]) -> None:
+    """Raise StateError where what ``shown`` tells is of a checkpoint that cannot be used."""
+    if told["error"]:
+        raise _unusable(store.url, told["unit"], told["name"], told["error"])
+
+
+def _unusable(url: str, unit: str, name: str, error: str) -> StateError:
+    return StateError(
+        f"{url}: checkpoint {name} of {unit} cannot be used: {error}; a service goes on from the newest that is whole, "
+        "which `streamimb checkpoint verify` finds"
+    )
 
 
 def show_one(told: Mapping[str, Any]) -> None:
     """The same as lines; the configuration last."""
     table = Table(show_header=False)
     for key, value in told.items():
-        if key != "setup":
+        if key not in ("setup", "error"):
             table.add_row(
                 key, ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
             )
@@ -75,13 +91,18 @@ def verified(store: CheckpointStore) -> list[dict[str, Any]]:
     told = []
     for unit in store.units():
         for entry in store.entries(unit):
-            try:
-                store.read(unit, entry.name)
-                error = ""
-            except StateError as found:
-                error = str(found)
+            error = _error(store, unit, entry.name)
             told.append({"unit": unit, "name": entry.name, "bytes": entry.bytes, "error": error})
     return told
+
+
+def _error(store: CheckpointStore, unit: str, name: str) -> str:
+    """Why a checkpoint, read whole with its segments, cannot be used; empty where it can."""
+    try:
+        store.read(unit, name)
+    except StateError as found:
+        return str(found)
+    return ""
 
 
 def refuse_rotten(told: list[dict[str, Any]]) -> None:

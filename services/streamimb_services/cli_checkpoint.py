@@ -31,11 +31,16 @@ def show(
     storage: o.StorageOptions = None,
     json: o.AsJson = False,
 ) -> None:
-    """Show what a checkpoint says of itself: offsets, versions, segments; the newest if none is named."""
-    from streamimb_services.checkpoints import open_store, show_one, shown
+    """Show what a checkpoint says of itself: offsets, versions, segments; the newest if none is named.
 
-    told = shown(open_store(url, o.pairs(storage)), unit, name)
+    It is read whole: exit 70 where it cannot be used.
+    """
+    from streamimb_services.checkpoints import open_store, refuse_torn, show_one, shown
+
+    store = open_store(url, o.pairs(storage))
+    told = shown(store, unit, name)
     tell_json(told) if json else show_one(told)
+    refuse_torn(store, told)
 
 
 @app.command("verify")

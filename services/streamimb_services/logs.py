@@ -26,19 +26,41 @@ def configure(config: LogConfig) -> Any:
     pretty = config.format == "pretty" or (config.format == "auto" and sys.stderr.isatty())
     level = getattr(logging, config.level.upper())
     render: Any = structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
+    known: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _defined,
-            render,
-        ],
+        processors=[*known, structlog.processors.format_exc_info, _defined, render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
-    logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(name)s: %(message)s")
+    _route_libraries([structlog.stdlib.add_logger_name, *known], render)
     return structlog.get_logger()
+
+
+def _route_libraries(known: list[Any], render: Any) -> None:
+    """Let errors of libraries, and warnings, come as lines of the same kind."""
+    handler = _Handler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=known,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.format_exc_info,
+                _defined, render,
+            ],
+        )
+    )  # fmt: skip
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.ERROR)
+    logging.captureWarnings(True)
+    logging.getLogger("py.warnings").setLevel(logging.WARNING)
+
+
+class _Handler(logging.StreamHandler[Any]):
+    """A record that cannot be formatted is told as a line of its own, where logging would print a traceback."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's name
+        error = sys.exc_info()[1]
+        structlog.get_logger().error("log line lost", logger=record.name, said=str(record.msg), error=repr(error))
 
 
 def _defined(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
@@ -54,6 +76,7 @@ class LogObserver(Observer):
         self._log = log
         self._told = 0
         self._troubled: dict[str, bool] = {}
+        self._ignored: set[str] = set()
 
     def refused(self, rejected: Sequence[Rejected]) -> None:
         for each in rejected:
@@ -75,6 +98,14 @@ class LogObserver(Observer):
             self._log.info(
                 "action", unit=unit, number=action.number, action=action.action, signal=action.signal,
                 position=action.position, before=action.before, after=action.after, helped=action.helped,
+            )  # fmt: skip
+
+    def ignored(self, fields: Mapping[str, int]) -> None:
+        for field in fields.keys() - self._ignored:
+            self._ignored.add(field)
+            self._log.warning(
+                "field ignored", field=field, why="the schema does not name it",
+                todo="add it as a feature and learn anew, or stop sending it; GET /model counts it",
             )  # fmt: skip
 
     def saved(self, unit: str, name: str, size: int, seconds: float, position: int) -> None:

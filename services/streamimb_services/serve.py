@@ -12,20 +12,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from streamimb.batch import Batch, Kind
 from streamimb.checkpoint import CheckpointStore
 from streamimb.config import Config
 from streamimb.delivery import Worker
 from streamimb.delivery.ownership import release_s
 from streamimb.delivery.trouble import Trouble
 from streamimb.errors import ConfigError
-from streamimb.explain import Explainer
 from streamimb.kafka_settings import TRANSACTION_MS
-from streamimb.kernel import on_first_compile, without_blas
+from streamimb.kernel import on_first_compile
 from streamimb.metrics import Exporter, Page
-from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
 from streamimb.serving import COMPILED, Hub, Recorder
 from streamimb.settings import Settings, load_settings
@@ -44,9 +39,8 @@ from streamimb_services.http.live import Live
 from streamimb_services.http.server import listening, read_token
 from streamimb_services.logs import Everyone, LogObserver, configure
 from streamimb_services.stopping import Stopping
+from streamimb_services.warming import warm_up
 
-#: Events of the stream that is made up to compile kernels before the group is joined.
-WARM_EVENTS = 600
 #: Objects made between two collections of the youngest garbage, and how many of those come before an older one's. The
 #: loop leaves no cycles of its own; at Python's 700 each poll's records were walked through several times.
 GARBAGE_OBJECTS, GARBAGE_ROUNDS = 50_000, 20
@@ -107,6 +101,7 @@ def serve(settings: Settings, schema: Schema) -> None:
         why = stack.enter_context(explaining(hub, clock=time.monotonic, failed=failed))
         look_on = why.look_on if config.http.enabled else lambda _: None
         attendant = Attendant(hub, store, [exporter, recorder], log, look_on)
+        hub.check(COMPILED, False)
         observer = Everyone(LogObserver(log), exporter, recorder, attendant)
         stop = stack.enter_context(Stopping(attendant.draining))
         log.info("starting", pid=os.getpid(), topic=config.source.topic, group=config.source.group)
@@ -117,7 +112,6 @@ def serve(settings: Settings, schema: Schema) -> None:
             service = Service(schema, config, hub, exporter, page, version("streamimb"), token, live, why)
             log.info("listening", host=config.http.host, port=stack.enter_context(listening(service)))
         stack.enter_context(hub.loop())
-        hub.check(COMPILED, False)
         on_first_compile(lambda: log.info("compiling", why="the first start on this machine: it takes a minute or two"))
         warm_up(schema, config)
         hub.turn()
@@ -202,28 +196,6 @@ def sink_of(config: Config) -> LogSink | None:
 def owner(config: Config) -> str:
     """How this process signs what it claims."""
     return config.source.group_instance_id or f"{socket.gethostname()}-{os.getpid()}"
-
-
-def warm_up(schema: Schema, config: Config) -> None:
-    """Compile what the stream will need by a pipeline of its own, so that no member of the group ever stands still."""
-    without_blas()
-    rng = np.random.default_rng(1)
-    d, n = len(schema.features), WARM_EVENTS
-    y = (np.arange(n) % schema.n_classes).astype(np.int16)
-    kind = np.full(n, Kind.BOTH, np.int8)
-    ids = [f"warm-{i}" for i in range(n)] if schema.id is not None else None
-    batch = Batch.of(
-        rng.random((n, d), np.float32), y, ids=ids, time=np.arange(n, dtype=np.int64) * 1_000_000, kind=kind
-    )
-    pipeline = Pipeline(schema, config)
-    looking = pipeline.observer = Explainer(pipeline)
-    pipeline.snapshot()
-    pipeline.process(batch)
-    pipeline.measure()
-    pipeline.snapshot()
-    if config.http.enabled:
-        looking.warm_up(pipeline)
-    Pipeline(schema, config).restore(pipeline.state())
 
 
 def settle() -> None:

@@ -66,15 +66,17 @@ def holder(files: Files, unit: str, epoch: int) -> Holder | None:
         return Holder(epoch, "unknown", None, "unknown", 0)
 
 
-def claim(files: Files, unit: str, *, owner: str, group: str, where: str) -> Holder:
+def claim(files: Files, unit: str, *, owner: str, group: str, where: str, saved: bool = True) -> Holder:
     """Claim the epoch after the highest.
 
+    saved: whether the unit has checkpoints; where it has none, the claim of a process of this machine that is gone
+    holds nothing.
     Raises ConfigError where another group holds the unit, or where the storage does not refuse to create a file that
     is there already; StorageError.
     """
     for _ in range(RACES_MAX):
         known = epochs(files, unit)
-        _refuse_strangers(files, unit, known, group, where)
+        _refuse_strangers(files, unit, known, group, where, saved)
         mine = Holder(max(known, default=0) + 1, owner, group, socket.gethostname(), os.getpid())
         path = f"{folder_of(unit)}/{mine.epoch:08d}.json"
         if files.create(path, _told(mine)):
@@ -90,11 +92,16 @@ def claim(files: Files, unit: str, *, owner: str, group: str, where: str) -> Hol
     raise StorageError(f"{where}: {RACES_MAX} claims of {unit} in a row were lost to others")
 
 
-def _refuse_strangers(files: Files, unit: str, known: list[int], group: str, where: str) -> None:
+def release(files: Files, unit: str, mine: Holder) -> None:
+    """Take a claim back, by whoever made it and will write nothing."""
+    files.remove(f"{folder_of(unit)}/{mine.epoch:08d}.json")
+
+
+def _refuse_strangers(files: Files, unit: str, known: list[int], group: str, where: str, saved: bool) -> None:
     """Raise ConfigError where the newest claim that can be read is another group's."""
     for epoch in reversed(known):
         held = holder(files, unit, epoch)
-        if held is None or held.group is None:
+        if held is None or held.group is None or (not saved and _is_gone(held)):
             continue
         if held.group not in (group, NO_GROUP):
             raise ConfigError(
@@ -102,6 +109,19 @@ def _refuse_strangers(files: Files, unit: str, known: list[int], group: str, whe
                 "own"
             )
         return
+
+
+def _is_gone(held: Holder) -> bool:
+    """Whether the holder's process is known to be there no more."""
+    if held.host != socket.gethostname() or held.pid <= 0:
+        return False
+    try:
+        os.kill(held.pid, 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
 
 
 def _told(mine: Holder) -> bytes:

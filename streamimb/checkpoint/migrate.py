@@ -25,7 +25,8 @@ def upgraded(state: State, version: int, ways: Mapping[int, Callable[[State], St
         if way is None:
             raise StateError(
                 f"the state has version {state.get('version')}, this one reads {version}, and no way from there is "
-                "known: go on with the version of streamimb that wrote it, or learn anew from a replay"
+                "known: go on with the version of streamimb that wrote it, or learn anew (`replay --save-state` into a "
+                "new state.url)"
             )
         state = way(state)
     return state

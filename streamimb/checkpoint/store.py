@@ -123,7 +123,8 @@ class CheckpointStore:
         StorageError.
         """
         folder = _folder(unit)
-        mine = epochs.claim(self.files, folder, owner=owner, group=group, where=self.url)
+        saved = bool(self.entries(unit))
+        mine = epochs.claim(self.files, folder, owner=owner, group=group, where=self.url, saved=saved)
         self.files.sweep(epochs.folder_of(folder))
         claimed = Claim(self, unit, mine)
         claimed.sweep()
@@ -236,6 +237,11 @@ class Claim:
         if found > self.epoch:
             after = epochs.holder(self._files, self._folder, found)
             raise FencedError(f"{self._store.url}: {self.unit} belongs to {after} now; this was epoch {self.epoch}")
+
+    def release(self) -> None:
+        """Take the claim back, unless anything was ever saved of the unit; nothing is to be written after."""
+        if not self._store.entries(self.unit):
+            epochs.release(self._files, self._folder, self.holder)
 
     def restore(self, name: str | None = None) -> Checkpoint | None:
         """As the store's ``restore``; what is written from now on goes on from its segments."""

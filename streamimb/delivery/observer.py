@@ -23,6 +23,9 @@ class Observer:
     def refused(self, rejected: Sequence[Rejected]) -> None:
         """These events change nothing."""
 
+    def ignored(self, fields: Mapping[str, int]) -> None:
+        """So many records had each of these fields, which the schema does not name."""
+
     def shortened(self, messages: int) -> None:
         """So many dead letters were larger than their topic takes, and were cut."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from typing import Final
@@ -15,7 +16,7 @@ from streamimb.delivery.restoring import begin
 from streamimb.delivery.standby import Standby
 from streamimb.delivery.trouble import Trouble
 from streamimb.delivery.unit import Unit
-from streamimb.errors import BrokersAwayError, ConfigError, FencedError, StateError, StorageError
+from streamimb.errors import BrokersAwayError, ConfigError, FencedError, StateError, StorageError, StreamimbError
 from streamimb.schema import Schema
 from streamimb.sources.log import Committed, LogSource, Partition
 
@@ -180,7 +181,13 @@ class Ownership:
         if unit is None:
             unit, beginning = self._claimed(name, partitions)
         skip = self._config.source.missing_offsets == "skip"
-        notes = self._trouble.ask(lambda: begin(unit, self._source, partitions, skip=skip, beginning=beginning))
+        try:
+            notes = self._trouble.ask(lambda: begin(unit, self._source, partitions, skip=skip, beginning=beginning))
+        except StreamimbError:
+            if beginning and unit.claim is not None:  # it would keep a replay from saving what this start lacks
+                with suppress(StorageError):
+                    unit.claim.release()
+            raise
         for note in notes:
             self._observer.told("partition begins", unit=name, note=note)
         if name not in self.units:

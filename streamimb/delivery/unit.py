@@ -31,11 +31,15 @@ class NotFiniteError(StateError):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of some records: those that were new, what the pipeline told, and what was refused of them."""
+    """What became of some records: those that were new, what the pipeline told, and what was refused of them.
+
+    ignored: how many of them had each field that the schema does not name.
+    """
 
     records: Records
     outcome: Outcome
     refused: list[Rejected]
+    ignored: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,7 @@ class Unit:
         self.events += len(outcome.predictions)
         self.whole = True
         self.probe("processed")
-        return Taken(records, outcome, refused)
+        return Taken(records, outcome, refused, self._decoder.take_ignored())
 
     def _unlearned(self, batch: Batch, partition: Partition) -> Batch:
         """The batch from the first event on that lies after those that a replay learned."""

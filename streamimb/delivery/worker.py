@@ -245,6 +245,8 @@ class Worker:
                 self.observer.shortened(self._outputs.cut - cut_before)
         self._probe("sent")
         self.observer.refused(taken.refused)
+        if taken.ignored:
+            self.observer.ignored(taken.ignored)
         self.observer.processed(unit.name, unit.pipeline, taken.outcome)
         self._breaker.count(_judged(records, taken.refused))
 

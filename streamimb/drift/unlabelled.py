@@ -121,6 +121,7 @@ class UnlabelledMonitor:
             fits = X.shape[1:] == (len(self.names),) and len(rows) == n
         if not fits or not len(time) == len(scores) == len(decision) == n:
             raise ValueError(f"{n} events, features {X.shape}, {len(scores)} scores, {len(decision)} decisions")
+        scores = np.ascontiguousarray(scores)  # a column of one row is contiguous, which would be a type of its own
         found: list[Signal] = []
         a = 0
         while a < n:

@@ -29,6 +29,8 @@ PARTITIONS_SHOWN_MAX: Final = 16
 MICROSECONDS: Final = 1e6
 #: Gauges are read no more often than this, seconds: a page is rendered once a second.
 GAUGES_S: Final = 0.5
+#: Quality with its intervals takes some milliseconds: where events have come it is this old at most, seconds.
+QUALITY_S: Final = 5.0
 #: Actions after which another learner, or an empty one, decides.
 RESETS: Final = ("reset", "replaced", "rollback")
 #: Counters of the label store, by the metric that shows them.
@@ -53,7 +55,9 @@ class Exporter:
     ) -> None:
         self._schema, self._wall, self._gauges_s = schema, wall, gauges_s
         self._shown_at: dict[str, float] = {}
+        self._measured_at: dict[str, float] = {}
         self._unshown: set[str] = set()
+        self._unmeasured: set[str] = set()
         self._shown = _shown_classes(schema)
         self._names = [name if name in self._shown else n.OTHER for name in schema.class_names]
         self.values = Values(_sets(schema, config, self._shown, version))
@@ -78,6 +82,9 @@ class Exporter:
         for event in rejected:
             self.values.add("events_rejected_total", 1, event.reason.value)
 
+    def ignored(self, fields: Mapping[str, int]) -> None:
+        self.values.add("fields_ignored_total", sum(fields.values()))
+
     def shortened(self, messages: int) -> None:
         self.values.add("dead_letters_cut_total", messages)
 
@@ -93,14 +100,16 @@ class Exporter:
 
     def ends(self, unit: str) -> None:
         """The unit is another's now: its gauges go."""
-        for held in (self._before, self._read, self._measured, self._shown_at):
+        for held in (self._before, self._read, self._measured, self._shown_at, self._measured_at):
             held.pop(unit, None)
         self._unshown.discard(unit)
+        self._unmeasured.discard(unit)
         self._put_gauges()
 
     def processed(self, unit: str, pipeline: Pipeline, outcome: Outcome) -> None:
         self._count(unit, pipeline)
         self._tell(outcome)
+        self._unmeasured.add(unit)
         self._measure(unit, outcome.metrics)
         now = self._wall()
         self._unshown.add(unit)
@@ -113,6 +122,9 @@ class Exporter:
     def look(self, unit: str, pipeline: Pipeline) -> None:
         """Show what has moved since, if it is time: for the loop to call while no event comes, too."""
         now = self._wall()
+        if unit in self._unmeasured and not 0 <= now - self._measured_at.get(unit, -math.inf) < QUALITY_S:
+            self._measure(unit, pipeline.measure())
+            self._unshown.add(unit)
         if unit in self._unshown and not 0 <= now - self._shown_at.get(unit, -math.inf) < self._gauges_s:
             self._shown_at[unit] = now
             self._unshown.discard(unit)
@@ -201,6 +213,9 @@ class Exporter:
 
     def _measure(self, unit: str, rows: Sequence[Metric]) -> None:
         measured = self._measured.setdefault(unit, {})
+        if rows:
+            self._measured_at[unit] = self._wall()
+            self._unmeasured.discard(unit)
         for row in rows:
             if row.window == "rarest":
                 measured[row.metric, row.class_] = row.value, row.low, row.high

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from streamimb.pipeline import Pipeline
 
-#: Measured with intervals every ``evaluation.every`` events, over the window of the rarest class.
+#: Measured with intervals every ``evaluation.every`` events and some seconds, over the window of the rarest class.
 CLASS_GAUGES: Final = ("recall", "precision", "f1")
 OVERALL: Final = ("g_mean", "kappa", "pr_auc", "roc_auc", "brier")
 MICROSECONDS: Final = 1e6

@@ -102,6 +102,7 @@ class Hub:
         self._idle = False
         self._served: dict[str, Served] = {}
         self._checks: dict[str, bool] = {}
+        self._ignored: dict[str, int] = {}
         self._ticked = clock()
 
     @contextmanager
@@ -156,6 +157,10 @@ class Hub:
         """One of the conditions of being ready: ``restored``, ``assigned or standing by``, ``not draining``."""
         self._checks = {**self._checks, name: ok}
 
+    def count_ignored(self, fields: Mapping[str, int]) -> None:
+        """So many more records had each of these fields, which the schema does not name."""
+        self._ignored = {**self._ignored, **{name: self._ignored.get(name, 0) + n for name, n in fields.items()}}
+
     def take_levers(self) -> list[LeverRequest]:
         """The levers pulled since, but those that were cancelled; each must be ``done`` or ``failed`` by the caller."""
         taken = []
@@ -170,7 +175,11 @@ class Hub:
         return self._served
 
     def one(self, asked: str | None) -> str:
-        """The unit that was asked for by name, or the only one. Raises NotHere where none was named among several."""
+        """The unit that was asked for by name, or the only one.
+
+        Raises Busy while the process compiles, NotHere where none was named among several.
+        """
+        self.refuse_early()
         units = sorted(self._served)
         if asked is not None:
             return asked
@@ -183,14 +192,28 @@ class Hub:
         return self._checks
 
     @property
+    def ignored(self) -> Mapping[str, int]:
+        """Records that had each of the fields that the schema does not name, since the process began."""
+        return self._ignored
+
+    @property
     def ready(self) -> bool:
         return bool(self._checks) and all(self._checks.values()) and self.alive
 
     @property
+    def _compiling(self) -> bool:
+        """Then the loop is not to tick yet, and nothing is served."""
+        return not self._checks.get(COMPILED, True)
+
+    def refuse_early(self) -> None:
+        """Raise Busy while the process compiles."""
+        if self._compiling:
+            raise Busy("the process compiles, which takes a minute or two at the first start on a machine")
+
+    @property
     def alive(self) -> bool:
         """Whether the loop has ticked lately."""
-        compiling = not self._checks.get(COMPILED, True)  # then the loop is not to tick yet
-        return compiling or self._clock() - self._ticked < TICK_S_MAX
+        return self._compiling or self._clock() - self._ticked < TICK_S_MAX
 
     def age(self, served: Served) -> float:
         """Seconds since its checkpoint was written (or, without one, since it began); NaN where nobody knows."""
@@ -208,6 +231,7 @@ class Hub:
         self, unit: str, kind: Kind, *, threshold: float | None = None, checkpoint: str | None = None
     ) -> LeverRequest:
         """Pull a lever. Raises Busy, and NotHere where this process only stands by."""
+        self.refuse_early()
         served = self._served.get(unit)
         if served is None or served.role != "owner":
             raise NotHere(f"{unit}: this process does not own it: pull the lever where /model says owner")
@@ -218,6 +242,7 @@ class Hub:
         return request
 
     def _put(self, question: _Question) -> Future[Any]:
+        self.refuse_early()
         if question.unit not in self._served:
             raise NotHere(f"{question.unit}: no such unit of state is here yet: see /model")
         if len(self._questions) >= QUESTIONS_MAX:

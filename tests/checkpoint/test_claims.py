@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +97,35 @@ def test_a_claim_that_cannot_be_read_still_counts(tmp_path):
     with pytest.raises(ConfigError, match="epoch 1"):
         claim(tmp_path, group="b")
     assert claim(tmp_path, group="fraud").epoch == 3
+
+
+def test_a_process_that_is_gone_and_saved_nothing_holds_nothing(tmp_path):
+    """A start that a crash ended before its first checkpoint; of one that saved, or is elsewhere, the claim stands."""
+    code = f"from tests.checkpoint.test_claims import claim; claim({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+    assert claim(tmp_path, owner="streamimb replay", group=NO_GROUP).epoch == 2
+    gone, file = tmp_path / "elsewhere", tmp_path / "elsewhere" / "payments" / "epochs" / "00000001.json"
+    subprocess.run(
+        [sys.executable, "-c", code.replace(str(tmp_path), str(gone))], check=True, cwd=Path(__file__).parents[2]
+    )
+    file.write_text(file.read_text().replace(socket.gethostname(), "another-host"))
+    with pytest.raises(ConfigError):
+        claim(gone, group=NO_GROUP)
+    saved = tmp_path / "saved"
+    code = f"{code.replace(str(tmp_path), str(saved))}.write({{}}, [], 0, {{}}, {{}})"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+    with pytest.raises(ConfigError):
+        claim(saved, group=NO_GROUP)
+
+
+def test_a_claim_is_taken_back(tmp_path):
+    """Only where nothing was saved."""
+    claim(tmp_path).release()
+    assert CheckpointStore(tmp_path).holder("payments") is None
+    mine = claim(tmp_path)
+    mine.write(tree(1), [], 0, {}, {})
+    mine.release()
+    assert CheckpointStore(tmp_path).holder("payments").group == "fraud"
 
 
 def test_only_the_latest_claims_are_kept(tmp_path):

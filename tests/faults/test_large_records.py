@@ -10,6 +10,7 @@ from kafka import KafkaProducer
 from streamimb.checkpoint import CheckpointStore, Setup
 from streamimb.config import Config
 from streamimb.delivery import Worker
+from streamimb.errors import OutputError
 from streamimb.metrics import Exporter
 from streamimb.sinks.clients import make_sink
 from streamimb.sinks.kafka_limits import record_bytes
@@ -20,6 +21,37 @@ from tests.services.test_produce import values_in, world  # noqa: F401  a fixtur
 
 LARGE = b"x" * 1_048_450
 ZIPPED = b"{" + b"y" * 2_000_000
+
+
+@pytest.mark.parametrize("client", ["kafka-python", "confluent"])
+def test_a_bound_that_cannot_be_read_is_told_and_can_be_given(world, tmp_path, client):  # noqa: F811
+    """The broker refuses the letter: exit 74, with what to set; set, the letter is cut, and nothing was lost."""
+    events, dead = world.topic(), world.broker.topic(max_message_bytes=20_000)
+    plain = KafkaProducer(bootstrap_servers=world.broker.bootstrap)
+    for i, value in enumerate([event(id="first"), b"x" * 50_000, event(id="last")]):
+        plain.send(events, value, timestamp_ms=1 + i)
+    plain.close()
+
+    def run(**settings):
+        config = Config.model_validate({
+            "learner": {"model": "linear"}, "control": {"objective": "f1"}, "label": {"wait": "1d"},
+            "kafka": world.broker.settings | settings, "output": {"dead_letters": dead},
+            "source": {"topic": events, "group": f"g-{events}", "client": client},
+        })  # fmt: skip
+        exporter = Exporter(SCHEMA, config, version="0", wall=time.time)
+        worker = Worker(
+            SCHEMA, config, make_source(client, config.kafka, config.source.group), make_sink(client, config.kafka),
+            CheckpointStore(tmp_path, setup=Setup(SCHEMA, config)), owner="o", executor=AtOnce(),
+            clock=time.monotonic, sleep=time.sleep, observer=exporter, topic_bytes={},
+        )  # fmt: skip
+        until = time.monotonic() + 30
+        worker.run(lambda: exporter.values.numbers["events_consumed_total"][()] >= 3 or time.monotonic() > until)
+
+    with pytest.raises(OutputError, match=r"max\.request\.size"):
+        run()
+    run(**{"max.request.size": 20_000})
+    ((_, value, headers),) = values_in(world, dead, 1)
+    assert dict(headers)["__streamimb.truncated.bytes"] == b"50000" and 10_000 < len(value) < 20_000
 
 
 @pytest.mark.parametrize("client", ["kafka-python", "confluent"])

@@ -11,9 +11,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from streamimb.batch import Batch, Reason, Rejected
-from streamimb.config import Config
+from streamimb.config import Config, EvaluationConfig
 from streamimb.delivery.observer import Observer
 from streamimb.metrics import METRICS, PREFIX, Exporter, Page, as_markdown
+from streamimb.metrics.exporter import QUALITY_S
 from streamimb.metrics.values import SERIES_MAX
 from streamimb.outcome import nothing
 from streamimb.pipeline import Pipeline
@@ -68,6 +69,23 @@ def value(page, name, **labels):
 
 def families(page):
     return {f.name for f in text_string_to_metric_families(page.content().decode()) if f.name.startswith(PREFIX)}
+
+
+def test_quality_is_renewed_by_time_however_few_events_come():
+    """Where evaluation.every is far off; not before, since that takes milliseconds, and not where no event came."""
+    now, config = [1_000.0], CONFIG.model_copy(update={"evaluation": EvaluationConfig(every=1_000_000)})
+    exporter = Exporter(schema(), config, version="0", wall=lambda: now[0], gauges_s=0.0)
+    pipeline = Pipeline(schema(), config)
+    g_mean = lambda: exporter.values.numbers["g_mean"][()]  # noqa: E731
+    exporter.begins("topic", pipeline)
+    exporter.processed("topic", pipeline, pipeline.process(batch_of(400)))
+    assert math.isnan(g_mean())
+    now[0] += QUALITY_S
+    exporter.look("topic", pipeline)
+    assert g_mean() == pytest.approx(next(m.value for m in pipeline.measure() if m.metric == "g_mean"))
+    pipeline.measure = None  # whoever measures now fails
+    now[0] += QUALITY_S
+    exporter.look("topic", pipeline)
 
 
 @pytest.mark.parametrize("n_classes", [2, 5, 40])

@@ -93,6 +93,20 @@ def test_show_tells_a_checkpoints_header(state):
     assert run("checkpoint", "show", state, "--unit", "nosuch").exit_code == 66
 
 
+@pytest.mark.parametrize("cut", ["header", "body", "segment", "empty"])
+def test_show_of_a_file_that_cannot_be_used(state, cut):
+    """Exit 70, naming it and what to do; what its header says is shown where that can be read."""
+    file = next(state.rglob("*.seg" if cut == "segment" else "*.ckpt"))
+    whole = file.read_bytes()
+    file.write_bytes({"header": whole[:200], "empty": b""}.get(cut, whole[:-9]))
+    for options in ((), ("--json",)):
+        done = run("checkpoint", "show", state, *options)
+        assert done.exit_code == 70, done.output
+        assert "checkpoint 00000001-000000000001 of topic cannot be used" in done.stderr
+        assert "streamimb checkpoint verify" in done.stderr
+        assert ("position" in done.stdout) == (cut in ("body", "segment"))
+
+
 def test_verify_finds_what_is_rotten(state):
     """Exit 70 and its name; 0 where all are whole."""
     assert run("checkpoint", "verify", state).exit_code == 0
@@ -132,7 +146,7 @@ def test_migrate_takes_over_live_keys_only(place, state):
 def test_migrate_says_where_no_way_is_known(state):
     """An older version's state is not taken for this one's; a way that is known is gone step by step."""
     store = CheckpointStore(state)
-    with pytest.raises(StateError, match="no way from there is known"):
+    with pytest.raises(StateError, match=r"no way from there is known.*replay --save-state"):
         migrate(store, "topic", version=STATE_VERSION + 1, owner="x", check=lambda state, segments: None)
     assert store.holder("topic").epoch == 1
     ways = {1: lambda s: {**s, "version": 2}, 2: lambda s: {**s, "version": 3}}

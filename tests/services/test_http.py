@@ -205,6 +205,21 @@ def test_control_always_asks_for_the_token(headers, status):
         assert run.pipeline.book.frozen == (status == 200)
 
 
+@pytest.mark.parametrize(
+    ("token", "headers", "status"),
+    [
+        (TOKEN, {}, 200), (TOKEN, WITH_TOKEN, 200), (TOKEN, {"authorization": "Bearer wrong"}, 401),
+        (TOKEN, {"authorization": "Basic abc"}, 401), (None, {"authorization": "Bearer any"}, 200),
+    ],
+)  # fmt: skip
+def test_a_token_that_is_given_must_be_right(token, headers, status):
+    """On loopback none is needed, but a wrong one is told where it is tried first."""
+    with running(token=token) as run:
+        for path in ("/predict", "/explain"):
+            assert httpx.post(f"{run.url}{path}", json={"x": 1.0}, headers=headers).status_code == status
+        assert httpx.get(f"{run.url}/model", headers=headers).status_code == status
+
+
 def test_without_a_token_configured_no_lever_is_pulled():
     """No token is not an open door."""
     with running(token=None) as run:
@@ -278,6 +293,18 @@ def test_a_process_that_compiles_is_alive():
     assert hub.alive and not hub.ready
     hub.check(COMPILED, True)
     assert not hub.alive
+
+
+@pytest.mark.parametrize("path", ["/predict", "/explain", "/levers", "/control/freeze"])
+def test_a_process_that_compiles_is_asked_again_later(path):
+    """Nothing is wrong with the request: 503 and when to come again, not a conflict."""
+    with running(attach=False) as run:
+        run.hub.check(COMPILED, False)
+        method = "GET" if path == "/levers" else "POST"
+        body = b"" if path.startswith("/control") else b'{"x": 1}'
+        told = httpx.request(method, f"{run.url}{path}", content=body, headers=WITH_TOKEN)
+    assert (told.status_code, told.headers["retry-after"]) == (503, "1")
+    assert "compiles" in told.json()["error"]
 
 
 def test_metrics_are_scraped():

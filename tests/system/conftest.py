@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamimb_services.serve import warm_up
+from streamimb_services.warming import warm_up
 from tests.delivery.world import SCHEMA, config
 from tests.system.harness import Plant
 

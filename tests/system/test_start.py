@@ -49,6 +49,14 @@ def test_a_first_start_says_that_it_compiles(broker, plant, monkeypatch, tmp_pat
     service.kill()
 
 
+@pytest.mark.parametrize("model", ["linear", "forest", "blend"])
+def test_nothing_is_compiled_in_the_middle_of_a_stream(model):
+    """Every kernel that late labels, levers, a drift, batches of one and a restart need is there before joining."""
+    command = [sys.executable, "-m", "tests.system.compiled", model]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=ENV)
+    assert done.stdout.split() == []
+
+
 class Empty:
     """A source that knows of no topic."""
 

@@ -162,6 +162,7 @@ class Answers:
             "classes": schema.class_names,
             "positive": schema.class_names[schema.positive],
             "ready": self._hub.ready,
+            "ignored_fields": dict(self._hub.ignored),
             "units": units,
         }
         return json_response(undefined_as_null(told))
@@ -191,6 +192,7 @@ class Answers:
             raise Refused(400, "only rollback takes a checkpoint", "leave it out")
         units = [self._unit(order.unit)] if order.unit or kind == ROLLBACK else sorted(self._hub.units)
         if not units:
+            self._hub.refuse_early()
             raise NotHere("no unit of state is here yet: see /model")
         pulled = [self._hub.pull(unit, kind, threshold=order.threshold, checkpoint=order.checkpoint) for unit in units]
         await asyncio.wait([asyncio.wrap_future(asked.future) for asked in pulled], timeout=LEVER_S)

@@ -27,7 +27,10 @@ class Refused(Exception):  # noqa: N818
 
 
 class Guard:
-    """Asks for the bearer token: always, or as usual, which is unless only this machine can ask."""
+    """Asks for the bearer token: always, or as usual, which is unless only this machine can ask and names none.
+
+    A token that is given is looked at wherever one is configured, so that a wrong one is found out where it is tried.
+    """
 
     def __init__(self, token: bytes | None, *, open_to_all: bool) -> None:
         self._digest = None if token is None else hashlib.sha256(token).digest()
@@ -38,13 +41,15 @@ class Guard:
         return told(handler)
 
     def usual(self, handler: Handler) -> Handler:
-        return told(handler if self._open else self._guarded(handler))
+        return told(self._guarded(handler, may_name_none=self._open))
 
     def always(self, handler: Handler) -> Handler:
         return told(self._guarded(handler))
 
-    def _guarded(self, handler: Handler) -> Handler:
+    def _guarded(self, handler: Handler, *, may_name_none: bool = False) -> Handler:
         async def guarded(request: Request) -> Response:
+            if may_name_none and (self._digest is None or "authorization" not in request.headers):
+                return await handler(request)
             if self._digest is None:
                 raise Refused(403, "no token is configured", "set http.token_file to a file that holds one")
             scheme, _, given = request.headers.get("authorization", "").partition(" ")
