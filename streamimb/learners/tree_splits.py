@@ -32,7 +32,7 @@ from streamimb.learners.tree_layout import (
 
 #: Candidates lie within so many standard deviations of some class: one wild value does not spread them.
 REACH: Final = 3.0
-#: By so many bits rounding may take a gain above its bound.
+#: By so many bits rounding may take a gain above its bound, by such a share weights away from their sum.
 EDGE: Final = 1e-9
 #: A class that lies on one value is taken for so narrow.
 DEVIATION_MIN: Final = 1e-150
@@ -162,13 +162,21 @@ def best_cut(trees: Trees, t: int, slot: int, f: int, n_classes: int, work: Arra
 
 @leaf
 def _weigh_buckets(trees: Trees, t: int, slot: int, f: int, buckets: int, n_classes: int, work: Array) -> None:
-    """The weight of each bucket, in ``work[BUCKET]``."""
-    n_observed = trees.features.shape[2]
-    for v in range(buckets):
+    """The weight of each bucket, in ``work[BUCKET]``, from those of the classes in ``work[ALL]``."""
+    n_observed, known = trees.features.shape[2], 0.0
+    for k in range(n_classes):
+        known += work[ALL, k]
+    rest, v = known, 0
+    while v < buckets and rest > EDGE * known:  # codes are mostly low ones: above them all buckets are empty
         total = 0.0
         for k in range(n_classes):
             total += trees.observed[t, slot, k, (FIRST_BUCKET + v) * n_observed + f]
         work[BUCKET, v] = total
+        rest -= total
+        v += 1
+    while v < buckets:
+        work[BUCKET, v] = 0.0
+        v += 1
 
 
 @leaf
