@@ -123,7 +123,7 @@ def _is_top(P: Array, y: int, n_classes: int) -> float:
 @part
 def _lesson(
     m: int, t: int, node: int, guess: int, trees: Trees, roles: Array, skill: Array, window: Array, X: Array, row: int,
-    y: int, event: int, weight: float, width: int, logs: Array, products: Array, work: Array, P: Array,
+    y: int, event: int, weight: float, values: Array, logs: Array, work: Array, P: Array,
 ) -> None:  # fmt: skip
     """Learn one row: the member's tree, the one in its background, its skill, its watch."""
     n_classes, params = len(P), trees.params
@@ -133,16 +133,16 @@ def _lesson(
     right = _is_top(P, y, n_classes)
     judge(skill, t, y, right, n_classes, params[MEMORY])
     if w > 0.0:
-        learn(trees, t, node, X, row, y, w, guess, width, n_classes, work)
+        learn(trees, t, node, values, y, w, guess, n_classes, logs, work)
     if params[DRIFT] <= 0.0:
         return
     if roles[m, GROWING] == 1:
         other = m + len(roles) * (1 - roles[m, ACTIVE])
         node = route(trees, other, X, row)
-        guess = answer(trees, other, node, X, row, width, logs, products, P)
+        guess = answer(trees, other, node, X, row, values, logs, P)
         judge(skill, other, y, _is_top(P, y, n_classes), n_classes, params[MEMORY])
         if w > 0.0:
-            learn(trees, other, node, X, row, y, w, guess, width, n_classes, work)
+            learn(trees, other, node, values, y, w, guess, n_classes, logs, work)
     found = watch(window, m, 1.0 - right, weight, params[WARNING], params[DRIFT])
     if found != NOTHING:
         _react(trees, roles, skill, window, m, found)
@@ -151,7 +151,7 @@ def _lesson(
 @leaf
 def run_member(
     m: int, trees: Trees, roles: Array, skill: Array, window: Array, X: Array, y: Array, rows: Array, kinds: Array,
-    events: Array, weights: Array, width: int, logs: Array, products: Array, work: Array, P: Array, out: Array,
+    events: Array, weights: Array, values: Array, logs: Array, work: Array, P: Array, out: Array,
 ) -> None:  # fmt: skip
     """Let one member carry out a whole tape and add its votes to ``out``, float64 (predicted, K)."""
     n_classes = len(P)
@@ -165,7 +165,7 @@ def run_member(
             continue
         if known != row:
             node = route(trees, t, X, row)
-            guess = answer(trees, t, node, X, row, width, logs, products, P)
+            guess = answer(trees, t, node, X, row, values, logs, P)
         if kinds[i] == PREDICT:
             vote = vote_of(skill, t, n_classes)
             for k in range(n_classes):
@@ -174,8 +174,8 @@ def run_member(
             known = row
             continue
         known = -1
-        _lesson(m, t, node, guess, trees, roles, skill, window, X, row, y[row], events[i], weights[i], width, logs,
-                products, work, P)  # fmt: skip
+        _lesson(m, t, node, guess, trees, roles, skill, window, X, row, y[row], events[i], weights[i], values, logs,
+                work, P)  # fmt: skip
 
 
 @leaf

@@ -8,9 +8,12 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+import numpy as np
+
 from streamimb.kernel import Array, part
 from streamimb.learners.tree_layout import (
     BAYES,
+    CATEGORIES,
     COUNTS,
     FIRST_BUCKET,
     LEARNED,
@@ -24,9 +27,16 @@ from streamimb.learners.tree_layout import (
     SPREAD,
     SQUARES,
     TOTAL,
-    WEIGHT,
+    UNSEEN,
     Trees,
 )
+
+# Rows of ``values``, float64 (VALUE_ROWS, F): what ``gather`` makes of a row, and room for what each feature tells.
+NUMBER, CODE, TERM = 0, 1, 2
+VALUE_ROWS: Final = 3
+
+# Unsigned, as NumPy's meaning of a negative index keeps loops over features from taking several at once.
+_MEAN, _SPREAD, _SCALE, _LOG = np.uint64(MEAN), np.uint64(SPREAD), np.uint64(SCALE), np.uint64(LOG)
 
 #: A class's variance counts the leaf's whole range, seen so many times: one event has no variance of its own.
 PRIOR_WEIGHT: Final = 1.0
@@ -47,21 +57,41 @@ CLASS_PRIOR: Final = 0.05
 
 
 @part
-def settle(trees: Trees, t: int, slot: int, f: int, b: int) -> None:
+def settle(trees: Trees, t: int, slot: int, k: int, f: int) -> None:
     """Make ready what the density of one class's feature needs: 1 / (2 variance) and minus half its logarithm."""
-    n = trees.observed[t, slot, b + WEIGHT]
-    wide = (trees.ranges[t, slot, f, 1] - trees.ranges[t, slot, f, 0]) / RANGE_DEVIATIONS
-    variance = (trees.observed[t, slot, b + SPREAD] + PRIOR_WEIGHT * wide * wide) / (n + PRIOR_WEIGHT)
+    n_observed, observed = trees.features.shape[2], trees.observed
+    n = observed[t, slot, k, f]
+    wide = (trees.ranges[t, slot, 1, f] - trees.ranges[t, slot, 0, f]) / RANGE_DEVIATIONS
+    variance = (observed[t, slot, k, SPREAD * n_observed + f] + PRIOR_WEIGHT * wide * wide) / (n + PRIOR_WEIGHT)
     variance = max(variance, VARIANCE_MIN)
-    trees.observed[t, slot, b + SCALE] = 0.5 / variance
-    trees.observed[t, slot, b + LOG] = -0.5 * math.log(variance)
+    observed[t, slot, k, SCALE * n_observed + f] = 0.5 / variance
+    observed[t, slot, k, LOG * n_observed + f] = -0.5 * math.log(variance) if n > 0.0 else UNSEEN
 
 
 @part
-def observe(trees: Trees, t: int, slot: int, X: Array, row: int, y: int, w: float, width: int) -> None:
+def gather(trees: Trees, t: int, slot: int, X: Array, row: int, values: Array) -> None:
+    """A row's values of the features that a leaf observes, into ``values``, float64 (VALUE_ROWS, F), missing: NaN.
+
+    Numeric ones in NUMBER, where categories are missing; in CODE a category's bucket, 0 where there is none.
+    """
+    for f in range(trees.features.shape[2]):
+        values[NUMBER, f] = X[row, trees.features[t, slot, f]]
+    if trees.params[CATEGORIES] <= 0.0:
+        return
+    for f in range(trees.features.shape[2]):
+        buckets, v = trees.buckets[trees.features[t, slot, f]], values[NUMBER, f]
+        values[CODE, f] = 0.0
+        if buckets > 0:
+            values[NUMBER, f] = math.nan
+            if v == v:
+                values[CODE, f] = FIRST_BUCKET + int(v) % buckets
+
+
+@part
+def observe(trees: Trees, t: int, slot: int, values: Array, y: int, w: float) -> None:
     """Count a row of class y with weight w > 0 in a leaf. Missing values are not counted."""
     n_observed = trees.features.shape[2]
-    leaves, observed = trees.leaves, trees.observed
+    leaves, observed, ranges = trees.leaves, trees.observed, trees.ranges
     leaves[t, slot, LEARNED] += w
     leaves[t, slot, SQUARES] += w * w
     leaves[t, slot, SINCE] += w
@@ -70,26 +100,30 @@ def observe(trees: Trees, t: int, slot: int, X: Array, row: int, y: int, w: floa
     leaves[t, slot, OFFERED] += w
     leaves[t, slot, COUNTS + y] += w
     fresh = leaves[t, slot, COUNTS + y] < SETTLE_WEIGHT or int(leaves[t, slot, LESSONS]) % SETTLE_LESSONS == 0
-    b = y * n_observed * width
+    if trees.params[CATEGORIES] > 0.0:
+        for f in range(n_observed):
+            if values[CODE, f] > 0.0:
+                observed[t, slot, y, f] += w
+                observed[t, slot, y, int(values[CODE, f]) * n_observed + f] += w
+    size = np.uint64(n_observed)
+    for f in range(size):
+        v = values[NUMBER, f]
+        known = v == v
+        n, mean = observed[t, slot, y, f], observed[t, slot, y, _MEAN * size + f]
+        more = n + w
+        off = v - mean
+        moved = mean + off * w / more
+        spread = observed[t, slot, y, _SPREAD * size + f]
+        low, high = ranges[t, slot, 0, f], ranges[t, slot, 1, f]
+        observed[t, slot, y, f] = more if known else n
+        observed[t, slot, y, _MEAN * size + f] = moved if known else mean
+        observed[t, slot, y, _SPREAD * size + f] = spread + w * off * (v - moved) if known else spread
+        ranges[t, slot, 0, f] = v if v < low else low
+        ranges[t, slot, 1, f] = v if v > high else high
     for f in range(n_observed):
-        j = trees.features[t, slot, f]
-        v = float(X[row, j])
-        if v == v:
-            n = observed[t, slot, b] + w
-            observed[t, slot, b] = n
-            if trees.buckets[j] > 0:
-                observed[t, slot, b + FIRST_BUCKET + int(v) % trees.buckets[j]] += w
-            else:
-                off = v - observed[t, slot, b + MEAN]
-                observed[t, slot, b + MEAN] += off * w / n
-                observed[t, slot, b + SPREAD] += w * off * (v - observed[t, slot, b + MEAN])
-                if v < trees.ranges[t, slot, f, 0]:
-                    trees.ranges[t, slot, f, 0] = v
-                if v > trees.ranges[t, slot, f, 1]:
-                    trees.ranges[t, slot, f, 1] = v
-                if fresh:
-                    settle(trees, t, slot, f, b)
-        b += width
+        v = values[NUMBER, f]
+        if v == v and (fresh or observed[t, slot, y, LOG * n_observed + f] <= UNSEEN):
+            settle(trees, t, slot, y, f)
 
 
 @part
@@ -104,41 +138,60 @@ def _log_wide(low: float, high: float, v: float) -> float:
 
 
 @part
-def joint(
-    trees: Trees, t: int, slot: int, X: Array, row: int, width: int, n_classes: int, logs: Array, products: Array
-) -> None:
-    """The log-likelihood of a row under each class into ``logs``, up to what the classes share; both float64 (K,)."""
+def _log_densities(trees: Trees, t: int, slot: int, k: int, values: Array) -> Any:
+    """The sum of the log-densities of a row's numeric values under a class."""
     n_observed, observed = trees.features.shape[2], trees.observed
-    stride = n_observed * width
+    size = np.uint64(n_observed)
+    for f in range(size):
+        v = values[NUMBER, f]
+        off = v - observed[t, slot, k, _MEAN * size + f]
+        far = off * off * observed[t, slot, k, _SCALE * size + f]
+        density = observed[t, slot, k, _LOG * size + f] - (DISTANCE_MAX if far > DISTANCE_MAX else far)
+        values[TERM, f] = density if v == v else 0.0
+    total = 0.0
+    for f in range(n_observed):
+        total += values[TERM, f]
+    if total > 0.5 * UNSEEN:
+        return total
+    total = 0.0
+    for f in range(n_observed):
+        v, term = values[NUMBER, f], values[TERM, f]
+        if v == v and term < 0.5 * UNSEEN:
+            term = _log_wide(trees.ranges[t, slot, 0, f], trees.ranges[t, slot, 1, f], v)
+        total += term
+    return total
+
+
+@part
+def _log_shares(trees: Trees, t: int, slot: int, k: int, values: Array) -> Any:
+    """The sum of the logarithms of how often a class had a row's categories."""
+    n_observed, observed = trees.features.shape[2], trees.observed
+    total, product = 0.0, 1.0
+    for f in range(n_observed):
+        at = int(values[CODE, f])
+        prior = BUCKET_PRIOR * trees.buckets[trees.features[t, slot, f]]
+        share = (observed[t, slot, k, at * n_observed + f] + BUCKET_PRIOR) / (observed[t, slot, k, f] + prior)
+        values[TERM, f] = share if at > 0 else 1.0
+    for f in range(n_observed):
+        product *= values[TERM, f]
+        if product < PRODUCT_MIN:
+            total += math.log(product)
+            product = 1.0
+    return total + math.log(product) if product != 1.0 else total
+
+
+@part
+def joint(trees: Trees, t: int, slot: int, n_classes: int, values: Array, logs: Array) -> None:
+    """The log-likelihood of a row under each class that a leaf has, up to what they share, into ``logs``, float64 (K,).
+
+    values: what ``gather`` made of the row.
+    """
     for k in range(n_classes):
         logs[k] = 0.0
-        products[k] = 1.0
-    for f in range(n_observed):
-        j = trees.features[t, slot, f]
-        v = float(X[row, j])
-        if v != v:
-            continue
-        buckets = trees.buckets[j]
-        b = f * width
-        if buckets == 0:
-            for k in range(n_classes):
-                if observed[t, slot, b] > 0.0:
-                    off = v - observed[t, slot, b + MEAN]
-                    logs[k] += observed[t, slot, b + LOG] - min(off * off * observed[t, slot, b + SCALE], DISTANCE_MAX)
-                else:
-                    logs[k] += _log_wide(trees.ranges[t, slot, f, 0], trees.ranges[t, slot, f, 1], v)
-                b += stride
-            continue
-        at = FIRST_BUCKET + int(v) % buckets
-        for k in range(n_classes):
-            products[k] *= (observed[t, slot, b + at] + BUCKET_PRIOR) / (observed[t, slot, b] + BUCKET_PRIOR * buckets)
-            if products[k] < PRODUCT_MIN:
-                logs[k] += math.log(products[k])
-                products[k] = 1.0
-            b += stride
-    for k in range(n_classes):
-        if products[k] != 1.0:
-            logs[k] += math.log(products[k])
+        if trees.leaves[t, slot, COUNTS + k] > 0.0:
+            logs[k] = _log_densities(trees, t, slot, k, values)
+            if trees.params[CATEGORIES] > 0.0:
+                logs[k] += _log_shares(trees, t, slot, k, values)
 
 
 @part
@@ -151,15 +204,17 @@ def plain(trees: Trees, t: int, slot: int, n_classes: int, out: Array) -> None:
 
 @part
 def bayes(trees: Trees, t: int, slot: int, n_classes: int, logs: Array, out: Array) -> None:
-    """Class probabilities by naive Bayes, from log-likelihoods, into ``out``, float64 (K,)."""
+    """Class probabilities by naive Bayes, from log-likelihoods, into ``out``, float64 (K,), which may be ``logs``."""
     top = -1e300
     for k in range(n_classes):
         if logs[k] > top and trees.leaves[t, slot, COUNTS + k] > 0.0:
             top = logs[k]
     total = 0.0
     for k in range(n_classes):
-        n = trees.leaves[t, slot, COUNTS + k]
-        out[k] = n * math.exp(min(logs[k] - top, 0.0)) if n > 0.0 else 0.0
+        n, off = trees.leaves[t, slot, COUNTS + k], logs[k] - top
+        out[k] = 0.0
+        if n > 0.0:
+            out[k] = n * math.exp(off) if off < 0.0 else n
         total += out[k]
     if total <= 0.0:
         plain(trees, t, slot, n_classes, out)

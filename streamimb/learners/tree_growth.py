@@ -8,6 +8,7 @@ from typing import Any, Final
 from streamimb.kernel import Array, leaf, uniform
 from streamimb.learners.tree_bayes import settle
 from streamimb.learners.tree_layout import (
+    ALL,
     BY_LEAF,
     CARRY,
     COUNTS,
@@ -18,6 +19,8 @@ from streamimb.learners.tree_layout import (
     LEAF,
     LEAVES,
     LEFT,
+    LEFT_OF,
+    LOG,
     MASK,
     MEAN,
     NODES,
@@ -28,10 +31,10 @@ from streamimb.learners.tree_layout import (
     SLOT,
     SPREAD,
     TOTAL,
-    WEIGHT,
+    UNSEEN,
     Trees,
 )
-from streamimb.learners.tree_splits import ALL, LEFT_OF, below
+from streamimb.learners.tree_splits import below
 
 #: Draws of features belong to no event: they are taken beyond any member's number.
 FEATURE_DRAWS: Final = 1 << 20
@@ -42,11 +45,22 @@ def _clear(trees: Trees, t: int, slot: int) -> None:
     """Make a slot that of a leaf that has seen nothing; its features stay."""
     for c in range(trees.leaves.shape[2]):
         trees.leaves[t, slot, c] = 0.0
-    for b in range(trees.observed.shape[2]):
-        trees.observed[t, slot, b] = 0.0
+    for k in range(trees.observed.shape[2]):
+        for b in range(trees.observed.shape[3]):
+            trees.observed[t, slot, k, b] = 0.0
     for f in range(trees.features.shape[2]):
-        trees.ranges[t, slot, f, 0] = NOTHING_SEEN
-        trees.ranges[t, slot, f, 1] = -NOTHING_SEEN
+        trees.ranges[t, slot, 0, f] = NOTHING_SEEN
+        trees.ranges[t, slot, 1, f] = -NOTHING_SEEN
+
+
+@leaf
+def _mark_unseen(trees: Trees, t: int, slot: int) -> None:
+    """Say of a cleared leaf's Gaussians that they have seen nothing; its features are drawn by now."""
+    n_observed = trees.features.shape[2]
+    for k in range(trees.observed.shape[2]):
+        for f in range(n_observed):
+            if trees.buckets[trees.features[t, slot, f]] == 0:
+                trees.observed[t, slot, k, LOG * n_observed + f] = UNSEEN
 
 
 @leaf
@@ -81,25 +95,26 @@ def plant(trees: Trees, t: int) -> None:
     _make_leaf(trees, t, 0, 0, 0)
     _draw_features(trees, t, 0, trees.sizes[t, PLANTED] * trees.nodes.shape[1])
     _clear(trees, t, 0)
+    _mark_unseen(trees, t, 0)
 
 
 @leaf
 def _divide(
-    trees: Trees, t: int, slot: int, f: int, cut: float, mask: int, width: int, n_classes: int, work: Array,
+    trees: Trees, t: int, slot: int, f: int, cut: float, mask: int, n_classes: int, work: Array,
     numeric: Any,
 ) -> float:  # fmt: skip
     """The share of each class that goes left, into ``work[LEFT_OF]``, and of all together."""
     total, left = 0.0, 0.0
+    n_observed = trees.features.shape[2]
     for k in range(n_classes):
-        b = (k * trees.features.shape[2] + f) * width
-        n = trees.observed[t, slot, b + WEIGHT]
+        n = trees.observed[t, slot, k, f]
         gone = 0.0
         if numeric:
-            gone = below(trees, t, slot, b, cut)
+            gone = below(trees, t, slot, k, f, cut)
         else:
-            for v in range(width - FIRST_BUCKET):
+            for v in range(trees.buckets[trees.features[t, slot, f]]):
                 if (mask >> v) & 1:
-                    gone += trees.observed[t, slot, b + FIRST_BUCKET + v]
+                    gone += trees.observed[t, slot, k, (FIRST_BUCKET + v) * n_observed + f]
         total += n
         left += gone
         work[LEFT_OF, k] = gone / n if n > 0.0 else 0.5
@@ -108,7 +123,7 @@ def _divide(
 
 @leaf
 def _send_unseen(
-    trees: Trees, t: int, node: int, slot: int, f: int, mask: int, width: int, n_classes: int, heavy_left: Any
+    trees: Trees, t: int, node: int, slot: int, f: int, mask: int, n_classes: int, heavy_left: Any
 ) -> None:
     """Buckets that the leaf never saw go where most rows go."""
     if not heavy_left:
@@ -116,7 +131,7 @@ def _send_unseen(
     for v in range(trees.buckets[trees.features[t, slot, f]]):
         n = 0.0
         for k in range(n_classes):
-            n += trees.observed[t, slot, (k * trees.features.shape[2] + f) * width + FIRST_BUCKET + v]
+            n += trees.observed[t, slot, k, (FIRST_BUCKET + v) * trees.features.shape[2] + f]
         if n <= 0.0:
             mask |= 1 << v
     trees.nodes[t, node, MASK] = mask
@@ -132,76 +147,78 @@ def _endow(trees: Trees, t: int, slot: int, k: int, n: float, by_leaf: Any) -> N
 
 @leaf
 def _share_buckets(
-    trees: Trees, t: int, slot: int, right: int, b: int, split_on: Any, mask: int, buckets: int, to_left: float,
-    to_right: float,
+    trees: Trees, t: int, slot: int, right: int, k: int, f: int, split_on: Any, mask: int, buckets: int,
+    to_left: float, to_right: float,
 ) -> None:  # fmt: skip
     n_left, n_right = 0.0, 0.0
-    n, known = trees.observed[t, slot, b + WEIGHT], 0.0
+    n, known, n_observed = trees.observed[t, slot, k, f], 0.0, trees.features.shape[2]
     for v in range(buckets):
-        at = b + FIRST_BUCKET + v
+        at = (FIRST_BUCKET + v) * n_observed + f
         if split_on and n > 0.0:
             if (mask >> v) & 1:
-                trees.observed[t, right, at] = 0.0
+                trees.observed[t, right, k, at] = 0.0
             else:
-                trees.observed[t, slot, at] = 0.0
-        n_left += trees.observed[t, slot, at]
-        n_right += trees.observed[t, right, at]
+                trees.observed[t, slot, k, at] = 0.0
+        n_left += trees.observed[t, slot, k, at]
+        n_right += trees.observed[t, right, k, at]
     known = n_left + n_right if split_on else n
     for v in range(buckets):
-        at = b + FIRST_BUCKET + v
-        trees.observed[t, slot, at] *= to_left * known / n_left if n_left > 0.0 else 0.0
-        trees.observed[t, right, at] *= to_right * known / n_right if n_right > 0.0 else 0.0
-    trees.observed[t, slot, b + WEIGHT] = to_left * known if n_left > 0.0 else 0.0
-    trees.observed[t, right, b + WEIGHT] = to_right * known if n_right > 0.0 else 0.0
+        at = (FIRST_BUCKET + v) * n_observed + f
+        trees.observed[t, slot, k, at] *= to_left * known / n_left if n_left > 0.0 else 0.0
+        trees.observed[t, right, k, at] *= to_right * known / n_right if n_right > 0.0 else 0.0
+    trees.observed[t, slot, k, f] = to_left * known if n_left > 0.0 else 0.0
+    trees.observed[t, right, k, f] = to_right * known if n_right > 0.0 else 0.0
 
 
 @leaf
-def _truncate(trees: Trees, t: int, slot: int, b: int, mean: float, variance: float, cut: float, side: float) -> None:
+def _truncate(
+    trees: Trees, t: int, slot: int, k: int, f: int, mean: float, variance: float, cut: float, side: float
+) -> None:
     """Mean and spread of the part of a Gaussian below (side -1) or above (1) a cut, per unit of weight kept."""
-    n = trees.observed[t, slot, b + WEIGHT]
+    n, n_observed = trees.observed[t, slot, k, f], trees.features.shape[2]
     if variance <= 0.0:
         return
     deviation = math.sqrt(variance)
     z = (cut - mean) / deviation
     tail = 0.5 * math.erfc(side * z * 0.7071067811865476)
     if tail < 1e-6:
-        trees.observed[t, slot, b + MEAN] = cut
-        trees.observed[t, slot, b + SPREAD] = 0.0
+        trees.observed[t, slot, k, MEAN * n_observed + f] = cut
+        trees.observed[t, slot, k, SPREAD * n_observed + f] = 0.0
         return
     ratio = 0.3989422804014327 * math.exp(-0.5 * z * z) / tail
-    trees.observed[t, slot, b + MEAN] = mean + side * deviation * ratio
-    trees.observed[t, slot, b + SPREAD] = n * variance * max(1.0 + side * z * ratio - ratio * ratio, 0.0)
+    trees.observed[t, slot, k, MEAN * n_observed + f] = mean + side * deviation * ratio
+    kept = max(1.0 + side * z * ratio - ratio * ratio, 0.0)
+    trees.observed[t, slot, k, SPREAD * n_observed + f] = n * variance * kept
 
 
 @leaf
 def _share_observer(
-    trees: Trees, t: int, slot: int, right: int, f: int, k: int, split_on: Any, cut: float, mask: int, width: int,
+    trees: Trees, t: int, slot: int, right: int, f: int, k: int, split_on: Any, cut: float, mask: int,
     to_left: float, to_right: float,
 ) -> None:  # fmt: skip
     """Hand one observer's numbers to both children: of the feature split on, each gets the values of its side."""
-    b = (k * trees.features.shape[2] + f) * width
-    here, there = trees.observed, trees.observed
-    for c in range(width):
-        there[t, right, b + c] = here[t, slot, b + c]
+    here, n_observed = trees.observed, trees.features.shape[2]
+    for c in range(f, here.shape[3], n_observed):
+        here[t, right, k, c] = here[t, slot, k, c]
     buckets = trees.buckets[trees.features[t, slot, f]]
     if buckets > 0:
-        _share_buckets(trees, t, slot, right, b, split_on, mask, buckets, to_left, to_right)
+        _share_buckets(trees, t, slot, right, k, f, split_on, mask, buckets, to_left, to_right)
         return
-    n = here[t, slot, b + WEIGHT]
+    n, spread = here[t, slot, k, f], SPREAD * n_observed + f
     if split_on and n > 0.0:
-        mean, spread = here[t, slot, b + MEAN], here[t, slot, b + SPREAD] / n
-        _truncate(trees, t, slot, b, mean, spread, cut, -1.0)
-        _truncate(trees, t, right, b, mean, spread, cut, 1.0)
-    for c in (WEIGHT, SPREAD):
-        here[t, slot, b + c] *= to_left
-        there[t, right, b + c] *= to_right
-    settle(trees, t, slot, f, b)
-    settle(trees, t, right, f, b)
+        mean, variance = here[t, slot, k, MEAN * n_observed + f], here[t, slot, k, spread] / n
+        _truncate(trees, t, slot, k, f, mean, variance, cut, -1.0)
+        _truncate(trees, t, right, k, f, mean, variance, cut, 1.0)
+    for c in (f, spread):
+        here[t, slot, k, c] *= to_left
+        here[t, right, k, c] *= to_right
+    settle(trees, t, slot, k, f)
+    settle(trees, t, right, k, f)
 
 
 @leaf
 def _hand_down(
-    trees: Trees, t: int, slot: int, right: int, f: int, cut: float, mask: int, width: int, n_classes: int,
+    trees: Trees, t: int, slot: int, right: int, f: int, cut: float, mask: int, n_classes: int,
     work: Array, numeric: Any,
 ) -> None:  # fmt: skip
     """What two children know from their parent: at most CARRY of its weight, its classes as the split divides them."""
@@ -220,24 +237,22 @@ def _hand_down(
             trees.leaves[t, slot, c] = 0.0
         for g in range(n_observed):
             for side in range(2):
-                trees.ranges[t, right, g, side] = trees.ranges[t, slot, g, side]
+                trees.ranges[t, right, side, g] = trees.ranges[t, slot, side, g]
         if numeric:
-            trees.ranges[t, slot, f, 1] = min(trees.ranges[t, slot, f, 1], cut)
-            trees.ranges[t, right, f, 0] = max(trees.ranges[t, right, f, 0], cut)
+            trees.ranges[t, slot, 1, f] = min(trees.ranges[t, slot, 1, f], cut)
+            trees.ranges[t, right, 0, f] = max(trees.ranges[t, right, 0, f], cut)
     for k in range(n_classes):
         share = work[LEFT_OF, k]
         _endow(trees, t, slot, k, kept * share * work[ALL, k], by_leaf)
         _endow(trees, t, right, k, kept * (1.0 - share) * work[ALL, k], by_leaf)
         if not by_leaf:
             for g in range(n_observed):
-                _share_observer(
-                    trees, t, slot, right, g, k, g == f, cut, mask, width, kept * share, kept * (1.0 - share)
-                )
+                _share_observer(trees, t, slot, right, g, k, g == f, cut, mask, kept * share, kept * (1.0 - share))
 
 
 @leaf
 def split(
-    trees: Trees, t: int, node: int, slot: int, f: int, cut: float, mask: int, width: int, n_classes: int, work: Array
+    trees: Trees, t: int, node: int, slot: int, f: int, cut: float, mask: int, n_classes: int, work: Array
 ) -> None:
     """Give a leaf two children: the left one takes over its slot, the right one a new slot."""
     left, right_slot = trees.sizes[t, NODES], trees.sizes[t, LEAVES]
@@ -247,16 +262,18 @@ def split(
     _make_leaf(trees, t, left, slot, depth)
     _make_leaf(trees, t, left + 1, right_slot, depth)
     numeric = trees.buckets[trees.features[t, slot, f]] == 0
-    share = _divide(trees, t, slot, f, cut, mask, width, n_classes, work, numeric)
+    share = _divide(trees, t, slot, f, cut, mask, n_classes, work, numeric)
     trees.nodes[t, node, FEATURE] = trees.features[t, slot, f]
     trees.nodes[t, node, LEFT] = left
     trees.nodes[t, node, MASK] = mask
     trees.nodes[t, node, HEAVY] = 0 if share >= 0.5 else 1
     trees.cuts[t, node] = cut
     if not numeric:
-        _send_unseen(trees, t, node, slot, f, mask, width, n_classes, share >= 0.5)
-    _hand_down(trees, t, slot, right_slot, f, cut, mask, width, n_classes, work, numeric)
+        _send_unseen(trees, t, node, slot, f, mask, n_classes, share >= 0.5)
+    _hand_down(trees, t, slot, right_slot, f, cut, mask, n_classes, work, numeric)
     if trees.params[BY_LEAF] > 0.0:
         serial = trees.sizes[t, PLANTED] * trees.nodes.shape[1] + left
         _draw_features(trees, t, slot, serial)
         _draw_features(trees, t, right_slot, serial + 1)
+        _mark_unseen(trees, t, slot)
+        _mark_unseen(trees, t, right_slot)

@@ -6,7 +6,7 @@ import math
 from typing import Any, Final
 
 from streamimb.kernel import Array, leaf, part
-from streamimb.learners.tree_bayes import bayes, joint, observe, plain, top_class, trusts_bayes
+from streamimb.learners.tree_bayes import bayes, gather, joint, observe, plain, top_class, trusts_bayes
 from streamimb.learners.tree_growth import split
 from streamimb.learners.tree_layout import (
     BAYES,
@@ -32,12 +32,13 @@ from streamimb.learners.tree_layout import (
     SURETY,
     TIE,
     TOTAL,
-    WEIGHT,
     Trees,
 )
 from streamimb.learners.tree_screen import may_split
 from streamimb.learners.tree_splits import best_split
 
+#: In place of naive Bayes's class: nobody has needed it so far.
+UNASKED: Final = -1
 #: An attempt to split is due at the earliest when a leaf has learned this share of its weight since the last one.
 GRACE_SHARE: Final = 0.15
 
@@ -65,21 +66,21 @@ def route(trees: Trees, t: int, X: Array, row: int) -> int:
 
 
 @part
-def answer(
-    trees: Trees, t: int, node: int, X: Array, row: int, width: int, logs: Array, products: Array, out: Array
-) -> Any:
+def answer(trees: Trees, t: int, node: int, X: Array, row: int, values: Array, logs: Array, out: Array) -> Any:
     """Class probabilities of a row at a leaf into ``out``, float64 (K,), and naive Bayes's class.
 
-    Naive Bayes where it was right no less often than the majority class, else the leaf's counts.
+    Naive Bayes where it was right no less often than the majority class, else the leaf's counts, and its class is
+    UNASKED. The row's values stay in ``values`` for its lesson.
     """
     n_classes = len(out)
     slot = trees.nodes[t, node, SLOT]
-    joint(trees, t, slot, X, row, width, n_classes, logs, products)
-    bayes(trees, t, slot, n_classes, logs, out)
-    guess = top_class(out, n_classes)
+    gather(trees, t, slot, X, row, values)
     if not trusts_bayes(trees, t, slot):
         plain(trees, t, slot, n_classes, out)
-    return guess
+        return UNASKED
+    joint(trees, t, slot, n_classes, values, logs)
+    bayes(trees, t, slot, n_classes, logs, out)
+    return top_class(out, n_classes)
 
 
 @part
@@ -98,17 +99,15 @@ def _scale_leaf(trees: Trees, t: int, slot: int, factor: float) -> None:
         trees.leaves[t, slot, c] *= factor
     for c in range(COUNTS, trees.leaves.shape[2]):
         trees.leaves[t, slot, c] *= factor
-    n_observed, n_classes = trees.features.shape[2], trees.leaves.shape[2] - COUNTS
-    width = trees.observed.shape[2] // (n_observed * n_classes)
+    n_observed = trees.features.shape[2]
     for f in range(n_observed):
         buckets = trees.buckets[trees.features[t, slot, f]]
-        for k in range(n_classes):
-            b = (k * n_observed + f) * width
-            trees.observed[t, slot, b + WEIGHT] *= factor
+        for k in range(trees.observed.shape[2]):
+            trees.observed[t, slot, k, f] *= factor
             if buckets == 0:
-                trees.observed[t, slot, b + SPREAD] *= factor
+                trees.observed[t, slot, k, SPREAD * n_observed + f] *= factor
             for v in range(buckets):
-                trees.observed[t, slot, b + FIRST_BUCKET + v] *= factor
+                trees.observed[t, slot, k, (FIRST_BUCKET + v) * n_observed + f] *= factor
 
 
 @leaf
@@ -139,7 +138,7 @@ def least_gain(lessons: float, classes: int, surety: float) -> Any:
 
 
 @leaf
-def _attempt(trees: Trees, t: int, node: int, slot: int, width: int, n_classes: int, work: Array) -> None:
+def _attempt(trees: Trees, t: int, node: int, slot: int, n_classes: int, work: Array) -> None:
     """Split a leaf if its best feature is surely better than its second, and there is room."""
     full = trees.sizes[t, LEAVES] >= trees.leaves.shape[1]
     if full or trees.nodes[t, node, DEPTH] >= trees.params[DEPTH_MAX]:
@@ -149,31 +148,36 @@ def _attempt(trees: Trees, t: int, node: int, slot: int, width: int, n_classes: 
         return
     seen, lessons = _classes_seen(trees, t, slot, n_classes), lessons_worth(trees, t, slot)
     least = least_gain(lessons, seen, trees.params[SURETY])
-    if not may_split(trees, t, slot, width, n_classes, work, least):
-        return
-    best, second, f, cut, mask = best_split(trees, t, slot, width, n_classes, work)
-    if f < 0 or best <= least:
+    if not may_split(trees, t, slot, n_classes, work, least):
         return
     e = math.log2(max(seen, 2)) * math.sqrt(trees.params[LOG_DELTA] / (2.0 * lessons))
-    if best - second > e or e < trees.params[TIE]:
-        split(trees, t, node, slot, f, cut, mask, width, n_classes, work)
+    alone = e < trees.params[TIE]
+    best, second, f, cut, mask = best_split(trees, t, slot, n_classes, work, alone)
+    if f < 0 or best <= least:
+        return
+    if alone or best - second > e:
+        split(trees, t, node, slot, f, cut, mask, n_classes, work)
 
 
 @part
 def learn(
-    trees: Trees, t: int, node: int, X: Array, row: int, y: int, w: float, guess: int, width: int, n_classes: int,
+    trees: Trees, t: int, node: int, values: Array, y: int, w: float, guess: int, n_classes: int, logs: Array,
     work: Array,
 ) -> None:  # fmt: skip
     """Learn a row of class y with weight w > 0 at its leaf, for which naive Bayes guessed ``guess``; perhaps split."""
     slot = trees.nodes[t, node, SLOT]
     leaves = trees.leaves
+    if guess == UNASKED:
+        joint(trees, t, slot, n_classes, values, logs)
+        bayes(trees, t, slot, n_classes, logs, logs)
+        guess = top_class(logs, n_classes)
     if guess == y:
         leaves[t, slot, BAYES] += w
     if _majority(trees, t, slot, n_classes) == y:
         leaves[t, slot, PLAIN] += w
-    observe(trees, t, slot, X, row, y, w, width)
+    observe(trees, t, slot, values, y, w)
     if leaves[t, slot, SINCE] >= max(trees.params[GRACE], GRACE_SHARE * leaves[t, slot, LEARNED]):
         leaves[t, slot, SINCE] = 0.0
-        _attempt(trees, t, node, slot, width, n_classes, work)
+        _attempt(trees, t, node, slot, n_classes, work)
     if leaves[t, slot, TOTAL] > trees.params[HORIZON]:
         _scale_leaf(trees, t, slot, 0.5)

@@ -2,7 +2,8 @@
 
 A node is a leaf (its feature is below 0) or sends a row to one of two neighbouring nodes. A leaf owns a slot, in which
 it counts its classes and observes its features: for each class and observed feature WIDTH numbers, a Gaussian
-(weight, mean, sum of squares, and what densities need) or the weight and a count for each bucket of categories.
+(weight, mean, sum of squares, and what densities need) or the weight and a count for each bucket of categories. The
+same number of all features lies together, so that a loop over features takes several at once.
 """
 
 from __future__ import annotations
@@ -33,10 +34,22 @@ BUCKETS_MAX: Final = 32
 NODES, LEAVES, PLANTED = 0, 1, 2
 SIZE_COLUMNS: Final = 3
 
-# Places in ``params``, float64 (N_PARAMS,).
+# Places in ``params``, float64 (N_PARAMS,); CATEGORIES: whether any feature is categorical.
 (GRACE, LOG_DELTA, TIE, CARRY, HORIZON, BY_LEAF, DEPTH_MAX, SEED, LAMBDA, WARNING, DRIFT, MEMORY,
- CANDIDATES, SURETY) = range(14)  # fmt: skip
-N_PARAMS: Final = 14
+ CANDIDATES, SURETY, CATEGORIES) = range(15)  # fmt: skip
+N_PARAMS: Final = 15
+
+#: Each side of a cut holds more than this share of the weight.
+BRANCH_MIN: Final = 0.01
+# Rows of ``work``, float64 (WORK_ROWS, max(K, BUCKETS_MAX, candidates + LANES)): the classes left of a cut and all of
+# them, by weight; the buckets in the order of a class's share in them, and that share, or what bounds take to lie left;
+# where a feature's candidates begin, in each class's standard deviations, and how far apart they are; how much each
+# bucket weighs; of each candidate what lies left of it, and what it gains at most.
+LEFT_OF, ALL, ORDER, SHARES, CLASS_START, CLASS_STEP, BUCKET, LEFTS, BOUNDS = range(9)
+WORK_ROWS: Final = 9
+
+#: In the place of a Gaussian's logarithm: its class has no values.
+UNSEEN: Final = -1e300
 
 #: Finite stands for "no value seen": beyond every float32.
 NOTHING_SEEN: Final = 4e38
@@ -46,7 +59,8 @@ class Trees(NamedTuple):
     """T trees of at most L leaves and N = 2 L - 1 nodes each, for K classes and F observed features of d.
 
     nodes: int64 (T, N, NODE_COLUMNS); cuts: float64 (T, N), values up to it go left; leaves: float64
-    (T, L, COUNTS + K); observed: float64 (T, L, K * F * WIDTH); ranges: float64 (T, L, F, 2), least and largest value;
+    (T, L, COUNTS + K); observed: float64 (T, L, K, WIDTH * F), number c of feature f at c F + f; ranges: float64
+    (T, L, 2, F), least and largest value;
     features: int64 (T, L, F), the features a leaf observes; sizes: int64 (T, SIZE_COLUMNS); buckets: int64 (d,), of
     each categorical feature, 0 for a numeric one; params: float64 (N_PARAMS,).
     """

@@ -60,7 +60,7 @@ def _share(counts: Array, node: Any, out: Array) -> None:
 
 
 @leaf
-def _observe_one(trees: Trees, t: int, slot: Any, f: Any, X: Array, row: Any, width: Any, logs: Array) -> None:
+def _observe_one(trees: Trees, t: int, slot: Any, f: Any, X: Array, row: Any, logs: Array) -> None:
     """Add one observed feature's log-likelihood under each class."""
     n_observed, observed = trees.features.shape[2], trees.observed
     j = trees.features[t, slot, f]
@@ -68,21 +68,21 @@ def _observe_one(trees: Trees, t: int, slot: Any, f: Any, X: Array, row: Any, wi
     if v != v:
         return
     for k in range(len(logs)):
-        b = (k * n_observed + f) * width
         if trees.buckets[j] > 0:
-            at = b + FIRST_BUCKET + int(v) % trees.buckets[j]
-            known = observed[t, slot, b] + BUCKET_PRIOR * trees.buckets[j]
-            logs[k] += math.log((observed[t, slot, at] + BUCKET_PRIOR) / known)
-        elif observed[t, slot, b] > 0.0:
-            off = v - observed[t, slot, b + MEAN]
-            logs[k] += observed[t, slot, b + LOG] - min(off * off * observed[t, slot, b + SCALE], DISTANCE_MAX)
+            at = FIRST_BUCKET + int(v) % trees.buckets[j]
+            known = observed[t, slot, k, f] + BUCKET_PRIOR * trees.buckets[j]
+            logs[k] += math.log((observed[t, slot, k, at * n_observed + f] + BUCKET_PRIOR) / known)
+        elif observed[t, slot, k, f] > 0.0:
+            off = v - observed[t, slot, k, MEAN * n_observed + f]
+            far = min(off * off * observed[t, slot, k, SCALE * n_observed + f], DISTANCE_MAX)
+            logs[k] += observed[t, slot, k, LOG * n_observed + f] - far
         else:
-            logs[k] += _log_wide(trees.ranges[t, slot, f, 0], trees.ranges[t, slot, f, 1], v)
+            logs[k] += _log_wide(trees.ranges[t, slot, 0, f], trees.ranges[t, slot, 1, f], v)
 
 
 @leaf
 def _add_bayes(
-    trees: Trees, t: int, slot: Any, X: Array, row: Any, width: Any, vote: float, logs: Array, now: Array,
+    trees: Trees, t: int, slot: Any, X: Array, row: Any, vote: float, logs: Array, now: Array,
     before: Array, out: Array,
 ) -> None:  # fmt: skip
     n_classes, n_observed = len(logs), trees.features.shape[2]
@@ -92,7 +92,7 @@ def _add_bayes(
         bayes(trees, t, slot, n_classes, logs, before)
         for step in range(n_observed):
             f = step if direction == 0 else n_observed - 1 - step
-            _observe_one(trees, t, slot, f, X, row, width, logs)
+            _observe_one(trees, t, slot, f, X, row, logs)
             bayes(trees, t, slot, n_classes, logs, now)
             for k in range(n_classes):
                 out[row, trees.features[t, slot, f], k] += 0.5 * vote * (now[k] - before[k])
@@ -121,7 +121,7 @@ def _add_path(
 
 
 @kernel
-def tree_parts(trees: Trees, roles: Array, skill: Array, width: int, X: Array, out: Array) -> None:
+def tree_parts(trees: Trees, roles: Array, skill: Array, X: Array, out: Array) -> None:
     """Split the answers of n rows among their features, into ``out``, float64 (n, d + 1, K), zeros before.
 
     The last is what the trees answer before they see a feature; over all, parts sum up to the class probabilities.
@@ -139,7 +139,7 @@ def tree_parts(trees: Trees, roles: Array, skill: Array, width: int, X: Array, o
             node = _add_path(trees, t, counts, X, row, vote, now, before, out)
             slot = trees.nodes[t, node, SLOT]
             if trusts_bayes(trees, t, slot):
-                _add_bayes(trees, t, slot, X, row, width, vote, logs, now, before, out)
+                _add_bayes(trees, t, slot, X, row, vote, logs, now, before, out)
     for row in range(len(X)):
         for j in range(out.shape[1]):
             for k in range(n_classes):

@@ -13,8 +13,9 @@ from streamimb.errors import LearnerError, StateError
 from streamimb.learners import forest_drift, forest_kernels
 from streamimb.learners import tree_layout as at
 from streamimb.learners.base import PREDICT, State, Tape
+from streamimb.learners.tree_bayes import VALUE_ROWS
+from streamimb.learners.tree_bounds import LANES
 from streamimb.learners.tree_parts import tree_parts
-from streamimb.learners.tree_splits import WORK_ROWS
 from streamimb.schema import Feature, Schema, Strict
 
 #: The arrays that grow with lessons; the others of ``Trees`` follow from schema and parameters.
@@ -74,17 +75,17 @@ class TreeEnsemble:
         self.notes: list[str] = []
         k, d = schema.n_classes, len(schema.features)
         buckets = np.array([_buckets(f, growth.buckets) for f in schema.features], np.int64)
-        params = _pack(growth, seed, settings or {})
+        params = _pack(growth, seed, {at.CATEGORIES: float((buckets > 0).any()), **(settings or {})})
         planted = members * (2 if params[at.DRIFT] > 0 else 1)
         observed = d if observed is None else observed
-        self._width = max(at.GAUSSIAN_WIDTH if (buckets == 0).any() else 0, at.FIRST_BUCKET + int(buckets.max()))
-        leaves = self._leaves_within(growth, planted, observed)
+        width = max(at.GAUSSIAN_WIDTH if (buckets == 0).any() else 0, at.FIRST_BUCKET + int(buckets.max()))
+        leaves = self._leaves_within(growth, planted, observed, width)
         self.trees = at.Trees(
             nodes=np.zeros((planted, 2 * leaves - 1, at.NODE_COLUMNS), np.int64),
             cuts=np.zeros((planted, 2 * leaves - 1)),
             leaves=np.zeros((planted, leaves, at.COUNTS + k)),
-            observed=np.zeros((planted, leaves, k * observed * self._width)),
-            ranges=np.zeros((planted, leaves, observed, 2)),
+            observed=np.zeros((planted, leaves, k, width * observed)),
+            ranges=np.zeros((planted, leaves, 2, observed)),
             features=np.zeros((planted, leaves, observed), np.int64),
             sizes=np.zeros((planted, at.SIZE_COLUMNS), np.int64),
             buckets=buckets,
@@ -93,13 +94,14 @@ class TreeEnsemble:
         self._roles = np.zeros((members, forest_kernels.ROLE_COLUMNS), np.int64)
         self._skill = np.zeros((planted, forest_kernels.RECALL + 2 * k))
         self._window = np.zeros((members, forest_drift.WINDOW_COLUMNS))
-        self._scratch = np.zeros(k), np.zeros(k), np.zeros((WORK_ROWS, max(k, at.BUCKETS_MAX))), np.zeros(k)
+        work = np.zeros((at.WORK_ROWS, max(k, at.BUCKETS_MAX, growth.candidates + LANES)))
+        self._scratch = np.zeros((VALUE_ROWS, observed)), np.zeros(k), work, np.zeros(k)
         self.reset("start")
 
-    def _leaves_within(self, growth: GrowthParameters, planted: int, observed: int) -> int:
+    def _leaves_within(self, growth: GrowthParameters, planted: int, observed: int, width: int) -> int:
         """How many leaves each tree may have."""
         k = self.schema.n_classes
-        numbers = at.COUNTS + k + k * observed * self._width + 3 * observed + 2 * (at.NODE_COLUMNS + 1)
+        numbers = at.COUNTS + k + k * observed * width + 3 * observed + 2 * (at.NODE_COLUMNS + 1)
         fit = growth.bytes_max // (planted * 8 * numbers)
         if fit < 2:
             raise LearnerError(
@@ -119,11 +121,11 @@ class TreeEnsemble:
         out = np.zeros((int(np.count_nonzero(tape.kinds == PREDICT)), self.schema.n_classes))
         lessons = _plain(tape.lesson_weights(y, weights))
         X, y, rows, kinds, events = (_plain(a) for a in (X, y, tape.rows, tape.kinds, tape.events))
-        logs, products, work, P = self._scratch
+        values, logs, work, P = self._scratch
         for m in range(len(self._roles)):
             forest_kernels.run_member(
-                m, self.trees, self._roles, self._skill, self._window, X, y, rows, kinds, events, lessons, self._width,
-                logs, products, work, P, out,
+                m, self.trees, self._roles, self._skill, self._window, X, y, rows, kinds, events, lessons, values,
+                logs, work, P, out,
             )  # fmt: skip
         forest_kernels.normalise(out)
         return out
@@ -131,7 +133,7 @@ class TreeEnsemble:
     def split(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """What each feature adds to the class probabilities, float64 (n, d + 1, K), the base last; X: (n, d)."""
         out = np.zeros((len(X), X.shape[1] + 1, self.schema.n_classes))
-        tree_parts(self.trees, self._roles, self._skill, self._width, _plain(X), out)
+        tree_parts(self.trees, self._roles, self._skill, _plain(X), out)
         return out
 
     @property

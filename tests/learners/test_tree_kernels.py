@@ -17,16 +17,25 @@ from streamimb.learners.forest_drift import DRIFTED, HEAD, ROW_COLUMNS, ROWS, WI
 from streamimb.learners.forest_kernels import judge, poisson
 from streamimb.learners.tree import HoeffdingTreeClassifier
 from streamimb.learners.tree_bayes import BUCKET_PRIOR, CLASS_PRIOR, DISTANCE_MAX
+from streamimb.learners.tree_bounds import bound_cuts, normal, share_left, term
 from streamimb.learners.tree_kernels import least_gain
-from streamimb.learners.tree_screen import may_split, normal, term
-from streamimb.learners.tree_splits import (
+from streamimb.learners.tree_layout import (
     ALL,
+    BOUNDS,
+    CLASS_START,
+    CLASS_STEP,
     LEFT_OF,
+    LEFTS,
+    SHARES,
     WORK_ROWS,
+)
+from streamimb.learners.tree_screen import may_split
+from streamimb.learners.tree_splits import (
     best_cut,
     best_split,
     best_subset,
     gain,
+    place_candidates,
     scaled_entropy,
 )
 from streamimb.schema import Feature, Label, Schema
@@ -127,7 +136,7 @@ def test_information_gain_is_its_twins(sides: list[tuple[float, float]]) -> None
     work[LEFT_OF, : len(sides)] = [a for a, _ in sides]
     work[ALL, : len(sides)] = [a + b for a, b in sides]
     both, left = work[ALL, : len(sides)], work[LEFT_OF, : len(sides)]
-    got = gain(work, len(sides), 0.01, scaled_entropy(work, len(sides), 2))
+    got = gain(work, len(sides), 0.01, scaled_entropy(work, ALL, len(sides)), 0.0)
     if both.sum() > 1e-3:
         assert got == pytest.approx(slow_gain(left, both), abs=1e-9)
         assert got > -1e-9
@@ -139,7 +148,7 @@ def test_the_best_cut_is_the_best_of_its_candidates() -> None:
     y = rng.integers(0, 3, 500)
     X = rng.normal(y[:, None] * 2.0, 1.0, (500, 1)).astype(np.float32)
     tree = one_leaf(X, y, 3)
-    found, cut = best_cut(tree.trees, 0, 0, 0, at.GAUSSIAN_WIDTH, 3, np.zeros((WORK_ROWS, 32)))
+    found, cut = best_cut(tree.trees, 0, 0, 0, 3, np.zeros((WORK_ROWS, 32)), 0.0)
     own = [X[y == k, 0].astype(np.float64) for k in range(3)]
     low = max(X.min(), min(v.mean() - 3 * v.std() for v in own))
     high = min(X.max(), max(v.mean() + 3 * v.std() for v in own))
@@ -161,8 +170,7 @@ def test_for_two_classes_no_subset_is_better_than_the_one_found(seed: int, codes
     X = rng.integers(0, codes, (200, 1))
     y = (rng.random(200) < rng.random(codes)[X[:, 0]]).astype(int)
     tree = one_leaf(X, y, 2, codes=codes)
-    width = at.FIRST_BUCKET + codes
-    found, mask = best_subset(tree.trees, 0, 0, 0, width, 2, np.zeros((WORK_ROWS, 32)))
+    found, mask = best_subset(tree.trees, 0, 0, 0, 2, np.zeros((WORK_ROWS, 32)), 0.0)
     table = np.array([[((X[:, 0] == v) & (y == k)).sum() for k in range(2)] for v in range(codes)], float)
     subsets = [s for n in range(1, codes) for s in itertools.combinations(range(codes), n)]
     assert found == pytest.approx(
@@ -183,7 +191,7 @@ def test_a_term_of_the_entropy_is_bounded_from_below(p: float) -> None:
 
 @settings(deadline=None)
 @given(st.floats(-6.0, 6.0))
-def test_the_normal_distribution_is_interpolated(z: float) -> None:
+def test_the_normal_distribution_is_near(z: float) -> None:
     """To a millionth within four standard deviations, to some 1e-5 beyond them, where it is cut off."""
     assert normal(z) == pytest.approx(0.5 * math.erfc(-z / 2**0.5), abs=1e-6 if abs(z) < 4 else 4e-5)
 
@@ -203,22 +211,60 @@ def test_the_screen_stops_no_split_that_gains_enough(
     else:
         X[rng.random(X.shape) < 0.2] = np.nan
     tree = one_leaf(X, y, classes, codes=4 * categories)
-    width = at.FIRST_BUCKET + 4 if categories else at.GAUSSIAN_WIDTH
     work = np.zeros((WORK_ROWS, 32))
-    best = best_split(tree.trees, 0, 0, width, classes, work)[0]
-    assert best == 0 or may_split(tree.trees, 0, 0, width, classes, work, best * (1 - 1e-9))
-    assert not may_split(tree.trees, 0, 0, width, classes, work, best + 0.05)
+    best = best_split(tree.trees, 0, 0, classes, work, False)[0]
+    assert best == 0 or may_split(tree.trees, 0, 0, classes, work, best * (1 - 1e-9))
+    assert not may_split(tree.trees, 0, 0, classes, work, best + 0.05)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 6), st.integers(4, 300), st.floats(0.0, 4.0))
+def test_no_cut_gains_more_than_the_variance_of_its_shares_allows(
+    seed: int, classes: int, n: int, apart: float
+) -> None:
+    """Each candidate's gain, by the shares that lie left of it, is at most its bound; alike classes have a low one."""
+    rng = np.random.default_rng(seed)
+    y = rng.choice(classes, n, p=rng.dirichlet(np.ones(classes)))
+    X = rng.normal(y[:, None] * apart, rng.uniform(0.2, 2.0, classes)[y][:, None])
+    tree, work = one_leaf(X, y, classes), np.zeros((WORK_ROWS, 32))
+    low, high = X.min(), X.max()
+    total = place_candidates(tree.trees, 0, 0, 0, classes, low, high, work)
+    bound_cuts(work, classes, 10, total)
+    for c in range(10):
+        assert work[LEFTS, c] == pytest.approx(share_left(work, classes, c + 1.0), rel=1e-12, abs=1e-12)
+        assert slow_gain(work[SHARES, :classes], work[ALL, :classes]) <= work[BOUNDS, c]
+    work[[CLASS_START, CLASS_STEP], :classes] = [[-1.0], [0.2]]
+    bound_cuts(work, classes, 10, total)
+    assert work[BOUNDS, :10].max() < 1e-4
+
+
+def test_the_search_passes_over_only_what_cannot_win() -> None:
+    """With a floor under what is asked for, a gain above it is found as without; so are the two best features'."""
+    rng = np.random.default_rng(8)
+    y = rng.integers(0, 4, 300)
+    for codes in (0, 6):
+        X = rng.normal(y[:, None] * [0.1, 0.6, 0.3, 0.5], 1.0, (300, 4))
+        X = np.clip(np.round(X), 0, 5) if codes else X
+        tree = one_leaf(X, y, 4, codes=codes)
+        search, work = best_subset if codes else best_cut, np.zeros((WORK_ROWS, 32))
+        whole = [search(tree.trees, 0, 0, f, 4, work, 0.0) for f in range(4)]
+        for f, (found, place) in enumerate(whole):
+            assert search(tree.trees, 0, 0, f, 4, work, 0.99 * found) == (found, place)
+            assert search(tree.trees, 0, 0, f, 4, work, 2.0 * found)[0] <= found
+        gains = sorted(found for found, _ in whole)
+        assert best_split(tree.trees, 0, 0, 4, work, False)[:2] == pytest.approx((gains[-1], gains[-2]))
+        assert best_split(tree.trees, 0, 0, 4, work, True)[0] == gains[-1]
 
 
 def test_the_screen_admits_a_spread_that_rounding_left_below_zero() -> None:
     """A class seen once with a weight that is no power of two may be left with a spread of -2e-16."""
     X, y = np.array([[i / 40] for i in range(20)] + [[0.9]] * 3), np.array([0] * 20 + [1] * 3)
     tree = one_leaf(X, y, 2)
-    tree.trees.observed[0, 0, at.GAUSSIAN_WIDTH + at.SPREAD] = -2e-16
+    tree.trees.observed[0, 0, 1, at.SPREAD] = -2e-16
     work = np.zeros((WORK_ROWS, 32))
-    best = best_split(tree.trees, 0, 0, at.GAUSSIAN_WIDTH, 2, work)[0]
+    best = best_split(tree.trees, 0, 0, 2, work, False)[0]
     assert best > 0.5
-    assert may_split(tree.trees, 0, 0, at.GAUSSIAN_WIDTH, 2, work, 0.9 * best)
+    assert may_split(tree.trees, 0, 0, 2, work, 0.9 * best)
 
 
 def test_chance_seldom_passes_for_a_gain() -> None:

@@ -102,8 +102,8 @@ def test_a_lesson_of_weight_two_is_learned_twice() -> None:
     double, twice = (HoeffdingTreeClassifier(schema_of("numeric", "numeric"), grace=1e6) for _ in range(2))
     teach(double, X, y, np.array([2.0, 2.0]))
     teach(twice, np.repeat(X, 2, axis=0), np.repeat(y, 2))
-    one, other = (tree.state()["observed"][0, 0].reshape(2, 2, 5) for tree in (double, twice))
-    np.testing.assert_allclose(one[:, :, : at.SCALE], other[:, :, : at.SCALE], rtol=1e-9)
+    one, other = (tree.state()["observed"][0, 0].reshape(2, 5, 2) for tree in (double, twice))
+    np.testing.assert_allclose(one[:, : at.SCALE], other[:, : at.SCALE], rtol=1e-9)
     np.testing.assert_array_equal(double.state()["ranges"], twice.state()["ranges"])
     np.testing.assert_allclose(ask(double, X), ask(twice, X), atol=0.02)
 
@@ -163,6 +163,37 @@ def test_members_see_their_own_features() -> None:
     assert all(len(set(row)) == 4 for row in drawn.tolist())
     np.testing.assert_array_equal(drawn, ForestClassifier(schema, features=0.4).state()["features"][:, 0])
     assert (drawn != ForestClassifier(schema, features=0.4, seed=2).state()["features"][:, 0]).any()
+
+
+def test_a_class_first_known_late_in_a_leaf_has_a_density_at_once() -> None:
+    """Its values were missing in its first lessons: the first one known counts, whenever densities are made anew."""
+    schema = schema_of("numeric", "numeric")
+    tree = HoeffdingTreeClassifier(schema, grace=1e6)
+    X = np.random.default_rng(9).normal(0, 1, (81, 2)).astype(np.float32)
+    y = np.zeros(81, np.int16)
+    X[:-1, 1] = np.nan
+    teach(tree, X, y)
+    places = [at.SCALE * 2 + 1, at.LOG * 2 + 1]
+    assert tree.trees.leaves[0, 0, at.LESSONS] % 8 != 0
+    assert (np.abs(tree.trees.observed[0, 0, 0, places]) < 1e200).all()
+    assert (tree.trees.observed[0, 0, 0, places] != 0).all()
+    assert tree.trees.observed[0, 0, 1, at.LOG * 2 + 1] == at.UNSEEN
+
+
+@BOTH
+def test_a_prediction_is_the_same_whether_or_not_its_lesson_follows(cls: type[TreeEnsemble]) -> None:
+    """What a prediction found out serves the lesson of the same row; lessons alone leave the same trees."""
+    X, y = squares(3_000)
+    X[::7, 0] = np.nan
+    X[:, 1] = np.floor(X[:, 1] * 5)
+    asked, taught = (cls(schema_of("numeric", "categorical")) for _ in range(2))
+    for part in (slice(0, 1_000), slice(1_000, 3_000)):
+        n = len(y[part])
+        asked.run(X[part], y[part], Tape.interleaved(n, part.start), np.ones(2))
+        taught.run(X[part], y[part], Tape.only(LEARN, n, part.start), np.ones(2))
+    for name, array in asked.state().items():
+        np.testing.assert_array_equal(array, taught.state()[name], err_msg=name)
+    np.testing.assert_array_equal(ask(asked, X), ask(taught, X))
 
 
 @BOTH
