@@ -22,9 +22,10 @@ class ForestParameters(GrowthParameters):
     ``members``: trees that vote; ``bagging``: a member learns a lesson of weight w with weight k / bagging, k a
     Poisson number of mean bagging x w (1: online bagging, more: members that resemble each other more; 0: no draw);
     ``features``: share of the features that a leaf observes, or ``sqrt`` of their number and one; ``subspace``: whether
-    those are drawn for a member's whole tree or anew for each leaf; ``warning`` and ``drift``: confidence of the two
-    levels at which a member's own error has risen (drift 0: trees are never replaced); ``memory``: lessons of a class
-    after which its recall, which a member's vote is weighted by, has forgotten most.
+    those are drawn for a member's whole tree, so that a leaf hands on what it has observed when it splits, or anew for
+    each leaf, which then begins with its classes alone; ``warning`` and ``drift``: confidence of the two levels at
+    which a member's own error has risen (drift 0: trees are never replaced); ``memory``: lessons of a class after which
+    its recall, which a member's vote is weighted by, has forgotten most.
     """
 
     members: Annotated[int, Field(ge=1, le=MEMBERS_MAX)] = 10
