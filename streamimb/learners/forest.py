@@ -19,25 +19,29 @@ MEMBERS_MAX: Final = 1_000
 class ForestParameters(GrowthParameters):
     """Parameters of :class:`ForestClassifier`, beside those of one tree (``TreeParameters``).
 
+    ``surety`` is lower than a tree's: votes average out what chance splits off.
+
     ``members``: trees that vote; ``bagging``: a member learns a lesson of weight w with weight k / bagging, k a
     Poisson number of mean bagging x w (1: online bagging, more: members that resemble each other more; 0: no draw);
     ``features``: share of the features that a leaf observes, or ``sqrt`` of their number and one; ``subspace``: whether
-    those are drawn for a member's whole tree or anew for each leaf; ``warning`` and ``drift``: confidence of the two
-    levels at which a member's own error has risen (drift 0: trees are never replaced); ``memory``: lessons of a class
-    after which its recall, which a member's vote is weighted by, has forgotten most.
+    those are drawn for a member's whole tree, so that a leaf hands on what it has observed when it splits, or anew for
+    each leaf, which then begins with its classes alone; ``warning`` and ``drift``: confidence of the two levels at
+    which a member's own error has risen (drift 0: trees are never replaced); ``memory``: lessons of a class after which
+    its recall, which a member's vote is weighted by, has forgotten most.
     """
 
+    surety: Annotated[float, Field(ge=0, le=1e6)] = 2.0
     members: Annotated[int, Field(ge=1, le=MEMBERS_MAX)] = 10
     bagging: Annotated[float, Field(ge=0, le=30)] = 6.0
-    features: Annotated[float, Field(gt=0, le=1)] | Literal["sqrt"] = 0.7
-    subspace: Literal["member", "leaf"] = "leaf"
+    features: Annotated[float, Field(gt=0, le=1)] | Literal["sqrt"] = 1.0
+    subspace: Literal["member", "leaf"] = "member"
     warning: Annotated[float, Field(gt=0, lt=1)] = 1e-2
     drift: Annotated[float, Field(ge=0, lt=1)] = 1e-3
     memory: Annotated[float, Field(ge=1, le=1e9)] = 500.0
 
 
 class ForestClassifier(TreeEnsemble):
-    """Hoeffding trees by online bagging on random subspaces; each watches its own error and is replaced on drift.
+    """Hoeffding trees by online bagging, on subspaces if asked; each watches its own error and is replaced on drift.
 
     A warning starts a tree in the background, which learns what its member learns; on a drift it takes over. Votes are
     class probabilities, weighted by how far a member's recent mean recall is above chance. Trees as in

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from streamimb.errors import ConfigError, LearnerError, StateError
 from streamimb.learners import tree_layout as at
 from streamimb.learners.base import LEARN, PREDICT, Tape
+from streamimb.learners.blend import FOREST_IN_BLEND
 from streamimb.learners.forest import ForestClassifier
 from streamimb.learners.tree import HoeffdingTreeClassifier
 from streamimb.learners.trees import TreeEnsemble
 from streamimb.schema import Feature, Label, Schema
+from streamimb.streams import generate
 
 BOTH: Any = pytest.mark.parametrize("cls", [HoeffdingTreeClassifier, ForestClassifier])
 
@@ -241,3 +243,31 @@ def test_one_tree_is_as_good_as_rivers() -> None:
         theirs.append(model.predict_one(x) == label)
         model.learn_one(x, label)
     assert right.mean() > np.mean(theirs) - 0.02
+
+
+def test_a_leaf_hands_on_what_it_observed_unless_features_are_drawn_anew() -> None:
+    """After the first split the children of a member's own subspace hold Gaussians; those of drawn features none."""
+    X, y = squares(2_000)
+    y = (X[:, 0] > 0.2).astype(np.int16)
+    held = {}
+    for subspace in ("member", "leaf"):
+        forest = ForestClassifier(schema_of("numeric", "numeric"), members=1, subspace=subspace, drift=0.0)
+        for i in range(len(y)):
+            teach(forest, X[i : i + 1], y[i : i + 1])
+            if forest.leaves[0] == 2:
+                break
+        held[subspace] = forest.state()["observed"][0, :2].reshape(2, 2, 2, at.GAUSSIAN_WIDTH)[..., at.WEIGHT].sum()
+    assert held["leaf"] == 0.0
+    assert held["member"] > 5.0
+
+
+def test_a_forest_finds_more_of_a_rare_class_than_by_surer_splits_that_hand_nothing_on() -> None:
+    """Rare events near the border are told more often by the defaults than by the blend's forest."""
+    made = generate("borderline", n=20_000, seed=1)
+    tape, ones = Tape.interleaved(len(made.y), 0), np.ones(2)
+    rare = made.y == 1
+    own, blends = (
+        ForestClassifier(made.schema, **parameters).run(made.X, made.y, tape, ones)[rare].argmax(axis=1).mean()
+        for parameters in ({}, FOREST_IN_BLEND)
+    )
+    assert own > blends + 0.05
