@@ -28,6 +28,7 @@ from streamimb.config import Config
 from streamimb.learners.base import LEARN, PREDICT, Tape
 from streamimb.learners.registry import make_learner
 from streamimb.rebalance.rates import Rates
+from streamimb.rebalance.weights import bound_of
 from streamimb.settings import load_settings
 from streamimb.streams import generate
 
@@ -125,7 +126,7 @@ def ours(group: str) -> dict[str, Runner]:
     config = config.model_copy(update={"control": config.control.model_copy(update={"objective": OBJECTIVE})})
     spec = config.learner.model_dump()
     return {
-        f"{group.upper()} over trees": alone(spec, group, config.control.weight_max),
+        f"{group.upper()} over trees": alone(spec, group, bound_of(group, config.control)),
         f"{group}.toml, whole pipeline": piped(config),
     }
 

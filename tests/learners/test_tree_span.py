@@ -19,8 +19,8 @@ def test_a_spread_below_zero_is_none(first):
     y = np.array([first, first, 1 - first, 1 - first], np.int16)
     tree.run(X, y, Tape.only(LEARN, 4), np.ones(2))
     trees = tree.trees
-    spread = first * at.GAUSSIAN_WIDTH + at.SPREAD
-    before = span(trees, 0, 0, 0, at.GAUSSIAN_WIDTH, 2)
-    assert trees.observed[0, 0, spread] == 0.0
-    trees.observed[0, 0, spread] = -2e-16
-    assert span(trees, 0, 0, 0, at.GAUSSIAN_WIDTH, 2) == before == (1.0, 3.0)
+    spread = 0, 0, first, at.SPREAD * len(schema.features)
+    before = span(trees, 0, 0, 0, 2)
+    assert trees.observed[spread] == 0.0
+    trees.observed[spread] = -2e-16
+    assert span(trees, 0, 0, 0, 2) == before == (1.0, 3.0)
