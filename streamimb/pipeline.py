@@ -20,7 +20,7 @@ from streamimb.batch import Batch, Kind
 from streamimb.config import Config
 from streamimb.control import Controller, Reactor, Succession
 from streamimb.control.scoring import score_rows
-from streamimb.drift.bank import RECALL
+from streamimb.drift.bank import RECALL, SHARE
 from streamimb.drift.held import HeldRules
 from streamimb.drift.make import make_unlabelled
 from streamimb.drift.monitor import Monitor
@@ -239,11 +239,18 @@ class Pipeline:
                 plan = self.controller.plan
                 for k in self.held.renew(plan.offsets(), plan.shares):
                     self.monitor.forget_class(RECALL, k)
-            if events and (at_once or math.isnan(self.reference[0])):
-                self.reference = self.windows.shares("rarest")
+            if events:
+                self._refer(self.windows.shares("rarest"), at_once=at_once)
         if position % self.config.evaluation.every == 0:
             out.metrics.extend(self.measure())
         out.courses.append(self.course())
+
+    def _refer(self, shares: NDArray[np.float64], *, at_once: bool) -> None:
+        """Hold later shares against these: the first, and those after a drift. No class's are 0 before it was seen."""
+        if at_once or math.isnan(self.reference[0]):
+            self.reference = shares
+        elif SHARE not in self.signal_counts:
+            self.reference = np.where(self.reference == 0, shares, self.reference)
 
     def start_afresh(self, cause: str) -> None:
         """Let the learner forget all that it learned."""
