@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 from streamimb.decode_cells import WHOLE
 from streamimb.errors import SchemaError
 from streamimb.infer_types import FEATURE_KINDS, Unit, kind_of, misfits_told, odd_seconds, time_unit
+from streamimb.near import listed, nearest
 from streamimb.schema import CLASSES_MAX, ClassName, Feature, Identity, Label, Schema, Time
 from streamimb.survey import Survey, refused_told, survey
 
@@ -23,6 +25,8 @@ UNIQUE_SHARE_MAX: Final = 0.9
 UNIQUE_ROWS_MIN: Final = 50
 #: An id that a person named is refused where more than this share of the rows repeat one: they are a customer's number.
 REPEATED_SHARE_MAX: Final = 0.5
+#: A column called an id that repeats more of its values than this may be a customer's, and is a feature.
+REPEATED_ID_SHARE_MAX: Final = 0.1
 
 
 def infer_schema(
@@ -125,8 +129,9 @@ def _label(surveys: Sequence[Survey], positive: str | None, notes: list[str]) ->
     else:
         by_text = {_said(c): c for c in names}
         if positive not in by_text:
-            near = difflib.get_close_matches(positive, by_text, 1, 0.0)
-            raise SchemaError(f"--positive {positive}: no such class (nearest: {near[0]!r})")
+            near = nearest(positive, by_text)
+            hint = f"there is {listed(by_text)}" if near is None else f"nearest: {near!r}"
+            raise SchemaError(f"--positive {positive}: no such class ({hint})")
         chosen = by_text[positive]
     return Label(**_place(found, found.label), classes=tuple(names), positive=chosen)
 
@@ -231,7 +236,14 @@ def _id(found: Survey, sample: dict[str, list[Any]], asked: str | None, notes: l
     values = [v for v in sample[name] if v is not None]
     repeated = len(values) - len(set(map(str, values)))
     if asked is None and (repeated or len(values) < len(sample[name]) or any(isinstance(v, float) for v in values)):
-        notes.append(f"column {name!r} is not unique: it is no id")
+        what = "is not unique" if repeated else "is not there in every row" if len(values) < len(sample[name]) else None
+        notes.append(f"column {name!r} {what or 'holds fractions'}: it is no id")
+        if _counts(values, repeated):
+            del sample[name]
+            notes.append(
+                f"column {name!r} is left out, too: its values tell rows apart, nothing can be learned of them "
+                f"(--id {name} takes it for the id all the same)"
+            )
         return None
     if asked is None:
         notes.append(f"id: column {name!r}")
@@ -241,6 +253,17 @@ def _id(found: Survey, sample: dict[str, list[Any]], asked: str | None, notes: l
     if repeated:
         notes.append(f"{told}: they are taken for redeliveries or labels")
     return Identity(**_place(found, name))
+
+
+def _counts(values: Sequence[Any], repeated: int) -> bool:
+    """Whether values are a row's number or name, if not quite: few repeat, or whole numbers that never fall."""
+    if len(values) < 2 or repeated > REPEATED_SHARE_MAX * len(values):
+        return False
+    whole = [v for v in map(str, values) if WHOLE.fullmatch(v.strip())]
+    if len(whole) < len(values):
+        return not any(isinstance(v, float) for v in values) and repeated <= REPEATED_ID_SHARE_MAX * len(values)
+    rises = all(float(a) <= float(b) for a, b in pairwise(whole))
+    return rises or repeated <= REPEATED_ID_SHARE_MAX * len(values)
 
 
 def _feature(found: Survey, name: str, values: list[Any], notes: list[str]) -> Feature | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
 from streamimb.errors import ConfigError
+from streamimb.near import nearest
 
 Value = str | int | float | bool
 Settings = Mapping[str, Value]
@@ -125,8 +125,9 @@ def checked(settings: Settings) -> dict[str, Value]:
                 )
             continue
         if name not in known:
-            near = difflib.get_close_matches(name, sorted(known | set(ALIASES)), n=1, cutoff=0.0)[0]
-            raise ConfigError(f"kafka.{key}: no such setting; the nearest one is {near}")
+            near = nearest(name, sorted(known | set(ALIASES)))
+            hint = "and none is called much like it" if near is None else f"the nearest one is {near}"
+            raise ConfigError(f"kafka.{key}: no such setting; {hint}")
         found[name] = value
     return found
 

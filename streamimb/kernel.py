@@ -102,18 +102,32 @@ def without_blas() -> None:
             sys.modules[name] = before
 
 
-def on_first_compile(tell: Callable[[], None]) -> None:
-    """Call ``tell`` once, when a kernel is about to be compiled because no cached code fits."""
+class Compiling:
+    """How long kernels were compiled since this was made, because no cached code fitted."""
 
-    class Listener(numba_event.Listener):  # type: ignore[misc]  # numba ships no types
-        def on_start(self, event: object) -> None:  # noqa: ARG002  # numba's interface
-            numba_event.unregister("numba:compile", self)
-            tell()
+    def __init__(self, tell: Callable[[], None]) -> None:
+        class Listener(numba_event.TimingListener):  # type: ignore[misc]  # numba ships no types
+            def on_start(self, event: object) -> None:
+                if not (self.done or self._depth):
+                    tell()
+                super().on_start(event)
 
-        def on_end(self, event: object) -> None:
-            """Nothing to do: only the start is told."""
+        self._listener = Listener()
+        numba_event.register("numba:compile", self._listener)
 
-    numba_event.register("numba:compile", Listener())
+    @property
+    def seconds(self) -> float:
+        """Seconds until now, of what has been compiled whole."""
+        return float(self._listener.duration) if self._listener.done else 0.0
+
+    def end(self) -> None:
+        """Listen no more."""
+        numba_event.unregister("numba:compile", self._listener)
+
+
+def on_first_compile(tell: Callable[[], None]) -> Compiling:
+    """Call ``tell`` once, when a kernel is about to be compiled because no cached code fits; it is measured, too."""
+    return Compiling(tell)
 
 
 @leaf

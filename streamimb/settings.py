@@ -12,10 +12,12 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from streamimb.config import SERVICE_TABLES, Config
 from streamimb.durations import is_count, parse_duration
 from streamimb.errors import ConfigError, InputError
+from streamimb.near import nearest
 from streamimb.schema import LIVE
 from streamimb.service_config import flatten, is_secret
 
@@ -213,8 +215,16 @@ def _explain(error: ValidationError, origins: Mapping[str, Origin]) -> str:
             lines[key] += f" or {message.removeprefix('Input should be ')}"
         else:
             allowed = re.sub(r"^Input should ", "must ", message)
-            lines[key] = f"{said}{key} = {_shown(problem['input'])}: {allowed}"
+            lines[key] = f"{said}{key} = {_shown(problem['input'])}: {allowed}{_meant(problem)}"
     return "\n       ".join(lines.values())
+
+
+def _meant(problem: ErrorDetails) -> str:
+    """The word of a closed set that may have been meant."""
+    if problem["type"] != "literal_error":
+        return ""
+    near = nearest(str(problem["input"]), re.findall(r"'([^']+)'", problem["ctx"]["expected"]))
+    return "" if near is None else f"; did you mean {near!r}?"
 
 
 def _touch(key: str, other: str) -> bool:

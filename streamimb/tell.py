@@ -20,6 +20,8 @@ NOW = "now"
 #: Up to where every event is mature: seconds since 1970, or a position where the stream has no times.
 LABELLED_UNTIL = "labelled_until"
 MICROSECONDS = 1e6
+#: So many labels of one class and none of another are worth a word.
+ONE_CLASS_LABELS_MIN = 20
 
 
 def gauges(pipeline: Pipeline) -> list[Metric]:
@@ -72,6 +74,7 @@ def summarise(pipeline: Pipeline) -> dict[str, Any]:
         "rejected": pipeline.rejected,
         "labels": labels,
         "labelled_until": until if until is None or not has_time else show_time(until, has_time=True),
+        "clamped": pipeline.store.clamped,
         "positive": names[pipeline.schema.positive],
         "classes": classes,
         **totals,
@@ -81,6 +84,7 @@ def summarise(pipeline: Pipeline) -> dict[str, Any]:
             "thresholds": dict(zip(names, pipeline.controller.plan.thresholds.tolist(), strict=True)),
             "trained_shares": dict(zip(names, pipeline.controller.plan.trained_shares.tolist(), strict=True)),
             "renewals": pipeline.controller.plan.number,
+            "fixed_threshold": pipeline.controller.fixed,
         },
         "samples": _samples(pipeline),
         "objective": pipeline.controller.objectives[0].name,
@@ -92,8 +96,25 @@ def summarise(pipeline: Pipeline) -> dict[str, Any]:
         "signal_counts": pipeline.signal_counts,
         "actions": [told_row(a, has_time=has_time) for a in pipeline.reactor.actions],
         "actions_total": pipeline.reactor.actions[-1].number if pipeline.reactor.actions else 0,
-        "notes": pipeline.notes,
+        "notes": [*pipeline.notes, *_one_class(pipeline)],
     }
+
+
+def _one_class(pipeline: Pipeline) -> list[str]:
+    """What is said where labels of one class alone ever came: nothing can be learned or measured beside it."""
+    names, labels = pipeline.schema.class_names, pipeline.store.counts()
+    seen = pipeline.evaluation.confusion().sum(1) + pipeline.evaluation.labels_come
+    told = [name for name, n in zip(names, seen.tolist(), strict=True) if n]
+    taught = labels["labelled"] + labels["expired"] + labels["corrected"]
+    if len(told) != 1 or taught < ONE_CLASS_LABELS_MIN:
+        return []
+    others = [name for name in names if name not in told]
+    span = "7d" if pipeline.schema.has_time else "10000"
+    return [
+        f"only labels of class {told[0]} ever came ({taught:,}): nothing can be learned or measured beside "
+        f"it. Where no label means {' or '.join(others[:2])}, say so: label.wait (how long a label may take, as "
+        f"{span}) and label.expires_as = {others[0]!r}"
+    ]
 
 
 def _samples(pipeline: Pipeline) -> dict[str, Any]:

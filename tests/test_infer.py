@@ -104,11 +104,31 @@ def test_a_column_that_is_not_there_is_told_with_the_nearest(tmp_path, role):
 
 
 def test_the_positive_class_may_be_given(tmp_path):
-    """By its text; another one is told with the nearest."""
+    """By its text; another one is told with what there is."""
     path = written(tmp_path, "a,label\n1,0\n2,1\n3,1\n")
     assert infer_schema(path, positive="1")[0].label.positive == 1
-    with pytest.raises(SchemaError, match="nearest"):
+    with pytest.raises(SchemaError, match=r"no such class \(there is 0, 1\)"):
         infer_schema(path, positive="2")
+
+
+@pytest.mark.parametrize(
+    ("ids", "told", "left_out"),
+    [
+        ("112345678999", "is not unique", True),  # a counter that stuttered
+        (["7", *map(str, range(30, 49)), "7"], "is not unique", True),  # random, all but one different
+        (["", *map(str, range(20))], "is not there in every row", True),
+        ("1212121212", "is not unique", False),  # a customer's number
+        ("3912451298", "is not unique", False),
+    ],
+)
+def test_an_id_that_is_not_quite_one_is_no_feature_either(tmp_path, ids, told, left_out):
+    """A row's counter would be learned; what many rows share may be worth learning. Either way it is said."""
+    path = written(tmp_path, "id,a,label\n" + "".join(f"{v},{i},{i % 2}\n" for i, v in enumerate(ids)))
+    schema, notes = infer_schema(path)
+    assert schema.id is None
+    assert [f.name for f in schema.features] == (["a"] if left_out else ["id", "a"])
+    assert any(told in note for note in notes)
+    assert any("'id' is left out" in note for note in notes) == left_out
 
 
 @pytest.mark.parametrize(

@@ -106,10 +106,12 @@ def test_draws_belong_to_seed_event_and_member():
 
 
 def test_compiling_is_told_once(tmp_path):
-    """A kernel that nobody has compiled yet says so; the next one does not."""
+    """A kernel that nobody has compiled yet says so; the next one does not; what both took is known."""
     program = "from streamimb.kernel import kernel, on_first_compile\n" + (
-        "on_first_compile(lambda: print('told'))\n@kernel\ndef f(x):\n    return x\n"
-        "@kernel\ndef g(x):\n    return x\nf(1)\ng(1)\n"
+        "told = on_first_compile(lambda: print('told'))\nassert told.seconds == 0\n@kernel\ndef f(x):\n    return x\n"
+        "@kernel\ndef g(x):\n    return x\n"
+        "f(1)\none = told.seconds\nassert one > 0\nf(1)\nassert told.seconds == one\ng(1)\nassert told.seconds > one\n"
+        "two = told.seconds\ntold.end()\nf(1.5)\nassert told.seconds == two\n"
     )
     (tmp_path / "program.py").write_text(program)
     empty = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}  # an earlier run's cache knows this program

@@ -221,3 +221,15 @@ def test_a_key_that_a_detector_would_ignore_is_refused(write, text, message):
     with pytest.raises(ConfigError) as caught:
         load_settings(write(text))
     assert message in str(caught.value)
+
+
+def test_a_misspelt_word_is_told_with_the_nearest(write):
+    """Of a closed set, after what is in it; of none that is like it, the set alone."""
+    for text, end in (
+        ('[control]\nweights = "oobb"', "or 'none'; did you mean 'oob'?"),
+        ('[samples]\nminority = "smot"', "or 'borderline_smote'; did you mean 'smote'?"),
+        ('[control]\nweights = "#"', "or 'none'"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            load_settings(write(text))
+        assert str(caught.value).endswith(end)

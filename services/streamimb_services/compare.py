@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from streamimb.durations import is_count, parse_duration
-from streamimb.evaluation.compare import Comparison, compare
+from streamimb.evaluation.compare import BLOCKS_MIN, Comparison, block_max, compare
 from streamimb.pipeline import Pipeline
 from streamimb.reporting.folder import RunFolder, read_folder
 from streamimb.schema import Schema
@@ -21,7 +21,7 @@ from streamimb_services.exits import note
 from streamimb_services.goals import goals_of, missed, primary
 from streamimb_services.outputs import RUN_FILES, OutputPaths, refuse_other_than_page
 from streamimb_services.progress import counted
-from streamimb_services.runs import Aligned, Run, align, read_run
+from streamimb_services.runs import Aligned, Run, align, read_run, unlike
 from streamimb_services.session import STDIN, ReplayOptions, replay_files
 
 DEFAULT = "default"
@@ -174,19 +174,20 @@ def _replayed(options: CompareOptions, replays: Mapping[str, ReplayOptions], env
 def _compared(options: CompareOptions, runs: list[Run]) -> Compared:
     aligned = align(runs)
     schema, objectives = runs[0].schema, [run.objective for run in runs]
+    block, cut = _block_events(options.block, runs[0], aligned)
     with counted("comparing") as tell:
         told = compare(
             aligned.y,
             aligned.judged,
             positive=schema.positive,
             goals=goals_of(objectives, schema.positive, schema.n_classes),
-            block_events=_block_events(options.block, runs[0], aligned),
+            block_events=block,
             replicates=options.replicates,
             confidence=options.confidence,
             seed=options.seed,
             tell=tell,
         )
-    notes = missed(told, {run.name: run.objective for run in runs})
+    notes = [*cut, *unlike(runs, aligned), *missed(told, {run.name: run.objective for run in runs})]
     if len(set(objectives)) > 1:
         tuned = ", ".join(f"{run.name} for {run.objective}" for run in runs)
         notes.append(f"The runs were tuned for different objectives: {tuned}.")
@@ -195,15 +196,20 @@ def _compared(options: CompareOptions, runs: list[Run]) -> Compared:
     return Compared(runs, aligned, told, judged_by, options.seed, notes, folders=folders)
 
 
-def _block_events(block: str | None, run: Run, aligned: Aligned) -> int | None:
-    """A block in events; a duration is as many as the stream has in it on average."""
+def _block_events(block: str | None, run: Run, aligned: Aligned) -> tuple[int | None, list[str]]:
+    """A block in events, a duration as many as the stream has in it on average; what is said where it is too long."""
     if block is None:
-        return None
-    n = len(aligned.y)
-    if is_count(block):
-        return max(1, min(int(block), n))
-    span = _block_span(block, has_time=run.schema.has_time)
-    return max(1, min(n, round(n * span / max(aligned.span_us or 0, 1))))
+        return None, []
+    n, most = len(aligned.y), block_max(len(aligned.y))
+    asked = int(block) if is_count(block) else _events_in(_block_span(block, has_time=run.schema.has_time), aligned)
+    if asked <= most:
+        return max(1, asked), []
+    left = f"leaves fewer than {BLOCKS_MIN} blocks of {n:,} events, which say nothing of how far chance goes"
+    return most, [f"--block {block} {left}: blocks of {most:,} were drawn."]
+
+
+def _events_in(span_us: int, aligned: Aligned) -> int:
+    return round(len(aligned.y) * span_us / max(aligned.span_us or 0, 1))
 
 
 def _check_block(block: str | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,12 +21,15 @@ from streamimb.schema_toml import schema_to_toml
 from streamimb.sinks.atomic import write_whole
 from streamimb.sources.files import FORMATS, format_of
 from streamimb.sources.lines import STDIN
-from streamimb.streams import NAMED, Chunks, Stream, named
+from streamimb.streams import FAMILIES, NAMED, Chunks, Drift, Stream, named
 from streamimb_services.events import EventsFile, open_events
 from streamimb_services.exits import note
 
 #: Further on than any stream goes.
 EVENTS_MAX: Final = 1 << 62
+#: The parts of a stream that drift, and for each a text without a drift.
+PARTS_THAT_DRIFT: Final = ("ratio", "concept", "classes")
+NO_DRIFT: Final = {"ratio": "0.01", "concept": "none", "classes": "none"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,13 @@ class GenerateOptions:
 
 def generate_file(options: GenerateOptions) -> None:
     """Draw the stream and write it, its contract first and the truth about it last."""
+    _refuse_family(options.name)
     chunks = Chunks(named(options.name).spec.with_texts(**options.parts), options.events, options.seed)
     form = _form(options)
     _refuse_overlap(options)
     _refuse_beyond(options, chunks)
+    later = _beyond(chunks)
+    _refuse_without_drift(options, chunks, later)
     truth = Truth(options.name, chunks)
     out = open_events(options.output, form)
     try:
@@ -61,6 +67,9 @@ def generate_file(options: GenerateOptions) -> None:
     if options.truth is not None:
         write_whole(options.truth, json.dumps(truth.told(), indent=2) + "\n")
     note(truth.line(options.output))
+    if later:
+        told = "1 drift lies" if len(later) == 1 else f"{len(later)} drifts lie"
+        note(f"{told} behind the last event: {options.name} has all of them from --events {later[-1].position + 1} on")
     if (only := truth.only) is not None:
         note(f"every event is of class {only}: nothing can be learned from that (see --ratio and --events)")
 
@@ -69,6 +78,16 @@ def listed() -> str:
     """A line for each ready-made stream: its name and what it shows."""
     wide = max(map(len, NAMED))
     return "\n".join(f"{name:{wide}}  {entry.shows}" for name, entry in NAMED.items())
+
+
+def _refuse_family(name: str) -> None:
+    """Raise a usage error for a family: it is what streams are made of, and is no stream by itself."""
+    if name in FAMILIES and name not in NAMED:
+        made = ", ".join(repr(stream) for stream, entry in NAMED.items() if entry.spec.family == name)
+        raise typer.BadParameter(
+            f"{name!r} is a family of streams, which only Python takes (streamimb.streams.Spec); here it is in {made}",
+            param_hint="NAME",
+        )
 
 
 def _form(options: GenerateOptions) -> str:
@@ -80,9 +99,21 @@ def _form(options: GenerateOptions) -> str:
     if form not in FORMATS.values():
         known = ", ".join(dict.fromkeys(FORMATS.values()))
         raise typer.BadParameter(f"{form!r} is none of {known}", param_hint="--format")
+    named_form = _form_of_name(options.output)
+    if named_form not in (None, form):
+        told = f"{options.output} is named for {named_form}, and --format says {form}: let the two agree"
+        raise typer.BadParameter(told, param_hint="--format")
     if form == "parquet" and options.output.endswith((STDIN, ".gz", ".xz")):
         raise typer.BadParameter("Parquet goes to a plain file", param_hint="--output")
     return form
+
+
+def _form_of_name(output: str) -> str | None:
+    """The form that a file's name stands for; None for standard output and for names that stand for none."""
+    try:
+        return None if output == STDIN else format_of(output)
+    except InputError:
+        return None
 
 
 def _refuse_overlap(options: GenerateOptions) -> None:
@@ -95,14 +126,31 @@ def _refuse_overlap(options: GenerateOptions) -> None:
 
 def _refuse_beyond(options: GenerateOptions, chunks: Chunks) -> None:
     """Raise a usage error where an option asks for a drift that lies behind the last event."""
-    for key in ("ratio", "concept", "classes"):
-        if options.parts.get(key) is not None:
-            asked = getattr(chunks.spec, key)
-            every = getattr(asked, "every", None)  # what recurs has no last one: its first counts
-            beyond = asked.drifts(EVENTS_MAX if every is None else every + 1)[len(asked.drifts(chunks.n)) :]
-            if beyond:
-                told = f"a drift at {beyond[0].position:,} lies behind the last of {chunks.n:,} events: see --events"
-                raise typer.BadParameter(told, param_hint=f"--{key}")
+    for key in PARTS_THAT_DRIFT:
+        if options.parts.get(key) is not None and (beyond := _beyond(chunks, key)):
+            told = f"a drift at {beyond[0].position:,} lies behind the last of {chunks.n:,} events: see --events"
+            raise typer.BadParameter(told, param_hint=f"--{key}")
+
+
+def _beyond(chunks: Chunks, *keys: str) -> list[Drift]:
+    """Drifts behind the last event, of all parts unless told; of what recurs, which has no last, the first counts."""
+    found: list[Drift] = []
+    for key in keys or PARTS_THAT_DRIFT:
+        asked = getattr(chunks.spec, key)
+        every = getattr(asked, "every", None)
+        found += asked.drifts(EVENTS_MAX if every is None else every + 1)[len(asked.drifts(chunks.n)) :]
+    return sorted(found, key=lambda drift: drift.position)
+
+
+def _refuse_without_drift(options: GenerateOptions, chunks: Chunks, later: Sequence[Drift]) -> None:
+    """Raise a usage error where a ready-made stream would lose what it is there to show."""
+    if later and not chunks.drifts:
+        off = " ".join(f"--{key} {NO_DRIFT[key]}" for key in PARTS_THAT_DRIFT if _beyond(chunks, key))
+        raise typer.BadParameter(
+            f"{options.name} has no drift in its first {chunks.n:,} events: take {later[0].position + 1} or more, or "
+            f"turn it off with {off}",
+            param_hint="--events",
+        )
 
 
 def _write(chunks: Chunks, out: EventsFile, truth: Truth, *, shown: bool) -> None:

@@ -36,7 +36,7 @@ class ReplayProgress:
         self._positive = positive
         self._task = self._progress.add_task(title, total=None, told="")
         self._finished = False
-        on_first_compile(self._compiling)
+        self._compiler = on_first_compile(self._compiling)
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -46,12 +46,18 @@ class ReplayProgress:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._finished = True
+        self._compiler.end()
         self._progress.stop()
+
+    @property
+    def compiled(self) -> float:
+        """Seconds that went into compiling so far."""
+        return self._compiler.seconds
 
     def _compiling(self) -> None:
         if self._finished:
             return
-        message = "compiling for this machine (first start only)..."
+        message = "compiling (first use of these parts on this machine)..."
         if self._shown:
             self._progress.console.print(message)
         else:

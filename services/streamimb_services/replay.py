@@ -66,7 +66,7 @@ class Replay:
         Whatever is raised, as by asking twice to stop, leaves no output behind.
         """
         outputs = None
-        started = self._clock()
+        started, compiled = self._clock(), progress.compiled
         interrupt.begin()
         try:
             with contextlib.suppress(KeyboardInterrupt):
@@ -75,7 +75,7 @@ class Replay:
                 with progress:
                     self._loop(interrupt, progress, started)
                 interrupt.hold()
-            self._finish(self._clock() - started, interrupted=interrupt.asked)
+            self._finish(self._clock() - started, progress.compiled - compiled, interrupted=interrupt.asked)
         finally:
             if outputs is not None:
                 outputs.abort()  # leaves alone what was closed
@@ -158,16 +158,18 @@ class Replay:
             except OutputError as error:
                 self.story.failure = error
 
-    def _finish(self, seconds: float, *, interrupted: bool) -> None:
+    def _finish(self, seconds: float, compiling: float, *, interrupted: bool) -> None:
         if self._events:
             self._tell(metrics=self._pipeline.measure(), courses=[self._pipeline.course()])
         summary = self._pipeline.summary()
         refused = Counter(summary["rejected"])
         refused.update(self._refused)
-        rate = self._events / seconds if seconds > 0 else math.nan
+        rate = self._events / (seconds - compiling) if seconds > compiling else math.nan
         has_time = self.story.schema.has_time
         summary["signals"] = [told_row(s, has_time=has_time) for s in self.story.signals]
         summary |= {"rejected": dict(refused.most_common()), "seconds": seconds, "events_per_second": rate}
+        summary["compile_seconds"] = compiling
+        self.story.first_time, self.story.last_time = self.story.span.of(self._pipeline.store.watermark)
         self.story.interrupted = summary["interrupted"] = interrupted
         self.story.summary = undefined_as_null(summary)
         if self._explainer is not None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 import numpy as np
@@ -22,13 +22,16 @@ from streamimb.schema_toml import load_schema
 ROWS_MAX: Final = 50_000_000
 #: A smaller share of the shorter run's events in common, and the runs are of different streams.
 COMMON_SHARE_MIN: Final = 0.5
-#: Where events have neither id nor time, a larger share of other labels says that the streams are different.
+#: A larger share of labels that contradict each other for no reason that a run tells of, and the streams are different.
 LABELS_DIFFER_SHARE_MAX: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as its folder tells it; ``rows`` are its predictions in order of arrival."""
+    """A run as its folder tells it; ``rows`` are its predictions in order of arrival.
+
+    ``changed``: labels that need not be another run's, though the stream is the same: expired, or corrected.
+    """
 
     name: str
     folder: Path
@@ -36,6 +39,7 @@ class Run:
     objective: str
     inputs: Sequence[str]
     rows: pl.DataFrame
+    changed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +65,14 @@ def read_run(folder: Path, name: str) -> Run:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         inputs = json.loads((folder / "versions.json").read_text(encoding="utf-8"))["inputs"]
         objective = str(summary["objective"])
+        changed = sum(int(summary["labels"].get(name, 0)) for name in ("expired", "corrected"))
     except FileNotFoundError as error:
         missing = Path(error.filename).name
         raise InputError(f"{folder}: no {missing}: not a folder of a whole run, as `replay --run DIR` writes") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{folder}: cannot read summary.json and versions.json: {error}") from None
-    return Run(name, folder, load_schema(folder / "schema.toml"), objective, inputs, _predictions(folder))
+    schema, rows = load_schema(folder / "schema.toml"), _predictions(folder)
+    return Run(name, folder, schema, objective, inputs, rows, changed)
 
 
 def _predictions(folder: Path) -> pl.DataFrame:
@@ -102,13 +108,30 @@ def align(runs: Sequence[Run]) -> Aligned:
     known = (labels >= 0).all(0)
     same = known & (labels == labels[0]).all(0)
     differ = int(np.count_nonzero(known & ~same))
-    if not (first.schema.id or first.schema.has_time) and differ > LABELS_DIFFER_SHARE_MAX * np.count_nonzero(known):
-        raise _different(runs, f"{differ:,} of {n:,} events have another label at the same position")
+    if differ - sum(run.changed for run in runs) > LABELS_DIFFER_SHARE_MAX * np.count_nonzero(known):
+        where = "in one than in another" if first.schema.id else "at the same position"
+        raise _different(runs, f"{differ:,} of {n:,} events have another label {where}")
     if not same.any():
         raise InputError(f"no event has its label in all of {_named(runs)}: there is nothing to compare")
     judged = {run.name: _judged(frame, run.schema, same) for run, frame in zip(runs, frames, strict=True)}
     most = max(len(run.rows) for run in runs)
     return Aligned(labels[0, same], judged, most - n, int(n - np.count_nonzero(known)), differ, _span(first, frames[0]))
+
+
+def unlike(runs: Sequence[Run], aligned: Aligned) -> list[str]:
+    """What may say that the runs are not of one stream after all, in sentences."""
+    out = []
+    read = {run.name: ", ".join(PurePath(path).name for path in run.inputs) for run in runs}
+    if len(set(read.values())) > 1:
+        told = "; ".join(f"{name} {files}" for name, files in read.items())
+        out.append(f"The runs did not read files of the same names: {told}.")
+    sizes = {run.name: len(run.rows) for run in runs}
+    if len(set(sizes.values())) > 1:
+        told = ", ".join(f"{name} {events:,}" for name, events in sizes.items())
+        out.append(f"The runs are not of equally many events: {told}.")
+    if aligned.differ:
+        out.append(f"{aligned.differ:,} events have another label in one run than in another: they are left out.")
+    return out
 
 
 def _same_contract(a: Run, b: Run) -> None:

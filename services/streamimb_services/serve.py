@@ -112,7 +112,8 @@ def serve(settings: Settings, schema: Schema) -> None:
             service = Service(schema, config, hub, exporter, page, version("streamimb"), token, live, why)
             log.info("listening", host=config.http.host, port=stack.enter_context(listening(service)))
         stack.enter_context(hub.loop())
-        on_first_compile(lambda: log.info("compiling", why="the first start on this machine: it takes a minute or two"))
+        first_use = "first use of these parts on this machine: it takes a minute or two"
+        on_first_compile(lambda: log.info("compiling", why=first_use))
         warm_up(schema, config)
         hub.turn()
         hub.check(COMPILED, True)

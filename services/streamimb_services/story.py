@@ -12,6 +12,7 @@ from streamimb.config import Config
 from streamimb.errors import OutputError, RefusedError
 from streamimb.outcome import Outcome, Signal
 from streamimb.schema import Schema
+from streamimb_services.span import Span
 from streamimb_services.trajectory import Trajectories
 
 #: Signals that a summary holds; a file of signals holds all.
@@ -28,6 +29,7 @@ class Story:
     trajectories: Trajectories
     labels: str = "labels known with their events"
     summary: dict[str, Any] = field(default_factory=dict)
+    span: Span = field(default_factory=Span)
     importance: dict[str, Any] | None = None
     first_time: int | None = None
     last_time: int | None = None
@@ -69,7 +71,4 @@ class Story:
             (self._first_signals if early else self._last_signals).append(signal)
         for rejected in outcome.rejected:
             self.examples.setdefault(rejected.reason.value, rejected)
-        if len(outcome.predictions):
-            first, last = int(outcome.predictions.time.min()), int(outcome.predictions.time.max())
-            self.first_time = first if self.first_time is None else min(first, self.first_time)
-            self.last_time = last if self.last_time is None else max(last, self.last_time)
+        self.span.take(outcome.predictions.time)

@@ -15,6 +15,7 @@ from rich.text import Text
 from streamimb.batch import Rejected
 from streamimb.durations import show_duration, show_time
 from streamimb.reporting.figures import (
+    COMPILING_TOLD_MIN,
     DASH,
     covered_whole,
     interval,
@@ -25,6 +26,7 @@ from streamimb.reporting.figures import (
     short,
     value_of,
 )
+from streamimb.reporting.in_force import in_force
 from streamimb_services.happened import detected, done
 from streamimb_services.screen import QUIET, Cell, grid, show
 from streamimb_services.sparkline import sparkline
@@ -90,10 +92,18 @@ def _head(story: Story) -> RenderableType:
         first, last = (show_time(t, has_time=True)[:10] for t in (story.first_time, story.last_time))
         told += f", {first if first == last else f'{first} to {last}'}"
         told += f" ({show_duration(story.last_time - story.first_time)})"
+    odd = (
+        [f"{slipped:,} time{'s' * (slipped != 1)} far before all others left out"]
+        if (slipped := story.span.slipped)
+        else []
+    )
+    if ahead := story.summary.get("clamped"):
+        odd.append(f"{ahead:,} event{'s' * (ahead != 1)} absurdly ahead taken for the stream's own time (time.ahead)")
     classes = len(story.schema.class_names)
     return Group(
         Text(f" {', '.join(names[:3])}{more}", "bold"),
         Text(f" {told}"),
+        *(Text(f" {line}", "yellow") for line in odd),
         Text.assemble((f" {story.positive}", ACCENT), (f" is the positive class of {classes} · {story.labels}", QUIET)),
         Text(f" {_model(story)}", QUIET),
     )
@@ -177,17 +187,18 @@ def _objectives(story: Story) -> RenderableType | None:
     if all(told.get("value") is None for told in objectives.values()):
         return None
     daily, costs = story.schema.has_time, story.summary["queue"]["cost"] is not None
-    value = ">cost" if costs else ">its value"
+    column, title = ("cost", ">cost") if costs else ("value", ">its value")
+    forced = in_force(story.summary, value=column)
     table = grid(
-        "", ">threshold", value, ">recall", ">precision", *([">alerts/day"] if daily else []), give_up=(2, 5, 4)
+        "", ">threshold", title, ">recall", ">precision", *([">alerts/day"] if daily else []), give_up=(2, 5, 4)
     )
     table.columns[0].width_max = OBJECTIVE_WIDTH_MAX
-    for name, told in objectives.items():
-        chosen = name == story.objective
+    for name, told in (forced | objectives).items():
+        chosen = name in forced or (not forced and name == story.objective)
         cells = [
-            f"{name} (chosen)" if chosen else name,
+            f"{name} (chosen)" if chosen and not forced else name,
             rate(told.get("threshold")),
-            short(told.get("cost" if costs else "value")),
+            short(told.get(column)),
         ]
         cells += [rate(told.get("recall")), rate(told.get("precision"))]
         cells += [short(told.get("alerts_per_day"))] if daily else []
@@ -246,9 +257,10 @@ def _false_alarms(story: Story) -> RenderableType | None:
 
 def _labels(story: Story) -> RenderableType:
     labels: dict[str, int] = story.summary["labels"]
+    one = [Text(note, "yellow") for note in story.summary.get("notes", []) if note.startswith("only labels of class")]
     parts = [f"{labels[name]:,} {title}" for name, title in LABELS.items() if labels.get(name)]
     learned = f"{story.summary['learned']:,} learned"
-    return Text(", ".join([learned, *parts]))
+    return Group(Text(", ".join([learned, *parts])), *one)
 
 
 def _refused(story: Story) -> RenderableType | None:
@@ -272,6 +284,9 @@ def _example(rejected: Rejected | None) -> str:
 def _speed(story: Story) -> RenderableType:
     told = f" {story.summary['events']:,} events in {seconds(story.summary['seconds'])}"
     fast = story.summary["events_per_second"]
+    compiling = story.summary.get("compile_seconds") or 0.0
+    if compiling >= COMPILING_TOLD_MIN:
+        told += f", {seconds(compiling)} of it compiling (first use on this machine); without that"
     line = Text(told + (f", {round_rate(fast)} a second" if fast else ""), QUIET)
     early = " cut short by an output that cannot be written" if story.failure else " interrupted"
     stopped = story.failure or story.interrupted

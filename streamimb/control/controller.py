@@ -85,6 +85,13 @@ class Controller:
         """The threshold of the positive class that a person set, or None."""
         return None if math.isnan(self._pin) else self._pin
 
+    @property
+    def fixed(self) -> float | None:
+        """The positive class's threshold where the objective does not say it: pinned, or of the configuration."""
+        if self.pinned is not None or self._tuned or self._k > 2:
+            return self.pinned
+        return float(self._config.threshold)
+
     def pin(self, threshold: float | None) -> None:
         """Hold the positive class's threshold at a value, whatever the objective says; None lets it go at once.
 
@@ -309,11 +316,11 @@ class Controller:
 
 
 def _costs(schema: Schema, config: ControlConfig, rules: list[str]) -> Floats | None:
-    if "cost" not in rules:
-        return None
     unknown = sorted(set(config.costs) - set(schema.class_names))
     if unknown:
         raise ConfigError(f"control.costs: {unknown[0]!r} is none of the classes {', '.join(schema.class_names)}")
+    if "cost" not in rules:
+        return None
     if not config.costs:
         raise ConfigError("control.costs: weights = 'cost' needs the cost of missing each class")
     costs = np.array([config.costs.get(name, 1.0) for name in schema.class_names])

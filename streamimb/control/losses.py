@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Final
 
 import numpy as np
@@ -13,6 +12,7 @@ from streamimb.control.objectives import Objective, parse_objective
 from streamimb.errors import ConfigError, StateError
 from streamimb.kernel import Array, leaf
 from streamimb.learners.base import State
+from streamimb.near import listed, nearest
 from streamimb.schema import Schema
 
 #: No wrong decision costs more.
@@ -117,6 +117,6 @@ def _column(schema: Schema, name: str | None, key: str) -> int:
     numeric = [f.name for f in schema.features if f.type == "numeric"]
     if name in numeric:
         return [f.name for f in schema.features].index(name)
-    nearest = get_close_matches(name, numeric, 1, 0.0)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else "; the schema has none"
+    near = nearest(name, numeric)
+    hint = f"; the schema has {listed(numeric)}" if near is None else f"; did you mean {near!r}?"
     raise ConfigError(f"{key}: the amount {name!r} of the cost is no numeric feature{hint}")

@@ -110,6 +110,11 @@ def parse_objective(text: str) -> Objective:
         return Objective(name, ALERTS_AT_MOST, _above_zero(text, found[1]) * _PER_DAY[found[2]])
     if found := re.fullmatch(r"precision@(\d+)/day", name):
         return Objective(name, TOP_PER_DAY, _above_zero(text, found[1]))
+    if name.startswith("cost:"):
+        raise ConfigError(
+            f"control.objective: {text!r}: {_cost_lacks(name)}: write cost:FN=50,FP=1, each a number or a"
+            " feature's name"
+        )
     nearest = get_close_matches(name, _FORMS, 1, 0.3)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     raise ConfigError(f"control.objective: {text!r} is not known{hint or '.'} Known are {', '.join(_FORMS)}")
@@ -121,6 +126,16 @@ def _cost(text: str, *sides: str) -> Objective:
     fn, fp = (side if n is None else None for n, side in zip(numbers, sides, strict=True))
     name = f"cost:FN={sides[0]},FP={sides[1]}"
     return Objective(name, COST if fn is fp is None else COST_OF_AMOUNTS, a, b, (fn, fp))
+
+
+def _cost_lacks(name: str) -> str:
+    """What a text that begins like a cost and is none lacks."""
+    missing = [side for side in ("FN", "FP") if not re.search(rf"[:,]{side}=[^,]", name)]
+    return (
+        f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing"
+        if missing
+        else "a cost is of FN, then of FP"
+    )
 
 
 def _above_zero(text: str, number: str) -> float:

@@ -24,6 +24,8 @@ REPLICATES_MIN: Final = 200
 REPLICATES_MAX: Final = 1_000
 #: With fewer events decided differently, not even all of them on one side is below 0.05 in McNemar's exact test.
 DISAGREEMENTS_MIN: Final = 6
+#: Fewer blocks say nothing of how replicates of a stream differ: of one block, drawn around the end, all are alike.
+BLOCKS_MIN: Final = 10
 
 Vector = NDArray[np.float64]
 
@@ -139,7 +141,7 @@ def compare(
     y: class codes (n,), all known; runs: name -> :class:`Judged`; goals: further metrics of decisions, by name. Blocks
     of ``block_events`` consecutive events are drawn; unless told, as long as :func:`blocks.block_length` finds the
     differences of any two runs to need, n^(1/3) at least. ``tell`` is called with the replicates done and their
-    number. Raises ValueError where the arrays do not fit together.
+    number. Raises ValueError where the arrays do not fit together, or blocks are longer than :func:`block_max` allows.
 
     The interval of a difference is the value and as many of its replicates' standard deviations either way as
     Student's quantile says for the blocks, or the events not of the largest class where these are fewer. P-values are
@@ -160,6 +162,8 @@ def compare(
     labels = _checked(np.ascontiguousarray(y, np.int16), runs)
     prepared = Runs(labels, runs, positive=positive, goals=goals or {})
     block = block_events or _block_length(prepared)
+    if block > block_max(len(labels)):
+        raise ValueError(f"blocks of {block:,} of {len(labels):,} events: {block_max(len(labels)):,} at most")
     count = replicates or min(REPLICATES_MAX, max(REPLICATES_MIN, EVENTS_READ_MAX // (len(labels) * prepared.passes)))
     values = prepared.measure(np.ones(len(labels), np.int32))
     draws = _draws(prepared, values, block, count, seed, tell)
@@ -181,6 +185,11 @@ def compare(
         disagreements=disagreements,
         less_is_better=frozenset(less),
     )
+
+
+def block_max(events: int) -> int:
+    """The longest block that leaves ``BLOCKS_MIN`` of them in a stream; one event at least."""
+    return max(1, events // BLOCKS_MIN)
 
 
 def _disagreements(prepared: Runs) -> dict[tuple[str, str], int]:

@@ -122,6 +122,11 @@ class Prequential:
         places = {ALL: layout.IN_ALL, RAREST: layout.IN_RAREST, EVENTS: layout.IN_EVENTS}
         return np.array(self._tables[places[window]])
 
+    @property
+    def labels_come(self) -> NDArray[np.int64]:
+        """Labels that came, mature or not, by class: int64 (K,), a copy."""
+        return self._early_seen.copy()
+
     def _newest(self) -> float:
         """The weight of the newest event in what decays."""
         return float(self._floats[layout.GROWTH] * self._decay)

@@ -138,6 +138,11 @@ class LabelStore(Ring):
         return self.watermark if oldest is None else oldest
 
     @property
+    def clamped(self) -> int:
+        """Events whose time, absurdly ahead, was taken for the stream's own; 0 where such events are refused."""
+        return 0 if self.c[at.AHEAD_REFUSE] else int(self.c[at.N_AHEAD])
+
+    @property
     def chosen(self) -> list[str]:
         """What was chosen without being asked for."""
         if self.c[at.AWAITED] or not self._label_time:

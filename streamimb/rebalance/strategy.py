@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import abc
-import difflib
 from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streamimb import near
 from streamimb.config import SamplesConfig
 from streamimb.errors import ConfigError, StateError
 from streamimb.kernel import Array
@@ -131,9 +131,10 @@ def check_features(schema: Schema, config: SamplesConfig) -> None:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`` (did you mean 'x'?)`` for the known name that resembles most, else nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    """`` (did you mean 'x'?)`` for the known name that resembles most, else what there is."""
+    known = list(known)
+    meant = near.nearest(name, known)
+    return f" (there is {near.listed(known)})" if meant is None else f" (did you mean {meant!r}?)"
 
 
 def _plain(array: Array) -> Array:

@@ -11,6 +11,7 @@ from streamimb.reporting.charts import bar, in_square
 from streamimb.reporting.figures import percent, rate, short, value_of
 from streamimb.reporting.folder import RunFolder
 from streamimb.reporting.html import Child, Markup, el, folded, table
+from streamimb.reporting.in_force import in_force
 from streamimb.reporting.over_time import class_order, queue_chart
 
 #: Classes of a confusion matrix, and of a table of classes, at most; the others are put together, or counted.
@@ -144,9 +145,12 @@ def objectives(run: RunFolder) -> list[Child]:
     costs = (run.summary.get("queue") or {}).get("cost") is not None
     head = ["objective", "threshold now", "cost an event" if costs else "its value", "recall", "precision"]
     rows: list[list[Child]] = []
-    for name, row in told.items():
-        cells: list[Child] = [el("b", f"{name} (chosen)") if name == chosen else name, rate(row.get("threshold"))]
-        cells += [short(row.get("cost" if costs else "value")), rate(row.get("recall")), rate(row.get("precision"))]
+    column = "cost" if costs else "value"
+    forced = in_force(run.summary, value=column)
+    for name, row in (forced | told).items():
+        by = el("b", name) if name in forced else el("b", f"{name} (chosen)") if name == chosen and not forced else name
+        cells: list[Child] = [by, rate(row.get("threshold"))]
+        cells += [short(row.get(column)), rate(row.get("recall")), rate(row.get("precision"))]
         rows.append([*cells, *([short(row.get("alerts_per_day"))] if daily else [])])
     head += ["alerts a day"] if daily else []
     if all(row.get("value") is None for row in told.values()):

@@ -10,6 +10,8 @@ DASH: Final = "\N{EN DASH}"
 UNDEFINED: Final = DASH
 #: What is nearer to zero is no more than what sums of floating-point numbers leave over.
 NOISE: Final = 1e-12
+#: Seconds of compiling that are worth a word.
+COMPILING_TOLD_MIN: Final = 0.5
 
 
 def _defined(value: float | None) -> TypeGuard[float]:

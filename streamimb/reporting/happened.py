@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from streamimb.outcome import UNMEASURED
-from streamimb.reporting.figures import rate, round_rate, seconds
+from streamimb.reporting.figures import COMPILING_TOLD_MIN, rate, round_rate, seconds
 from streamimb.reporting.folder import RunFolder
 from streamimb.reporting.html import Child, el, folded, table
 from streamimb.reporting.over_time import named, when
@@ -134,6 +134,8 @@ def ran_with(run: RunFolder) -> list[Child]:
     rows += [[name, told or "not installed"] for name, told in packages.items()]
     rate_told, spent = run.summary.get("events_per_second"), run.summary.get("seconds")
     speed = f"{run.summary['events']:,} events in {seconds(float(spent))}" if spent is not None else ""
+    if (compiling := float(run.summary.get("compile_seconds") or 0)) >= COMPILING_TOLD_MIN:
+        speed += f", {seconds(compiling)} of it compiling; without that"
     speed += f", {round_rate(float(rate_told))} a second" if rate_told else ""
     notes = [str(n) for n in run.summary.get("notes") or []]
     plan = run.summary.get("plan") or {}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Iterable
 from typing import Final
 
 from streamimb.errors import ConfigError
+from streamimb.near import listed
+from streamimb.near import nearest as near_of
 
 #: Chunks are numbered by 32 bits; nobody waits for more events than this.
 POSITION_MAX: Final = 1 << 44
@@ -19,12 +20,16 @@ _WHOLE = re.compile(r"[0-9][0-9_]*")
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """The known name most like the given one, quoted, as errors say it.
+    """The known name most like the given one, quoted, as errors say it; all of them where none is like it.
 
     >>> nearest("gradul", ["sudden", "gradual"])
     "(nearest: 'gradual')"
+    >>> nearest("c9", ["rest", "rare"])
+    '(there is rest, rare)'
     """
-    return f"(nearest: {difflib.get_close_matches(name, list(names), 1, 0.0)[0]!r})"
+    names = list(names)
+    near = near_of(name, names)
+    return f"(there is {listed(names)})" if near is None else f"(nearest: {near!r})"
 
 
 def head_of(text: str, names: Iterable[str], key: str) -> tuple[str, str]:

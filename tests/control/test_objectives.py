@@ -126,6 +126,10 @@ def test_an_unknown_objective_is_refused_with_the_nearest(text, says):
 def test_an_unknown_objective_is_told_in_sentences():
     """With or without a near one, what is known follows as a sentence of its own."""
     for text, said in (
+        ("cost:FP=1", r"'cost:FP=1': FN is missing: write cost:FN=50,FP=1"),
+        ("cost:FN=2", r"FP is missing"),
+        ("cost:", r"FN and FP are missing"),
+        ("cost:FP=1,FN=2", r"a cost is of FN, then of FP"),
         ("recal>=0.9", r"is not known; did you mean 'recall>=0.9'\? Known are f1,"),
         ("#", r"known. Known"),
     ):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from streamimb.evaluation import metrics, ranking
-from streamimb.evaluation.compare import DISAGREEMENTS_MIN, Goal, Judged, compare
+from streamimb.evaluation.compare import DISAGREEMENTS_MIN, Goal, Judged, block_max, compare
 from streamimb.evaluation.names import CONFUSION_METRICS
 
 
@@ -53,7 +53,7 @@ def test_values_are_those_of_the_plain_functions(classes):
 @given(st.integers(0, 2**32 - 1), st.sampled_from([2, 3]), st.integers(1, 40))
 def test_the_order_of_runs_only_turns_the_sign(seed, classes, block):
     """Comparing b with a gives the same p-values and verdicts, and the mirrored intervals, to the bit."""
-    y, runs = simulated(np.random.default_rng(seed), n=200, noises=(1.0, 1.6), classes=classes)
+    y, runs = simulated(np.random.default_rng(seed), n=400, noises=(1.0, 1.6), classes=classes)
     there = compare(y, runs, block_events=block, replicates=30, seed=seed)
     back = compare(y, dict(reversed(runs.items())), block_events=block, replicates=30, seed=seed)
     for metric, (d,) in there.differences.items():
@@ -199,6 +199,14 @@ def test_the_interval_of_a_value_never_shrinks_to_nothing():
         value, low, high = told.values[metric]["a"]
         assert (value, high) == (1.0, 1.0)
         assert low < 0.9
+
+
+def test_blocks_that_chance_cannot_move_are_refused():
+    """Of one block, drawn around the end, every replicate is the stream itself: any difference would be certain."""
+    y, runs = simulated(np.random.default_rng(1), 200)
+    assert compare(y, runs, block_events=block_max(200), replicates=30).block_events == 20
+    with pytest.raises(ValueError, match="blocks of 21 of 200 events: 20 at most"):
+        compare(y, runs, block_events=21, replicates=30)
 
 
 @pytest.mark.parametrize(

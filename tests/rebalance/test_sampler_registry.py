@@ -21,6 +21,7 @@ SCHEMA = Schema(
     ("keys", "message"),
     [
         ({"fixed": ("contry",)}, r"samples\.fixed: no feature is called 'contry' \(did you mean 'country'\?\)"),
+        ({"fixed": ("x99",)}, r"samples\.fixed: no feature is called 'x99' \(there is .*country"),
         ({"bounds": {"amout": (0, 1)}}, r"samples\.bounds: no feature is called 'amout' \(did you mean 'amount'\?\)"),
         ({"bounds": {"country": (0, 1)}}, r"samples\.bounds\.country: only a numeric feature has bounds"),
         ({"bounds": {"amount": (2, 1)}}, r"samples\.bounds\.amount = \[2.0, 1.0\]: the first must not be above"),

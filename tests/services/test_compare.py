@@ -194,6 +194,33 @@ def test_streams_without_ids_and_times_are_told_apart_by_their_labels(streamimb,
     assert streamimb("compare", folders[0], folders[0]).exit_code == 0
 
 
+def test_ids_and_times_alone_make_no_same_stream(streamimb, stream, runs):
+    """Labels that contradict each other for no reason are another stream's, whatever the ids; that expired may."""
+    file = Path(stream())
+    lines = file.read_text().splitlines()
+    turned = [line.replace(",good", ",bad") if i % 4 == 2 else line for i, line in enumerate(lines)]
+    (other := file.with_name("turned.csv")).write_text("\n".join(turned))
+    (none := file.with_name("none.csv")).write_text(
+        "\n".join([lines[0], *(line.removesuffix("bad").removesuffix("good") for line in lines[1:])])
+    )
+    expires = {"STREAMIMB_LABEL__WAIT": "1h", "STREAMIMB_LABEL__EXPIRES_AS": "good"}
+    a, turned_run, expired = runs("a"), runs("turned", file=other), runs("expired", file=none, env=expires)
+    result = streamimb("compare", a, turned_run)
+    assert (result.exit_code, result.stdout) == (66, "")
+    assert "of 600 events have another label in one than in another" in result.stderr
+    told = told_of(streamimb("compare", a, expired, "--json"))
+    differ = told["left_out"]["labels_differ"]
+    assert differ > 30
+    assert told["notes"][0] == "The runs did not read files of the same names: a s.csv; expired none.csv."
+    assert told["notes"][1].startswith(f"{differ} events have another label in one run than in another")
+
+
+def test_runs_of_other_lengths_are_told(streamimb, runs):
+    """What is left out of a comparison is among its notes, too."""
+    told = told_of(streamimb("compare", runs("whole"), runs("short", "--limit", 400), "--json"))
+    assert told["notes"] == ["The runs are not of equally many events: whole 600, short 400."]
+
+
 def test_folders_that_hold_no_run_are_refused(streamimb, runs, tmp_path):
     """What is missing or broken in a folder is named; the exit code is that of unreadable input."""
     a, empty = runs("a"), tmp_path / "empty"
@@ -244,11 +271,14 @@ def test_unclear_questions_are_refused(streamimb, stream, configs, tmp_path, arg
 
 
 def test_a_block_is_a_duration_or_a_count(streamimb, runs):
-    """Two days of hourly events are 48; a number is a number; other words are refused."""
+    """Two days of hourly events are 48; a number is a number; what leaves no ten blocks is cut, and that is said."""
     folders = [runs("a"), runs("b", "--objective", "kappa")]
-    for block, events in (("2d", 48), ("25", 25), ("90000", 600)):
+    for block, events in (("2d", 48), ("25", 25), ("60", 60), ("61", 60), ("90000", 60), ("90d", 60)):
         told = told_of(streamimb("compare", *folders, "--block", block, "--replicates", 20, "--json"))
         assert (told["bootstrap"]["block_events"], told["bootstrap"]["replicates"]) == (events, 20)
+        cut = [n for n in told["notes"] if n.startswith(f"--block {block} leaves fewer than 10 blocks of 600 events")]
+        assert len(cut) == (block in ("61", "90000", "90d"))
+    assert "blocks of 60 were drawn" in streamimb("compare", *folders, "--block", "90000").stdout.replace("\n", "")
     assert streamimb("compare", *folders, "--block", "soon").exit_code == 78
 
 

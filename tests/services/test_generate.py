@@ -24,17 +24,17 @@ def batch_of(path, schema):
 
 
 @pytest.mark.parametrize("end", ["csv", "ndjson", "parquet", "csv.gz", "jsonl.xz"])
-@pytest.mark.parametrize("name", ["fraud-like", "only-rare-told", "rules"])
-def test_a_file_reads_back_as_the_stream(streamimb, tmp_path, name, end):
+@pytest.mark.parametrize(("name", "n"), [("fraud-like", 21_000), ("only-rare-told", 9_000), ("rules", 11_000)])
+def test_a_file_reads_back_as_the_stream(streamimb, tmp_path, name, n, end):
     """With the schema written beside it, every form gives back the same numbers, categories, labels and times."""
     path, contract = tmp_path / f"s.{end}", tmp_path / "s.toml"
-    result = streamimb("generate", name, "-o", path, "--events", 9_000, "--seed", 4, "--schema", contract)
+    result = streamimb("generate", name, "-o", path, "--events", n, "--seed", 4, "--schema", contract)
     assert (result.exit_code, result.stdout) == (0, "")
-    stream = generate(name, 9_000, seed=4)
+    stream = generate(name, n, seed=4)
     schema = load_schema(contract)
     assert schema == stream.schema
     found, refused, ids = batch_of(path, schema)
-    assert (refused, ids) == (0, list(map(str, range(9_000))))
+    assert (refused, ids) == (0, list(map(str, range(n))))
     assert np.array_equal(found["X"], stream.X, equal_nan=True)
     assert np.array_equal(found["y"], stream.y)
     assert np.array_equal(found["time"], stream.time)
@@ -46,9 +46,9 @@ def test_a_file_reads_back_as_the_stream(streamimb, tmp_path, name, end):
 def test_a_generated_file_replays(streamimb, tmp_path):
     """A replay with the written contract accepts every event and finds the rare class."""
     path, contract = tmp_path / "s.parquet", tmp_path / "s.toml"
-    streamimb("generate", "concept", "-o", path, "--events", 8_000, "--schema", contract)
+    streamimb("generate", "concept", "-o", path, "--events", 11_000, "--schema", contract)
     told = json.loads(streamimb("replay", path, "--schema", contract, "--json").stdout)
-    assert (told["events"], told["rejected"], told["positive"]) == (8_000, {}, "rare")
+    assert (told["events"], told["rejected"], told["positive"]) == (11_000, {}, "rare")
     assert told["metrics"]["roc_auc"][0] > 0.8
 
 
@@ -64,13 +64,14 @@ def test_a_contract_can_be_inferred_too(streamimb, tmp_path):
 @pytest.mark.parametrize(("form", "read"), [("csv", pl.read_csv), ("ndjson", pl.read_ndjson)])
 def test_standard_output_takes_text(streamimb, form, read):
     """`-` writes NDJSON, or CSV where that is asked for; what is told goes to standard error."""
-    result = streamimb("generate", "recurring", "--events", 100, "--format", form)
+    asked = ["generate", "recurring", "--events", 100, "--concept", "none"]
+    result = streamimb(*asked, "--format", form)
     table = read(result.stdout.encode())
     assert table.shape == (100, 6)
     assert table.columns == ["id", "time", "x1", "x2", "x3", "label"]
     assert "standard output: 100 events" in result.stderr
     if form == "ndjson":
-        assert streamimb("generate", "recurring", "--events", 100).stdout == result.stdout
+        assert streamimb(*asked).stdout == result.stdout
 
 
 def test_the_truth_is_written(streamimb, tmp_path):
@@ -96,7 +97,7 @@ def test_the_truth_is_written(streamimb, tmp_path):
 
 def test_every_option_changes_the_stream(streamimb):
     """No option is read and forgotten."""
-    plain = streamimb("generate", "rotate", "--events", 300).stdout
+    plain = streamimb("generate", "rotate", "--events", 300, "--ratio", "0.6/0.25/0.1/0.04/0.01").stdout
     for option, value in {
         "--seed": 2, "--ratio": 0.5, "--concept": "sudden:100", "--classes": "vanish:c2@100", "--borderline": 1,
         "--rare": 1, "--missing": 0.5, "--delay": "1d", "--noise": 0.5, "--events": 299,
@@ -138,6 +139,10 @@ def test_options_have_environment_twins(streamimb):
         (["flip", "--delay", "frod=1d"], 78, "no class is named 'frod'"),
         (["flip", "--events", "0"], 2, "greater than or equal to 1"),
         (["flip", "-o", "s.txt"], 2, "cannot tell its format"),
+        (["flip", "-o", "s.ndjson", "--format", "csv"], 2, "s.ndjson is named for ndjson, and --format says csv"),
+        (["flip", "-o", "s.csv.gz", "--format", "ndjson"], 2, "named for csv"),
+        (["sums"], 2, "'sums' is a family of streams, which only Python takes"),
+        (["q7"], 78, "no stream is named 'q7' (there is static, balanced"),
         (["flip", "--format", "xml"], 2, "is none of csv, ndjson, parquet"),
         (["flip", "--format", "parquet"], 2, "plain file"),
         (["flip", "-o", "/nowhere/s.csv"], 74, "error: /nowhere/s.csv: cannot write"),
@@ -190,12 +195,30 @@ def test_a_reader_that_leaves_is_no_error():
     [("--ratio", "step:0.1@5000->0.01"), ("--concept", "sudden:500,5000"), ("--classes", "vanish:fraud@5000")],
 )
 def test_a_drift_behind_the_last_event_is_refused(streamimb, option, text):
-    """Only where a person asks for it: a ready-made stream may be cut short."""
+    """Where a person asks for that one, whatever else is there."""
     result = streamimb("generate", "fraud-like", "--events", 1_000, option, text)
     assert result.exit_code == 2 and "5,000 lies behind" in result.stderr and option in result.stderr
-    assert streamimb("generate", "fraud-like", "--events", 1_000).exit_code == 0
+
+
+def test_a_ready_made_stream_keeps_a_drift(streamimb, tmp_path):
+    """One that would lose all that it shows is refused, with the least length; one that loses some says so."""
+    out = tmp_path / "s.csv"
+    for name, n, least, off in (
+        ("flip", 25_000, 25_001, "--ratio 0.01"), ("fraud-like", 1_000, 20_001, "--ratio 0.01 --concept none"),
+        ("recurring", 100, 10_001, "--concept none"), ("classes", 100, 10_001, "--classes none"),
+    ):  # fmt: skip
+        result = streamimb("generate", name, "--events", n, "-o", out, env={"COLUMNS": "200"})
+        assert (result.exit_code, out.exists()) == (2, False)
+        assert f"{name} has no drift in its first {n:,} events: take {least} or more" in result.stderr
+        assert f"turn it off with {off}" in result.stderr
+        assert streamimb("generate", name, "--events", 100, "-o", out, *off.split()).exit_code == 0
+        out.unlink()
+    result = streamimb("generate", "fraud-like", "--events", 20_001, "-o", out)
+    assert (result.exit_code, "fraud-like has all of them from --events 30001 on" in result.stderr) == (0, True)
+    result = streamimb("generate", "fraud-like", "--events", 30_001, "-o", out)
+    assert (result.exit_code, "2 drifts" in result.stderr, "behind the last" in result.stderr) == (0, True, False)
 
 
 def test_one_class_alone_is_told(streamimb):
-    result = streamimb("generate", "fraud-like", "--events", 1_000, "--ratio", "1")
+    result = streamimb("generate", "fraud-like", "--events", 1_000, "--ratio", "1", "--concept", "none")
     assert result.exit_code == 0 and "every event is of class fraud" in result.stderr

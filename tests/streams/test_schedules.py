@@ -156,8 +156,8 @@ def test_no_label_is_known_before_its_event(text, u):
     [
         (parse_ratio, "rmp:0.5->0.1", "nearest: 'ramp'"),
         (parse_ratio, "1.5", "1.5 is not between 0 and 1"),
-        (parse_ratio, "nan", "nearest"),
-        (parse_ratio, "", "nearest"),
+        (parse_ratio, "nan", "there is ramp, back"),
+        (parse_ratio, "", "there is ramp, back"),
         (parse_ratio, "ramp:0.5", "ramp:0.5->0.01"),
         (parse_ratio, "ramp:0.5->x", "'x' is no number"),
         (parse_ratio, "ramp:0.5->0.1@7", "10000..20000"),
