@@ -78,7 +78,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
     ...     found += [model.predict_one(x)] if y and i >= 2000 else []
     ...     model.learn_one(x, y)
     >>> sum(found), len(found)
-    (31, 37)
+    (17, 37)
 
     """
 
