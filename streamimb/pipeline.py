@@ -106,6 +106,16 @@ class Pipeline:
     state_version = STATE_VERSION
 
     @property
+    def now(self) -> tuple[int, int]:
+        """The next event's position, and the time of the stream."""
+        return self.store.next_position, self.store.watermark
+
+    @property
+    def frozen(self) -> bool:
+        """Whether a person froze the learner."""
+        return self.book.frozen
+
+    @property
     def learner(self) -> Learner:
         """The learner in force."""
         return self.succession.learner
@@ -230,7 +240,7 @@ class Pipeline:
             self.reactor.ripen(self.mature, position, self.store.watermark)
             heard = [self.reactor.note_unlabelled(s, wanted(self, s), self.mature) for s in self.reactor.heard()]
             self._tell(heard, out)
-            at_once = react(self, out)
+            at_once = react(self, out.actions)
             counts, events = self.windows.counts("rarest"), self.windows.length("rarest")
             if self._recall_from == NEVER and self.controller.is_ready(counts):
                 self._recall_from = position

@@ -37,7 +37,7 @@ PARTS = {
     "gather": ("gather gather_kernels", "labels"),
     "levers": ("levers", ""),
     "operate": ("operate", "control levers"),
-    "react": ("react", "drift gather"),
+    "react": ("react", "drift"),
     "pipeline": (
         "pipeline",
         "control drift evaluation gather labels learners levers operate react rebalance tell windows",
@@ -45,7 +45,7 @@ PARTS = {
     "delivery": ("delivery", "checkpoint decode labels pipeline sinks sources"),
     "metrics": ("metrics", "labels pipeline sources"),
     "serving": ("serving", "decode delivery levers metrics operate pipeline"),
-    "river": ("river", "control drift labels learners rebalance windows"),
+    "river": ("river", "control drift labels learners react rebalance windows"),
     "explain": ("explain", "control learners"),
     "reporting": ("reporting", "evaluation infer"),
     "testing": ("testing", ""),

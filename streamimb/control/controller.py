@@ -15,7 +15,7 @@ from streamimb.control.losses import Losses, cost_of
 from streamimb.control.many import many_at, tune_many
 from streamimb.control.objectives import MANY, parse_objective, tuned_objectives, value_at
 from streamimb.control.plan import Plan, smooth
-from streamimb.control.scoring import calibrate
+from streamimb.control.scoring import PROBABILITY_MIN, calibrate
 from streamimb.control.window import ScoreWindow
 from streamimb.errors import ConfigError
 from streamimb.learners.base import State
@@ -164,6 +164,28 @@ class Controller:
         self.scores.keep(0)
         self._fit[:] = 0.0
         self._fit[0, 0] = 1.0
+
+    def inherit(self, old: Controller) -> None:
+        """Go on from a controller of fewer classes, the first of these, or of another positive class.
+
+        Scores, calibration, weights and the pin go over. The thresholds of fewer classes say nothing of these: they are
+        tuned at the next renewal. What objectives would have decided is counted anew.
+        """
+        k, more = old._k, self._k - old._k
+        raw, y, time = old.scores.contents()
+        absent = np.full((len(y), more), math.log(PROBABILITY_MIN), np.float32)
+        self.scores.push(np.hstack([raw, absent]), y, time, np.full(len(y), -1, np.int16), NO_LOSS)
+        self._fit[:, : k + 1] = old._fit[:, : k + 1]
+        self._fit[0, k + 1 :] = old._fit[0, 1 : k + 1].min()  # rare as it is, until its own events say otherwise
+        if k == 2 < self._k:  # its curvature has a term for both classes, and one of the temperature with them
+            self._fit[1, 1:3] = old._fit[1, 2]
+        self._pin, number, thresholds = old._pin, old.plan.number, self.plan.thresholds
+        if more:
+            number += MANY_TUNE_EVERY - 1 - number % MANY_TUNE_EVERY
+        elif self._k > 2:
+            thresholds = old._own
+        weights = np.append(old.plan.weights, np.ones(more))
+        self._put(replace(self.plan, number=number, weights=weights, thresholds=thresholds))
 
     def is_ready(self, counts: NDArray[np.int64]) -> bool:
         """Whether enough events of two classes are known to tune thresholds on; counts: int64 (K,)."""

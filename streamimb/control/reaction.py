@@ -174,7 +174,7 @@ class Reactor:
         done = []
         for _ in range(len(self._open)):
             action, start = self._open.popleft()
-            since = confusion if start is None else np.maximum(confusion - start, 0)
+            since = confusion if start is None else np.maximum(confusion[: len(start)] - start, 0)
             if predicted < action.position:
                 self._open.append((action, start))
             elif start is None:
@@ -194,6 +194,15 @@ class Reactor:
         judged = replace(action, after=after, helped=helped, measured_at=position)
         self.actions = deque((judged if a.number == judged.number else a for a in self.actions), ACTIONS_MAX)
         return judged
+
+    def grow(self, n_classes: int, confusion: NDArray[np.int64]) -> None:
+        """Let there be more classes; confusion: int64 (K, K) of those before, of all mature events so far.
+
+        What was done until now is judged on the recalls of the classes that there were, as its ``before`` was.
+        """
+        more = n_classes - len(confusion)
+        starts = [(action, confusion if start is None else start) for action, start in self._open]
+        self._open = deque(((action, np.pad(start, ((0, 0), (0, more)))) for action, start in starts), OPEN_MAX)
 
     def state(self) -> State:
         return {

@@ -118,6 +118,10 @@ class Succession:
             return "dropped"
         return ""
 
+    def grow(self, n_classes: int) -> None:
+        """Let there be more classes; a trial under way goes on."""
+        self._sums = np.pad(self._sums, ((0, n_classes - len(self._sums)), (0, 0)))
+
     def reset(self, cause: str) -> None:
         """Let the learner in force forget all; a trial ends."""
         self.learner.reset(cause)

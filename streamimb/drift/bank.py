@@ -141,12 +141,21 @@ def make_bank(n: int, signal: str, config: DetectorConfig) -> Bank | None:
 
 def begin_anew(bank: Bank, fresh: Bank, d: int, now: int) -> None:
     """Let detector d of a bank be as that of one just made with the same arguments; now: events of the stream."""
-    state, as_made = bank.state(), fresh.state()
-    for name, value in as_made.items():
-        if isinstance(value, np.ndarray) and name != "made_with":
-            state[name][d] = value[d]
-        elif name == str(d):
-            state[name] = value
+    go_on(bank, fresh, d, d)
     if isinstance(bank, ScanBank):
-        state["reals"][d, WANTED], state["wholes"][d, SINCE] = bank.between[d], now
+        state = bank.state()
+        state["wholes"][d, SINCE] = now
+        bank.restore(state)
+
+
+def go_on(bank: Bank, other: Bank, d: int, theirs: int) -> None:
+    """Let detector d of a bank be as detector ``theirs`` of another of its kind; false alarms stay those of its own."""
+    state, given = bank.state(), other.state()
+    for name, value in given.items():
+        if isinstance(value, np.ndarray) and name != "made_with":
+            state[name][d] = value[theirs]
+        elif name == str(theirs):
+            state[str(d)] = value
+    if isinstance(bank, ScanBank):
+        state["reals"][d, WANTED] = bank.between[d]
     bank.restore(state)

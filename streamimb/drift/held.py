@@ -69,6 +69,17 @@ class HeldRules:
         """
         _decide(raw, y, self._rule, self._watched, self._apart, self._since, decision)
 
+    def inherit(self, old: HeldRules, offsets: NDArray[np.float64]) -> None:
+        """Go on from the rules of fewer classes, which are the first of these.
+
+        offsets: float64 (K,), the Plan's now: in each held rule a class that is new lies as far from the rule's own.
+        """
+        k = len(old._watched)
+        for name in ("watched", "apart", "since"):
+            getattr(self, f"_{name}")[:k] = getattr(old, f"_{name}")
+        self._rule[:k, :k] = old._rule
+        self._rule[:k, k:] = (offsets[k:] - offsets[:k, np.newaxis]) + old._rule.diagonal()[:, np.newaxis]
+
     def forget(self) -> None:
         """Another learner or another rule decides: watch every class anew."""
         self._watched[:] = self._apart[:] = False

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.config import DriftConfig
-from streamimb.drift.bank import RECALL, SHARE, Bank, begin_anew, make_bank
+from streamimb.drift.bank import RECALL, SHARE, Bank, begin_anew, go_on, make_bank
 from streamimb.drift.base import DRIFT, Firings
 from streamimb.drift.pace import Pace
 from streamimb.drift.scan import ScanBank
@@ -202,6 +202,27 @@ class Monitor:
             assert fresh is not None, "there was one"
             begin_anew(self._banks[signal], fresh, self._place(signal, k), self._seen)
             self._told[signal][HELD, self._place(signal, k)] = 0.0
+
+    def inherit(self, old: Monitor) -> None:
+        """Go on from a monitor of the same signals and fewer classes, which are the first of these.
+
+        Detectors, cool-downs and what these keep silent go over for all that was watched. The others begin now: those
+        of new classes, and that of a share which was not watched, since of two classes the positive one's is.
+        """
+        self._seen = old._seen
+        self._pace.restore(old._pace.state())
+        for signal, bank in self._banks.items():
+            fresh = make_bank(len(self._classes[signal]), signal, self._configs[signal])
+            assert fresh is not None, "there was one"
+            for d, k in enumerate(self._classes[signal]):
+                if k not in old._classes[signal]:
+                    begin_anew(bank, fresh, d, self._seen)
+                    continue
+                theirs = old._place(signal, k)
+                go_on(bank, old._banks[signal], d, theirs)
+                self._silent_until[signal][:, d] = old._silent_until[signal][:, theirs]
+                self._told[signal][:, d] = old._told[signal][:, theirs]
+        self._find_end()
 
     def width(self, signal: str, k: int) -> int:
         """Values that a detector holds, all since the last change it saw: mature events of any class for a share, of

@@ -136,6 +136,10 @@ class Rates:
         total = self._sizes[:-1].sum()
         return np.asarray(self._sizes[:-1] / (total if total > 0 else np.nan))
 
+    def inherit(self, old: Rates) -> None:
+        """Go on from the sizes of fewer classes, which are the first of these."""
+        self._sizes[: len(old._rules)], self._sizes[-1] = old._sizes[:-1], old._sizes[-1]
+
     def state(self) -> State:
         return {"sizes": self._sizes.copy()}
 

@@ -105,6 +105,12 @@ class Rebalancer:
         """The learner knows nothing any more."""
         self.trained[:] = 0.0
 
+    def inherit(self, old: Rebalancer) -> None:
+        """Go on from what fewer classes, which are the first of these, weighed and taught; a sampler begins anew."""
+        self.rates.inherit(old.rates)
+        self.trained[: len(old.trained)] = old.trained
+        self.taught[:, : len(old.trained)] = old.taught
+
     def state(self) -> State:
         return {
             "rates": self.rates.state(),

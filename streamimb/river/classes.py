@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 #: Labels after which the rarest class is taken for the positive one, for good.
 GUESS_LABELS: Final = 1_000
-#: Where a model knows no more than False and True.
-BINARY_CLASSES_MAX: Final = 2
+#: Where a model knows no more than False and True, or an objective is for two classes.
+TWO_CLASSES: Final = 2
 
 
 def checked_label(y: Any) -> Hashable:
@@ -72,6 +72,7 @@ class Classes:
     it is the rarest of the classes so far (of equally rare ones the last to appear), guessed anew with each class that
     appears until GUESS_LABELS labels of two classes were seen, and from then on fixed, even where the shares flip.
 
+    two: why there are no more than two classes, if not because of the model; a declared class is one of them.
     binary: the model inside knows False and True only. The positive class is its True as far as that is known when the
     class appears: the declared one, or else the second. Until a label says otherwise its classes are False and True.
 
@@ -84,8 +85,9 @@ class Classes:
     (['legit', 'fraud'], [False, True], 'fraud')
     """
 
-    def __init__(self, *, binary: bool, positive: Any = None) -> None:
+    def __init__(self, *, binary: bool, positive: Any = None, two: str = "") -> None:
         self._binary = binary
+        self._why_two = "the model tells two classes apart" if binary else two
         self._declared = None if positive is None else checked_label(positive)
         #: The user's names, by code.
         self.labels: list[Hashable] = []
@@ -117,14 +119,14 @@ class Classes:
     def _find_room(self, found: list[Hashable], new: list[Hashable]) -> None:
         presumed = self._seen == 0 and not isinstance(found[0], bool)
         known = dict.fromkeys([] if presumed else self.labels)
-        if self._binary and self._declared is not None:
+        if self._why_two and self._declared is not None:
             known[self._declared] = None
-        most = BINARY_CLASSES_MAX if self._binary else CLASSES_MAX
+        most = TWO_CLASSES if self._why_two else CLASSES_MAX
         for y in found if presumed else new:
             known[y] = None
             if len(known) > most:
                 told = ", ".join(repr(k) for k in list(known)[:-1][:3])
-                why = "the model tells two classes apart" if self._binary else f"at most {most:,} classes are learned"
+                why = self._why_two or f"at most {most:,} classes are learned"
                 raise ValueError(f"label: {y!r} is one class too many beside {told}: {why}")
 
     def take(self, label: Hashable) -> int:

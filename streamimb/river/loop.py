@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamimb.config import ControlConfig, DriftConfig, ReactionConfig, SamplesConfig, WindowConfig
-from streamimb.control import Controller, Reactor, Succession
-from streamimb.control.scoring import PROBABILITY_MIN, score_rows
-from streamimb.drift.bank import RECALL, SHARE
+from streamimb.config import Config, ControlConfig, DriftConfig, WindowConfig
+from streamimb.control import Controller, Plan, Reactor, Succession
+from streamimb.control.scoring import score_rows
+from streamimb.drift.bank import RECALL
 from streamimb.drift.held import HeldRules
 from streamimb.drift.monitor import Monitor
 from streamimb.labels import layout as at
 from streamimb.learners.base import LEARN
-from streamimb.outcome import Signal
+from streamimb.outcome import Action, Signal
+from streamimb.react import react, wanted
 from streamimb.rebalance import Rebalancer
+from streamimb.river.decided import Decisions
 from streamimb.river.learner import DictLearner
 from streamimb.schema import Feature, Label, Schema
 from streamimb.windows import ClassWindows
@@ -40,7 +43,8 @@ class Scored:
 class Loop:
     """Windows, detectors, controller and rates around a learner, for K classes known by their place.
 
-    learner: runs tapes on dicts; the labels' own names are its business; positive: the positive class's place.
+    learner: runs tapes on dicts; the labels' own names are its business; positive: the positive class's place; costs:
+    what missing a class costs, by its place, where lessons are weighted by that.
     What is done about a signal is what ``streamimb.react`` does.
     """
 
@@ -52,50 +56,69 @@ class Loop:
         control: ControlConfig,
         drift: DriftConfig,
         window: WindowConfig,
+        *,
+        costs: Callable[[int], float] | None = None,
     ) -> None:
-        self._control, self._drift, self._window = control, drift, window
+        self.config = Config(control=control, drift=drift, window=window)
         self.n_classes, self.positive = n_classes, positive
         self.signals: deque[Signal] = deque(maxlen=SIGNALS_MAX)
         self.seen = 0
-        self._learner = learner
-        self._build()
-
-    def _build(self) -> None:
-        k = self.n_classes
-        names = [str(i) for i in range(k)]
-        schema = Schema(features=(Feature(name="x"),), label=Label(classes=tuple(names), positive=names[self.positive]))
-        self.windows = ClassWindows(k, self._window, time_span=None)
-        self.controller = Controller(
-            schema, self._control, self._control.objective or "f1", events_max=self._window.events_max
-        )
-        self.monitor = Monitor(k, self.positive, self._drift, names, has_time=False)
-        self.held = HeldRules(k)
-        self.rebalancer = Rebalancer(schema, self._control, SamplesConfig())
-        reaction = ReactionConfig()
-        self.reactor = Reactor(reaction, has_time=False)
-        self.succession = Succession(self._make, k, reaction.trial_lessons_max)
-        self.succession.learner = self._learner
-        self._raw = np.zeros((1, k), np.float32)
-        self._scores = np.zeros((1, k), np.float32)
-        self._notes = np.zeros((1, at.NOTES), np.int16)
-        self._confusion = np.zeros((k, k), np.int64)
+        self._learner, self._costs = learner, costs
+        self.windows = ClassWindows(n_classes, window, time_span=None)
+        self.controller, self.monitor, self.rebalancer = self._of_classes(n_classes, positive)
+        self.held = HeldRules(n_classes)
+        self.evaluation = Decisions(n_classes, window)
+        self.reactor = Reactor(self.config.reaction, has_time=False)
+        self.succession = Succession(self._make, n_classes, self.config.reaction.trial_lessons_max)
+        self.succession.learner = learner
         self._matured = np.zeros((0, 5), np.int64)
         self._recall_from = NEVER  # the first event whose decision tells of recall: thresholds were tuned by then
+        self._make_room()
+
+    def _of_classes(self, n_classes: int, positive: int) -> tuple[Controller, Monitor, Rebalancer]:
+        """The parts that are made for so many classes. Raises ConfigError where the objective is not for so many."""
+        names, config = [str(i) for i in range(n_classes)], self.config
+        schema = Schema(features=(Feature(name="x"),), label=Label(classes=tuple(names), positive=names[positive]))
+        control, objective = config.control, config.control.objective or "f1"
+        if self._costs is not None and control.weights == "cost":
+            control = control.model_copy(update={"costs": {name: self._costs(i) for i, name in enumerate(names)}})
+        return (
+            Controller(schema, control, objective, events_max=config.window.events_max),
+            Monitor(n_classes, positive, config.drift, names, has_time=False),
+            Rebalancer(schema, control, config.samples),
+        )
+
+    def _make_room(self) -> None:
+        self._raw = np.zeros((1, self.n_classes), np.float32)
+        self._scores = np.zeros((1, self.n_classes), np.float32)
+        self._notes = np.zeros((1, at.NOTES), np.int16)
 
     def _make(self) -> DictLearner:
         return self._learner.fresh()
 
     def rebuild(self, n_classes: int, positive: int) -> None:
-        """More classes, or another positive one: what recent events said is told to windows and controller anew."""
-        raw, y, time = self.controller.scores.contents()
-        self._learner = self._in_force
-        more, self.n_classes, self.positive = n_classes - self.n_classes, n_classes, positive
-        self._build()
-        if len(y):
-            absent = np.full((len(y), more), np.log(PROBABILITY_MIN), np.float32)
-            self.windows.update(y, time)
-            self.controller.observe(np.hstack([raw, absent]), y, time, np.zeros(len(y), np.int16))
-            self._renew(at_once=True)
+        """Let there be more classes, after those that are known, or another positive one.
+
+        All that is known goes over: windows, scores, calibration, weights and what was taught, detectors and their
+        cool-downs, held rules, a trial under way, what was done and is to be judged. Anew begin: thresholds where there
+        are more classes, tuned at once on the scores that are held; the detectors of classes that are new; and of a
+        share that was not watched (of two classes the positive one's is). Raises ConfigError, with nothing changed,
+        where the objective is not for so many classes.
+        """
+        controller, monitor, rebalancer = self._of_classes(n_classes, positive)
+        controller.inherit(self.controller)
+        monitor.inherit(self.monitor)
+        rebalancer.inherit(self.rebalancer)
+        self.controller, self.monitor, self.rebalancer = controller, monitor, rebalancer
+        if n_classes > self.n_classes:
+            self.reactor.grow(n_classes, self.evaluation.confusion())
+            for part in (self.windows, self.evaluation, self.succession):
+                part.grow(n_classes)
+        self.n_classes, self.positive = n_classes, positive
+        self._make_room()
+        self._renew_plan(at_once=True)
+        held, self.held = self.held, HeldRules(n_classes)
+        self.held.inherit(held, self.controller.plan.offsets())
 
     @property
     def _in_force(self) -> DictLearner:
@@ -137,57 +160,57 @@ class Loop:
         scored = self._score(self.rebalancer.hear(lessons, P), ops)
         place = np.array([event], np.int64)
         self._matured = np.array([[0, code, event, event, event]], np.int64)
-        self._confusion[code, scored.decision] += 1
         self.windows.update(y, place)
+        self.evaluation.add(y, scored.decision)
         self.controller.observe(self._raw, y, place, self._notes[:, at.SHADOWS])
         self.seen += 1
         of_recall = np.array([scored.decision if event >= self._recall_from else -1], np.int16)
         self.held.decide(self._raw, y, of_recall)
         for found in self.monitor.update(place, place, y, of_recall):
-            wanted = self._drift.share.action if found.signal == SHARE else self._drift.recall.action
-            self.signals.append(self.reactor.note(found, wanted))
-        if self.seen % self._control.every == 0:
+            self.signals.append(self.reactor.note(found, wanted(self, found)))
+        if self.seen % self.config.control.every == 0:
             self._renew(at_once=self._react())
 
     def _react(self) -> bool:
-        causes = self.reactor.take()
-        for cause in causes:
-            if cause.action != "trial":
-                self._adjust(cause)
-            if cause.action in ("trial", "replace"):
-                self.succession.begin()
-            elif cause.action == "reset":
-                self.succession.reset(cause.signal)
-                self.rebalancer.forget_trained()
-                self._another_decides()
-            self.reactor.did(cause.action, cause, self.seen, self.seen, self._confusion)
-        contested = self.reactor.contested
-        outcome = self.succession.settle(contested=contested is not None)
-        if outcome and contested is not None:
-            if outcome == "replaced":
-                self._another_decides()
-            self.reactor.did(outcome, contested, self.seen, self.seen, self._confusion)
-        self.reactor.measure(self.seen, self.seen - 1, self._confusion)
-        return any(cause.action != "trial" for cause in causes)
+        told: list[Action] = []  # the reactor remembers them
+        return react(self, told)
 
-    def _adjust(self, cause: Signal) -> None:
-        """Let the window begin at a share's change, as far as the detector dates it; thresholds keep their scores."""
-        if cause.signal == SHARE:
-            since = min(self.monitor.width(SHARE, int(cause.class_ or 0)), self._window.events_max)
-            self.windows.shorten("rarest", max(since, self._window.events_min))
+    def start_afresh(self, cause: str) -> None:
+        """Let the learner forget all that it learned."""
+        self.succession.reset(cause)
+        self.rebalancer.forget_trained()
+        self.another_decides()
 
-    def _another_decides(self) -> None:
+    def another_decides(self) -> None:
         """Scores, and recall as it was, are those of a learner that is in force no more."""
         self.controller.forget()
         self.monitor.forget(RECALL)
         self.held.forget()
         self._recall_from = NEVER
 
+    @property
+    def mature(self) -> int:
+        """Position of the last event: labels come with their events."""
+        return self.seen - 1
+
+    @property
+    def now(self) -> tuple[int, int]:
+        """The next event's position, which is its time."""
+        return self.seen, self.seen
+
+    @property
+    def frozen(self) -> bool:
+        """A loop's learner never is."""
+        return False
+
     def _renew(self, *, at_once: bool) -> None:
-        counts, events = self.windows.counts("rarest"), self.windows.length("rarest")
-        if self._recall_from == NEVER and self.controller.is_ready(counts):
+        if self._recall_from == NEVER and self.controller.is_ready(self.windows.counts("rarest")):
             self._recall_from = self.seen
-        plan = self.controller.renew(counts, self.rebalancer.trained, window_events=events, at_once=at_once)
+        plan = self._renew_plan(at_once=at_once)
         if self._recall_from != NEVER:
             for k in self.held.renew(plan.offsets(), plan.shares):
                 self.monitor.forget_class(RECALL, k)
+
+    def _renew_plan(self, *, at_once: bool) -> Plan:
+        counts, events = self.windows.counts("rarest"), self.windows.length("rarest")
+        return self.controller.renew(counts, self.rebalancer.trained, window_events=events, at_once=at_once)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 from river import base, linear_model, naive_bayes, preprocessing
 
-from streamimb.config import ControlConfig, DriftConfig, WindowConfig
-from streamimb.control import parse_objective
+from streamimb.config import COST_MAX, ControlConfig, DriftConfig, WindowConfig
+from streamimb.control import Objective, parse_objective
+from streamimb.control.kinds import ALERTS_AT_MOST, TOP_PER_DAY
+from streamimb.control.objectives import MANY
 from streamimb.errors import ConfigError
 from streamimb.learners.parameters import nearest
 from streamimb.outcome import Action, Signal
@@ -21,7 +23,7 @@ from streamimb.river.wrapped import last_step, require_classifier
 if TYPE_CHECKING:
     import pandas as pd
 
-STRATEGIES: Final = ("inverse_frequency", "effective_number", "oob", "uob", "hybrid", "none")
+STRATEGIES: Final = ("adaptive", "inverse_frequency", "effective_number", "cost", "oob", "uob", "hybrid", "none")
 REACTIONS: Final = ("adjust", "replace", "reset", "tell", "none")
 
 
@@ -38,21 +40,29 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
     model
         A river classifier or pipeline. Where it does not obey ``learn_one``'s ``w``, lessons are repeated instead.
     strategy
-        How lessons are weighted: one of ``STRATEGIES``.
+        How lessons are weighted: one of ``STRATEGIES``. Samplers, which make rows, are used beside it: docs/river.md.
     drift
         What is done when a class's share moved or a class's recall fell: ``adjust`` (shorten windows, re-weight),
         ``replace`` (a new copy takes over if it is better on the same events), ``reset``, ``tell``, or ``none``.
+        None: as ``streamimb.Pipeline`` does, ``adjust`` for a share and ``replace`` for a recall.
     objective
-        What thresholds are tuned for, as ``f1``, ``g_mean`` or ``cost:FN=50,FP=1``.
+        What thresholds are tuned for, as ``f1``, ``g_mean`` or ``cost:FN=50,FP=1``. One that is for two classes refuses
+        the label of a third. Alerts a day are refused: the loop has no times.
     every
         Events between two Plans.
     weight_max
-        Bound of a lesson's weight.
+        Bound of a class's weight. None: as ``control.weight_max`` of a configuration has it.
     seed
         Rounds repeated lessons.
     positive
         The label of the class that the objective is about. None: True where the first label is a boolean, else the
         rarest class, guessed anew with each class that appears and fixed once GUESS_LABELS labels were seen.
+    costs
+        What missing each class costs, by label, for the strategy ``cost``; a class that it does not name costs 1.
+
+    A class that appears, or another guess of the positive one, leaves all that is known of the others: weights,
+    calibration, detectors, trials, what was done about drifts. Thresholds are tuned anew for more classes; the
+    detectors of what was not watched before begin anew.
 
     Raises ConfigError where a parameter names nothing that is known, TypeError where the model is no river classifier.
 
@@ -68,28 +78,28 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
     ...     found += [model.predict_one(x)] if y and i >= 2000 else []
     ...     model.learn_one(x, y)
     >>> sum(found), len(found)
-    (31, 37)
+    (17, 37)
 
     """
 
     def __init__(
         self,
         model: base.Classifier,
-        strategy: str = "inverse_frequency",
-        drift: str = "adjust",
+        strategy: str = "adaptive",
+        drift: str | None = None,
         objective: str = "f1",
         every: int = 250,
-        weight_max: float = 10.0,
+        weight_max: float | None = None,
         seed: int = 1,
         positive: Any = None,
+        costs: Mapping[Hashable, float] | None = None,
     ) -> None:
         require_classifier(model)
         _require_known("strategy", strategy, STRATEGIES)
-        _require_known("drift", drift, REACTIONS)
-        if not isinstance(objective, str):
-            raise ConfigError(f"objective: {objective!r} is a {type(objective).__name__}: a name is wanted, as 'f1'")
-        if any(parse_objective(objective).amounts):
-            raise ConfigError(f"objective: {objective!r}: amounts of features serve streamimb.Pipeline only")
+        if drift is not None:
+            _require_known("drift", drift, REACTIONS)
+        chosen = _checked_objective(objective)
+        _check_costs(strategy, costs)
         self.model = model
         self.strategy = strategy
         self.drift = drift
@@ -98,8 +108,10 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         self.weight_max = weight_max
         self.seed = seed
         self.positive = positive
+        self.costs = costs
+        self._why_two = "" if chosen.name in MANY else _why_two(chosen)
         try:
-            self._classes = Classes(binary=not self._multiclass, positive=positive)
+            self._classes = Classes(binary=not self._knows_many, positive=positive, two=self._why_two)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"positive: {error}") from None
         self._loop: Loop | None = None
@@ -112,8 +124,12 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         return self.model
 
     @property
-    def _multiclass(self) -> bool:
+    def _knows_many(self) -> bool:
         return bool(last_step(self.model)._multiclass)  # a pipeline says no, whatever it ends in
+
+    @property
+    def _multiclass(self) -> bool:
+        return self._knows_many and not self._why_two
 
     @property
     def _labels(self) -> list[Hashable]:
@@ -125,8 +141,10 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         yield {"model": naive_bayes.GaussianNB(), "strategy": "oob", "drift": "replace", "every": 50}
 
     def _settings(self) -> tuple[ControlConfig, DriftConfig, WindowConfig]:
-        detector = {"detector": "none"} if self.drift == "none" else {"action": self.drift}
-        bounded = {"weight_max": self.weight_max}
+        detector = {} if self.drift is None else {"action": self.drift}
+        if self.drift == "none":
+            detector = {"detector": "none"}
+        bounded = {} if self.weight_max is None else {"weight_max": self.weight_max}
         try:
             control = ControlConfig.model_validate(
                 {"weights": self.strategy, "objective": self.objective, "every": self.every, **bounded}
@@ -141,9 +159,12 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         if k < 2:
             self._loop = None
         elif self._loop is None:
-            self._loop = Loop(self._learner, k, positive, *self._configs)
+            self._loop = Loop(self._learner, k, positive, *self._configs, costs=self._cost_of)
         elif (self._loop.n_classes, self._loop.positive) != (k, positive):
             self._loop.rebuild(k, positive)
+
+    def _cost_of(self, code: int) -> float:
+        return 1.0 if self.costs is None else float(self.costs.get(self._labels[code], 1.0))
 
     def learn_one(self, x: dict[Any, Any], y: Any, w: float = 1.0, **kwargs: Any) -> None:  # noqa: ARG002  # river's
         """Learn an event: its features and its class; ``w`` multiplies the lesson's weight.
@@ -228,6 +249,39 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         if self._loop is None:
             return {}
         return dict(zip(self._labels, self._loop.controller.plan.thresholds.tolist(), strict=True))
+
+
+def _checked_objective(text: Any) -> Objective:
+    if not isinstance(text, str):
+        raise ConfigError(f"objective: {text!r} is a {type(text).__name__}: a name is wanted, as 'f1'")
+    objective = parse_objective(text)
+    if any(objective.amounts):
+        raise ConfigError(f"objective: {text!r}: amounts of features serve streamimb.Pipeline only")
+    if objective.kind in (ALERTS_AT_MOST, TOP_PER_DAY):
+        raise ConfigError(
+            f"objective: {text!r} counts alerts a day, and a river loop has no times: take 'precision>=0.5' or another "
+            "bound, or streamimb.Pipeline, which has"
+        )
+    return objective
+
+
+def _why_two(objective: Objective) -> str:
+    return (
+        f"the objective {objective.name!r} is for two classes: tell the model only whether an event is of the positive "
+        f"one, or take one of {', '.join(MANY)}"
+    )
+
+
+def _check_costs(strategy: str, costs: Any) -> None:
+    if (costs is None) != (strategy != "cost"):
+        raise ConfigError(f"costs: strategy {strategy!r} " + ("needs {label: cost}" if costs is None else "takes none"))
+    if costs is None:
+        return
+    if not isinstance(costs, Mapping) or not costs:
+        raise ConfigError(f"costs: {costs!r}: what missing each label costs is wanted, as {{'fraud': 50}}")
+    for label, cost in costs.items():
+        if isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 < cost <= COST_MAX:
+            raise ConfigError(f"costs: {label!r}: {cost!r}: a cost is a number above 0 and at most {COST_MAX:g}")
 
 
 def _require_known(name: str, value: Any, known: Sequence[str]) -> None:

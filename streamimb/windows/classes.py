@@ -141,6 +141,13 @@ class ClassWindows:
         marks[SHORT] = self._short()
         settle(self._y, self._counts, marks)
 
+    def grow(self, n_classes: int) -> None:
+        """Let there be more classes, of which no event has come yet."""
+        more = n_classes - self.n_classes
+        self._counts = np.pad(self._counts, ((0, 0), (0, more)))
+        self._sizes = np.insert(self._sizes, self.n_classes, np.zeros(more))
+        self.n_classes = n_classes
+
     def correct(self, number: int, old: int, new: int) -> bool:
         """Event ``number`` (from 0, since the start) turned out to be of class ``new``: tell whether the ring still
         held it. Raises ValueError where its class was not ``old``, or ``new`` is no class.

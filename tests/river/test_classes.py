@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,9 @@ MAKES = {
     "compiled": lambda: CompiledClassifier("linear"),
 }
 
+#: Weights of which a thousand events are enough to learn.
+WEIGHTED: dict[str, Any] = {"strategy": "inverse_frequency", "weight_max": 10.0, "drift": "adjust"}
+
 
 def taught(model: base.Classifier, names: tuple[object, object], first: bool, n: int = 3_000) -> float:
     """Recall of the rare class, names[1], from event 1,000 on; test-then-train."""
@@ -40,7 +44,7 @@ def taught(model: base.Classifier, names: tuple[object, object], first: bool, n:
 @pytest.mark.parametrize("first", [True, False])
 def test_true_is_positive_whichever_label_came_first(first):
     """What missing a rare event costs is what missing True costs, for a model that takes any classes, too."""
-    model = RebalancedClassifier(tree.HoeffdingTreeClassifier(), objective="cost:FN=50,FP=1")
+    model = RebalancedClassifier(tree.HoeffdingTreeClassifier(), objective="cost:FN=50,FP=1", **WEIGHTED)
     assert taught(model, (False, True), first) > 0.9
     assert model.positive_class is True
 
@@ -48,7 +52,7 @@ def test_true_is_positive_whichever_label_came_first(first):
 @pytest.mark.parametrize("first", [True, False])
 def test_without_booleans_the_rarest_class_is_positive(first):
     """Even if it was the first to be seen; from GUESS_LABELS labels on it stays."""
-    model = RebalancedClassifier(tree.HoeffdingTreeClassifier(), objective="cost:FN=50,FP=1")
+    model = RebalancedClassifier(tree.HoeffdingTreeClassifier(), objective="cost:FN=50,FP=1", **WEIGHTED)
     assert taught(model, ("legit", "fraud"), first) > 0.9
     assert model.positive_class == "fraud"
 
@@ -73,7 +77,7 @@ def test_a_declared_class_is_positive():
 @pytest.mark.parametrize("first", [True, False])
 def test_a_binary_model_takes_any_two_labels(names, first):
     """And answers under their names, of their own type."""
-    model = RebalancedClassifier(linear_model.LogisticRegression(), objective="g_mean")
+    model = RebalancedClassifier(linear_model.LogisticRegression(), objective="g_mean", **WEIGHTED)
     assert taught(model, names, first) > 0.3
     told = model.predict_proba_one({"a": 0.5, "b": 0.5})
     assert set(told) == set(names) == set(model.classes)

@@ -99,7 +99,7 @@ def test_models_that_ignore_weights_are_found_out():
     ("parameters", "message"),
     [
         ({"strategy": "oop"}, "strategy: 'oop' is not one of .*did you mean 'oob'"),
-        ({"strategy": "nope"}, "'nope' is not one of inverse_frequency, .*, none$"),
+        ({"strategy": "nope"}, "'nope' is not one of adaptive, .*, none$"),
         ({"strategy": None}, "strategy: None is not one of"),
         ({"objective": None}, "objective: None is a NoneType"),
         ({"positive": float("nan")}, "positive: label: nan"),

@@ -1,0 +1,189 @@
+"""A class that appears late, or another guess of the positive one, leaves what is known of the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from river import naive_bayes, preprocessing
+from river.linear_model import SoftmaxRegression
+
+from streamimb.config import ControlConfig, DriftConfig, WindowConfig
+from streamimb.control.reaction import g_mean
+from streamimb.drift.bank import RECALL, SHARE
+from streamimb.errors import ConfigError
+from streamimb.kernel import uniform
+from streamimb.outcome import Signal
+from streamimb.river import RebalancedClassifier
+from streamimb.river.learner import DictLearner
+from streamimb.river.loop import Loop
+
+
+def event(i: int, share: float = 0.03) -> tuple[dict[str, float], str]:
+    y = uniform(1, i, 0) < share
+    return {"x": sum(uniform(1, i, j) for j in range(1, 5)) - 2.0 + 0.6 * y}, "b" if y else "a"
+
+
+def classifier(**parameters: Any) -> RebalancedClassifier:
+    model = preprocessing.StandardScaler() | SoftmaxRegression()
+    return RebalancedClassifier(model, positive="b", every=100, **{"drift": "tell", **parameters})
+
+
+def teach(model: RebalancedClassifier, first: int, until: int) -> None:
+    for i in range(first, until):
+        model.learn_one(*event(i))
+
+
+def looped(n: int) -> Loop:
+    learner = DictLearner(naive_bayes.GaussianNB, [0, 1], native=False, seed=1)
+    loop = Loop(learner, 2, 1, ControlConfig(every=100), DriftConfig(), WindowConfig())
+    for i in range(n):
+        x, y = event(i, 0.05)
+        loop.learn(x, int(y == "b"))
+    return loop
+
+
+def grow(loop: Loop) -> None:
+    loop._learner.labels.append(2)  # as a third label does, before the loop is told
+    loop.rebuild(3, 1)
+
+
+def drift(position: int) -> Signal:
+    return Signal(position, position, RECALL, "scan", "1", "drift", 0.1, 0.2, "")
+
+
+@pytest.mark.parametrize("objective", ["recall>=0.9", "f_beta:2", "cost:FN=5,FP=1"])
+def test_an_objective_for_two_classes_refuses_a_third_with_nothing_changed(objective):
+    """And goes on as if the label had never come, one by one and in a frame."""
+    import pandas as pd
+
+    model, other = classifier(objective=objective), classifier(objective=objective)
+    teach(model, 0, 600)
+    teach(other, 0, 600)
+    with pytest.raises(ValueError, match=r"'c' is one class too many beside .*objective .* is for two classes: tell"):
+        model.learn_one({"x": 0.0}, "c")
+    with pytest.raises(ValueError, match="'c' is one class too many"):
+        model.learn_many(pd.DataFrame({"x": [0.0, 1.0]}), pd.Series(["a", "c"]))
+    teach(model, 600, 900)
+    teach(other, 600, 900)
+    assert model.classes == other.classes
+    assert model.predict_proba_one({"x": 0.3}) == other.predict_proba_one({"x": 0.3})
+
+
+@pytest.mark.parametrize("objective", ["alerts<=100/day", "precision@10/day"])
+def test_alerts_a_day_are_refused_at_once(objective):
+    """A loop without times could never keep to them."""
+    with pytest.raises(ConfigError, match="counts alerts a day, and a river loop has no times: take"):
+        classifier(objective=objective)
+
+
+@pytest.mark.parametrize("strategy", ["none", "inverse_frequency"])
+def test_one_event_of_a_new_class_leaves_the_probabilities_of_the_others(strategy):
+    """What the learner was trained on, and its calibration, are known as before."""
+    alone, joined = classifier(strategy=strategy), classifier(strategy=strategy)
+    for model, third in ((alone, "a"), (joined, "c")):
+        teach(model, 0, 6_000)
+        model.learn_one({"x": 0.1}, third)
+        teach(model, 6_001, 6_400)
+    probes = [event(i)[0] for i in range(7_000, 7_300)]
+    p, q = (np.mean([m.predict_proba_one(x)["b"] for x in probes]) for m in (alone, joined))
+    assert q == pytest.approx(p, rel=0.12)
+
+
+def test_what_is_known_of_drifts_and_of_what_was_done_goes_over():
+    """Actions, resets, a trial, detectors and cool-downs; what was done is judged on the classes that there were."""
+    loop = looped(3_000)
+    loop.reactor.note(drift(2_999), "replace")
+    loop._react()
+    challenger, width, seen = loop.succession.challenger, loop.monitor.width(SHARE, 1), loop.windows.seen
+    trained, sizes = loop.rebalancer.trained.copy(), loop.rebalancer.rates.sizes
+    recall = [loop.monitor.width(RECALL, k) for k in (0, 1)]
+    silent = loop.monitor._silent_until[SHARE][:, 0] = 9_999
+    grow(loop)
+    assert challenger is not None
+    assert loop.succession.challenger is challenger
+    assert [a.action for a in loop.reactor.actions] == ["replace"]
+    assert (loop.monitor.width(SHARE, 1), loop.windows.seen) == (width, seen)
+    assert [loop.monitor.width(RECALL, k) for k in (0, 1, 2)] == [*recall, 0]
+    assert loop.monitor._silent_until[SHARE].tolist() == [[0, silent, 0]] * 2
+    np.testing.assert_array_equal(loop.rebalancer.trained, [*trained, 0.0])
+    np.testing.assert_allclose(loop.rebalancer.rates.sizes, [*sizes, 0.0])
+    assert width > 2_000 < recall[0] + recall[1] + 3_000
+
+
+def test_an_action_is_judged_on_the_classes_that_there_were():
+    """Twenty events of a class that came once would be waited for in vain."""
+    loop = looped(3_000)
+    loop.reactor.note(drift(2_999), "reset")
+    loop._react()
+    grow(loop)
+    for i in range(3_000, 5_000):
+        x, y = event(i, 0.05)
+        loop.learn(x, int(y == "b"))
+    judged = next(a for a in loop.reactor.actions if a.action == "reset")
+    assert judged.measured_at > 3_000
+    assert np.isfinite(judged.after)
+
+
+def test_resets_an_hour_are_bounded_across_classes():
+    """A class that appears forgives nothing."""
+    loop = looped(300)
+    for n in range(4):
+        loop.reactor.did("reset", drift(n), 300, 300, np.zeros((2, 2), np.int64))
+    grow(loop)
+    assert loop.reactor.note(drift(301), "reset").action == "adjust"
+
+
+def test_before_is_what_was_decided_lately():
+    """The G-mean over the window of the rarest class, as of a pipeline, not over the whole life."""
+    loop, told = looped(0), []
+    for i in range(30_000):
+        turned = -1.0 if i < 20_000 else 1.0
+        x, y = event(i, 0.3)
+        scored = loop.score({"x": turned * x["x"]})
+        told.append((int(y == "b"), scored.decision))
+        loop.learn({"x": turned * x["x"]}, int(y == "b"))
+    counts = np.zeros((2, 2), np.int64)
+    lately = told[-loop.evaluation._windows.length("rarest") :]
+    for y, decision in lately:
+        counts[y, decision] += 1
+    taken = loop.reactor.did("adjust", drift(1), 1, 1, counts)
+    loop.reactor.note(drift(29_999), "adjust")
+    loop._react()
+    assert loop.reactor.actions[-1].before == taken.before
+    assert len(lately) < 30_000
+    assert abs(taken.before - g_mean(loop.evaluation.confusion())[0]) > 0.001
+
+
+def test_what_missing_a_class_costs_weighs_its_lessons():
+    """By label; of a class that is not named it is 1, also where it appears later."""
+    model = classifier(strategy="cost", costs={"b": 5.0}, objective="g_mean", weight_max=10.0)
+    teach(model, 0, 600)
+    weights = model._loop.controller.plan.weights
+    assert weights[model.classes.index("b")] / weights[model.classes.index("a")] == pytest.approx(5.0, rel=0.05)
+    model.learn_one({"x": 0.0}, "c")
+    weights = model._loop.controller.plan.weights
+    assert weights[model.classes.index("c")] == pytest.approx(weights[model.classes.index("a")])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"strategy": "cost"}, "costs: strategy 'cost' needs {label: cost}"),
+        ({"costs": {"b": 5}}, "costs: strategy 'adaptive' takes none"),
+        ({"strategy": "cost", "costs": {}}, "costs: {}: what missing each label costs is wanted"),
+        ({"strategy": "cost", "costs": {"b": 0}}, "costs: 'b': 0: a cost is a number above 0"),
+    ],
+)
+def test_costs_that_cannot_be_are_told(parameters, message):
+    """With what is wanted."""
+    with pytest.raises(ConfigError, match=message):
+        classifier(**parameters)
+
+
+def test_defaults_are_those_of_a_configuration():
+    """The same rule, bound and actions as of a pipeline that was told nothing."""
+    control, drifts, _ = RebalancedClassifier(SoftmaxRegression())._configs
+    assert control == ControlConfig(objective="f1")
+    assert drifts == DriftConfig()
