@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from streamimb.config import COUNT_MAX
+from streamimb.errors import ConfigError
 from streamimb.schema import CLASSES_MAX
 
 if TYPE_CHECKING:
@@ -19,6 +21,20 @@ GUESS_LABELS: Final = 1_000
 TWO_CLASSES: Final = 2
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a value says that there is none: None, NaN, or pandas' NA and NaT.
+
+    >>> is_missing(None), is_missing(np.float32("nan")), is_missing(0.0), is_missing("")
+    (True, True, False, False)
+    """
+    if value is None:
+        return True
+    if isinstance(value, float | np.floating):
+        return math.isnan(value)
+    kind = type(value)  # asked by name: pandas is imported where there is a frame only
+    return kind.__module__.startswith("pandas.") and kind.__name__ in ("NAType", "NaTType")
+
+
 def checked_label(y: Any) -> Hashable:
     """The label as a plain bool, whole or finite real number, or text.
 
@@ -28,7 +44,7 @@ def checked_label(y: Any) -> Hashable:
     ('fraud', True, 3)
     """
     label = y.item() if isinstance(y, np.generic) else y
-    if label is None or (isinstance(label, float) and math.isnan(label)):
+    if is_missing(label):
         raise ValueError(f"label: {y!r}: a missing label cannot be learned: leave the event out")
     if isinstance(label, float) and math.isinf(label):
         raise ValueError(f"label: {y!r} is not finite")
@@ -44,6 +60,28 @@ def checked_weight(w: Any) -> float:
     if not 0.0 <= w < math.inf:
         raise ValueError(f"w: {w!r}: a weight is 0 or more, and finite")
     return float(w)
+
+
+def checked_weights_of(X: pd.DataFrame, w: Any) -> list[float]:
+    """The weights of a frame's rows: one for all, or a column of them, taken in order.
+
+    Raises what ``checked_weight`` does of one of them, and ValueError where there are more or fewer than rows.
+    """
+    if isinstance(w, str | dict) or not isinstance(w, Iterable) or not isinstance(w, Sized):
+        return [checked_weight(w)] * len(X)
+    if len(w) != len(X):
+        raise ValueError(f"w: {len(w)} weights for {len(X)} rows of X")
+    return [checked_weight(weight) for weight in w]
+
+
+def checked_seed(seed: Any) -> int:
+    """The seed itself. Raises ConfigError where it is no whole number from 0 to COUNT_MAX.
+
+    There is no None as in river, which would draw one: the same seed gives the same result, and no seed is random.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed <= COUNT_MAX:
+        raise ConfigError(f"seed: {seed!r} is not a whole number from 0 to {COUNT_MAX:,}")
+    return int(seed)
 
 
 def checked_frame(X: Any) -> pd.DataFrame:

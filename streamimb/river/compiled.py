@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Hashable, Iterator, Sequence
+import warnings
+from collections import Counter, deque
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,15 @@ from streamimb.errors import ConfigError
 from streamimb.learners.base import LEARN, PREDICT, Learner, Tape
 from streamimb.learners.linear import LinearClassifier
 from streamimb.learners.registry import make_learner
-from streamimb.river.classes import Classes, checked_frame, checked_labels_of, checked_weight
+from streamimb.river.classes import (
+    Classes,
+    checked_frame,
+    checked_labels_of,
+    checked_seed,
+    checked_weight,
+    checked_weights_of,
+    is_missing,
+)
 from streamimb.schema import CATEGORY_CODE_MAX, NUMBER_ABS_MAX, Feature, Label, Schema
 from streamimb.text import Text
 
@@ -30,13 +39,18 @@ REMEMBERED_EVENTS: Final = 5_000
 GROWTH_SHARE: Final = 0.25
 #: Features beyond these are ignored.
 FEATURES_MAX: Final = 1_000
+#: After so many values of another type than a feature's, if they are most of its values, a warning tells of it.
+OTHER_TYPE_WARN: Final = 100
 
 
 class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # river's types are not followed
     """A compiled learner of streamimb by its name, for river.
 
-    Numbers are numeric features, booleans boolean ones, text categorical ones; what is missing or not finite is
-    missing. A feature keeps the type that it had at first. Where a feature or a class appears, ``linear`` grows and
+    Numbers are numeric features, booleans boolean ones, text categorical ones; what is missing or not finite, or a
+    whole number too large for a float, is missing. A feature keeps the type that it had at first: text in a numeric
+    feature is missing, and so is a number in a categorical one, as where a column's first value was ``"?"``.
+    ``other_type`` counts them, and a UserWarning tells once of a feature that has more of them than of its own type,
+    and at least OTHER_TYPE_WARN. Where a feature or a class appears, ``linear`` grows and
     keeps what it learned (but for its pairs of features, once there are too many to cross). The others are made anew
     and taught the last REMEMBERED_EVENTS again, for a class at once, for features once GROWTH_SHARE as many events
     were learned since the last time, so that features that appear one by one cost a few times the learning at most.
@@ -48,9 +62,9 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
     parameters
         The learner's parameters.
     seed
-        The learner's seed.
+        The learner's seed: a whole number, never None, for the same seed gives the same result.
 
-    Raises ConfigError for a learner or a parameter that is not known.
+    Raises ConfigError for a learner or a parameter that is not known, or one of them of another kind.
 
     Examples
     --------
@@ -68,12 +82,19 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
     """
 
     def __init__(self, learner: str = "linear", parameters: dict[str, Any] | None = None, seed: int = 1) -> None:
+        if not isinstance(learner, str):
+            raise ConfigError(f"learner: {learner!r} is a {type(learner).__name__}: a name is wanted, as 'linear'")
+        if parameters is not None and not (isinstance(parameters, Mapping) and all(map(_is_text, parameters))):
+            raise ConfigError(f"parameters: {parameters!r}: values by name are wanted, as {{'rate': 0.2}}")
         self.learner = learner
         self.parameters = parameters
-        self.seed = seed
+        self.seed = checked_seed(seed)
         if learner.startswith("river."):
             raise ConfigError(f"learner: {learner!r} is river's own: use it as it is")
         self._features: dict[Hashable, Feature] = {}
+        self._own_type: Counter[Hashable] = Counter()
+        self._other_type: Counter[Hashable] = Counter()
+        self._warned: set[Hashable] = set()
         self._classes = Classes(binary=False)
         self._seen = self._made_at = 0
         self._learner: Learner | None = None
@@ -108,23 +129,22 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
         finite, TypeError where one of them or a feature's value is of another kind; then nothing has changed.
         """
         weight = checked_weight(w)
-        self._learn([dict(x)], self._classes.check([y]), weight)
+        self._learn([dict(x)], self._classes.check([y]), [weight])
 
-    def learn_many(self, X: pd.DataFrame, y: pd.Series) -> None:
-        """Learn a frame of events in order, as ``learn_one`` would one by one.
+    def learn_many(self, X: pd.DataFrame, y: pd.Series, w: float | pd.Series = 1.0) -> None:
+        """Learn a frame of events in order, as ``learn_one`` would one by one; ``w`` is one weight or one a row.
 
-        Raises what it raises, TypeError where X is no frame, and ValueError where y has another length; then nothing
-        has changed.
+        Raises what it raises, TypeError where X is no frame, and ValueError where y or w has another length; then
+        nothing has changed.
         """
         labels = self._classes.check(checked_labels_of(checked_frame(X), y))
-        self._learn(X.to_dict("records"), labels, 1.0)
+        self._learn(X.to_dict("records"), labels, checked_weights_of(X, w))
 
-    def _learn(self, rows: list[dict[Any, Any]], labels: list[Hashable], weight: float) -> None:
-        for x in rows:
-            for name, value in x.items():
-                _require_value(name, value)
-        for x, label in zip(rows, labels, strict=True):
+    def _learn(self, rows: list[dict[Any, Any]], labels: list[Hashable], weights: list[float]) -> None:
+        _require_values(rows)
+        for x, label, weight in zip(rows, labels, weights, strict=True):
             self._take_in(x)
+            self._count_types(x)
             code = self._classes.take(label)
             if self._is_due():
                 self._grow()
@@ -141,6 +161,29 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
         for name in sorted(new, key=repr) if new else []:
             if len(self._features) < FEATURES_MAX:
                 self._features[name] = Feature(name=f"x{len(self._features)}", type=_type(x[name]))
+
+    def _count_types(self, x: dict[Any, Any]) -> None:
+        for name, value in x.items():
+            if name not in self._features or not _known(value):
+                continue
+            if _fits(self._features[name], value):
+                self._own_type[name] += 1
+                continue
+            self._other_type[name] += 1
+            others = self._other_type[name]
+            if others >= OTHER_TYPE_WARN and others > self._own_type[name] and name not in self._warned:
+                self._warned.add(name)
+                warnings.warn(
+                    f"feature {name!r} is {self._features[name].type}, as its first value was: {others:,} values of "
+                    f"another type, and {self._own_type[name]:,} of its own; the former count as missing: clean the "
+                    "column, or give them another name",
+                    stacklevel=4,
+                )
+
+    @property
+    def other_type(self) -> dict[Hashable, int]:
+        """How many values learned of each feature counted as missing for being of another type than the feature."""
+        return dict(self._other_type)
 
     @property
     def _n_classes(self) -> int:
@@ -179,12 +222,13 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
         return [_code(feature, x.get(name)) for name, feature in self._features.items()]
 
     def predict_proba_one(self, x: dict[Any, Any]) -> dict[Any, float]:
-        """Probabilities of the classes seen so far."""
+        """Probabilities of the classes seen so far. Raises TypeError for a feature's value of another kind."""
         return self._probabilities([x])[0]
 
     def _probabilities(self, rows: list[dict[Any, Any]]) -> list[dict[Any, float]]:
         if self._learner is None or len(self._labels) < 2:
             return [dict.fromkeys(self._labels, 1.0) for _ in rows]
+        _require_values(rows)
         X = np.array([self._encoded(row)[: self._width] for row in rows], np.float32)
         P = self._run(PREDICT, X, [0] * len(rows), self._seen, [1.0] * len(rows))
         return [dict(zip(self._labels, p, strict=True)) for p in P.tolist()]
@@ -198,16 +242,28 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
         )
 
 
-def _require_value(name: Hashable, value: Any) -> None:
-    if value is not None and not isinstance(value, str | int | float | np.number | np.bool_):
-        raise TypeError(f"feature {name!r}: {value!r} is a {type(value).__name__}: a value is text, a bool or a number")
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _require_values(rows: Sequence[dict[Any, Any]]) -> None:
+    for x in rows:
+        for name, value in x.items():
+            if not isinstance(value, str | int | float | np.number | np.bool_) and not is_missing(value):
+                kind = type(value).__name__
+                raise TypeError(f"feature {name!r}: {value!r} is a {kind}: a value is text, a bool or a number")
 
 
 def _known(value: Any) -> bool:
-    """Whether a value is there: text, or a number that is finite."""
-    if value is None:
+    """Whether a value is there: text, or a number that is finite and no larger than a float can be."""
+    if isinstance(value, str):
+        return True
+    if is_missing(value):
         return False
-    return isinstance(value, str) or math.isfinite(float(value))
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
 
 
 def _type(value: Any) -> Any:
@@ -216,9 +272,13 @@ def _type(value: Any) -> Any:
     return "boolean" if isinstance(value, bool | np.bool_) else "numeric"
 
 
+def _fits(feature: Feature, value: Any) -> bool:
+    return isinstance(value, str) == (feature.type == "categorical")
+
+
 def _code(feature: Feature, value: Any) -> float:
     """A value as the learner takes it; NaN where it is missing or of another type than the feature."""
-    if not _known(value) or isinstance(value, str) != (feature.type == "categorical"):
+    if not _known(value) or not _fits(feature, value):
         return math.nan
     if isinstance(value, str):
         return float(Text.of([value]).hashes()[0] % np.uint64(CATEGORY_CODE_MAX))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import ValidationError
 from river import base, linear_model, naive_bayes, preprocessing
@@ -15,7 +16,14 @@ from streamimb.control.objectives import MANY
 from streamimb.errors import ConfigError
 from streamimb.learners.parameters import nearest
 from streamimb.outcome import Action, Signal
-from streamimb.river.classes import Classes, checked_frame, checked_labels_of, checked_weight
+from streamimb.river.classes import (
+    Classes,
+    checked_frame,
+    checked_labels_of,
+    checked_seed,
+    checked_weight,
+    checked_weights_of,
+)
 from streamimb.river.learner import DictLearner, obeys_weights
 from streamimb.river.loop import Loop
 from streamimb.river.wrapped import last_step, require_classifier
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
 
 STRATEGIES: Final = ("adaptive", "inverse_frequency", "effective_number", "cost", "oob", "uob", "hybrid", "none")
 REACTIONS: Final = ("adjust", "replace", "reset", "tell", "none")
+Told = TypeVar("Told", Signal, Action)
 
 
 class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ignore[misc]  # river's types are not followed
@@ -53,7 +62,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
     weight_max
         Bound of a class's weight. None: as ``control.weight_max`` of a configuration has it.
     seed
-        Rounds repeated lessons.
+        Rounds repeated lessons: a whole number, never None, for the same seed gives the same result.
     positive
         The label of the class that the objective is about. None: True where the first label is a boolean, else the
         rarest class, guessed anew with each class that appears and fixed once GUESS_LABELS labels were seen.
@@ -106,7 +115,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         self.objective = objective
         self.every = every
         self.weight_max = weight_max
-        self.seed = seed
+        self.seed = checked_seed(seed)
         self.positive = positive
         self.costs = costs
         self._why_two = "" if chosen.name in MANY else _why_two(chosen)
@@ -166,7 +175,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
     def _cost_of(self, code: int) -> float:
         return 1.0 if self.costs is None else float(self.costs.get(self._labels[code], 1.0))
 
-    def learn_one(self, x: dict[Any, Any], y: Any, w: float = 1.0, **kwargs: Any) -> None:  # noqa: ARG002  # river's
+    def learn_one(self, x: dict[Any, Any], y: Any, w: float = 1.0) -> None:
         """Learn an event: its features and its class; ``w`` multiplies the lesson's weight.
 
         Raises ValueError where the label is missing, not finite or one class too many, or the weight is negative or
@@ -183,37 +192,38 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         else:
             self._loop.learn(x, code, weight)
 
-    def predict_proba_one(self, x: dict[Any, Any], **kwargs: Any) -> dict[Any, float]:  # noqa: ARG002  # river's
+    def predict_proba_one(self, x: dict[Any, Any]) -> dict[Any, float]:
         """Probabilities under the stream's own class shares; of no class before one was seen."""
         if self._loop is None:
             return dict.fromkeys(self._labels, 1.0)
         scores = self._loop.score(x).scores.astype(float)
         return dict(zip(self._labels, (scores / scores.sum()).tolist(), strict=True))
 
-    def predict_one(self, x: dict[Any, Any], **kwargs: Any) -> Any:  # noqa: ARG002  # river's
+    def predict_one(self, x: dict[Any, Any]) -> Any:
         """The class decided by the thresholds in force; None before a class was seen."""
         if self._loop is None:
             return self._labels[0] if self._labels else None
         return self._labels[self._loop.score(x).decision]
 
-    def learn_many(self, X: pd.DataFrame, y: pd.Series, **kwargs: Any) -> None:  # noqa: ARG002  # river's
-        """Learn a frame of events in order, as ``learn_one`` would one by one.
+    def learn_many(self, X: pd.DataFrame, y: pd.Series, w: float | pd.Series = 1.0) -> None:
+        """Learn a frame of events in order, as ``learn_one`` would one by one; ``w`` is one weight or one a row.
 
-        Raises what it raises, TypeError where X is no frame, and ValueError where y has another length; then nothing
-        has changed.
+        Raises what it raises, TypeError where X is no frame, and ValueError where y or w has another length; then
+        nothing has changed.
         """
         labels = self._classes.check(checked_labels_of(checked_frame(X), y))
-        for x, label in zip(X.to_dict("records"), labels, strict=True):
-            self._learn(x, label, 1.0)
+        weights = checked_weights_of(X, w)
+        for x, label, weight in zip(X.to_dict("records"), labels, weights, strict=True):
+            self._learn(x, label, weight)
 
-    def predict_proba_many(self, X: pd.DataFrame, **kwargs: Any) -> pd.DataFrame:  # noqa: ARG002  # river's
+    def predict_proba_many(self, X: pd.DataFrame) -> pd.DataFrame:
         """Probabilities of a frame of events, a column a class."""
         import pandas as pd
 
         rows = [self.predict_proba_one(x) for x in checked_frame(X).to_dict("records")]
         return pd.DataFrame(rows, index=X.index, columns=self._labels)
 
-    def predict_many(self, X: pd.DataFrame, **kwargs: Any) -> pd.Series:  # noqa: ARG002  # river's
+    def predict_many(self, X: pd.DataFrame) -> pd.Series:
         """Decisions of a frame of events."""
         import pandas as pd
 
@@ -223,13 +233,18 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
 
     @property
     def signals(self) -> list[Signal]:
-        """Drifts told so far, the last thousand; positions count events from 0, a class is its place in ``classes``."""
-        return [] if self._loop is None else list(self._loop.signals)
+        """Drifts told so far, the last thousand; positions count events from 0, ``class_`` is the label as learned."""
+        return [] if self._loop is None else [self._named(signal) for signal in self._loop.signals]
 
     @property
     def actions(self) -> list[Action]:
-        """What was done about them, and whether it helped."""
-        return [] if self._loop is None else list(self._loop.reactor.actions)
+        """What was done about them, and whether it helped; ``class_`` as of a signal."""
+        return [] if self._loop is None else [self._named(action) for action in self._loop.reactor.actions]
+
+    def _named(self, told: Told) -> Told:
+        """With the user's own label, a boolean as a boolean, where the loop knows the class's place."""
+        label: Any = None if told.class_ is None else self._labels[int(told.class_)]
+        return replace(told, class_=label)
 
     @property
     def classes(self) -> list[Hashable]:

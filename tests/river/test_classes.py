@@ -119,7 +119,7 @@ def test_a_pipelines_last_model_says_how_many_classes_there_are():
         (math.inf, ValueError),
         ([1], TypeError),
         (b"x", TypeError),
-        (pd.NA, TypeError),
+        (pd.NA, ValueError),
     ],
 )
 def test_what_is_no_label_is_refused_and_nothing_changes(make, label, error):
