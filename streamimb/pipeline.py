@@ -106,7 +106,7 @@ class Pipeline:
     state_version = STATE_VERSION
 
     @property
-    def now(self) -> tuple[int, int]:
+    def present(self) -> tuple[int, int]:
         """The next event's position, and the time of the stream."""
         return self.store.next_position, self.store.watermark
 

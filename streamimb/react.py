@@ -45,7 +45,7 @@ class Steered(Protocol):
         """Position of the last mature event, -1 before one."""
 
     @property
-    def now(self) -> tuple[int, int]:
+    def present(self) -> tuple[int, int]:
         """The next event's position, and the time."""
 
     @property
@@ -88,12 +88,12 @@ def react(steered: Steered, told: list[Action]) -> bool:
         if outcome == "replaced":
             steered.another_decides()
         told.append(_did(steered, outcome, contested))
-    told += reactor.measure(steered.now[0], steered.mature, steered.evaluation.confusion())
+    told += reactor.measure(steered.present[0], steered.mature, steered.evaluation.confusion())
     return any(cause.action != "trial" for cause in causes)
 
 
 def _did(steered: Steered, action: str, cause: Signal) -> Action:
-    return steered.reactor.did(action, cause, *steered.now, steered.evaluation.confusion("rarest"))
+    return steered.reactor.did(action, cause, *steered.present, steered.evaluation.confusion("rarest"))
 
 
 def _adjust(steered: Steered, cause: Signal) -> None:

@@ -385,17 +385,3 @@ def test_what_is_made_of_rare_rows_is_told():
     assert told["suspects"]["fraud"] == pipeline.rebalancer.suspects[1] > 0
     assert [m.class_ for m in out.metrics if m.metric == "memorisation"][-1:] == ["fraud"]
     assert Pipeline(schema(), Config()).summary()["samples"] == {"memorised": {}, "suspects": {}}
-
-
-def test_the_reference_of_a_share_is_not_that_of_a_stream_too_short_to_hold_the_class():
-    """The first Plan comes before the first positive event; what is normal is known when there was one."""
-    X, y = events(4_000, 0.0)
-    y[600::100] = 1
-    ours = Pipeline(schema(), Config.model_validate({"learner": {"model": "linear"}}))
-    ours.process(Batch.of(X[:500], y[:500]))
-    assert ours.reference.tolist() == [1.0, 0.0]
-    ours.process(Batch.of(X[500:1_000], y[500:1_000]))
-    first = ours.reference[1]
-    assert 0.0 < first < 0.01
-    ours.process(Batch.of(X[1_000:], y[1_000:]))
-    assert ours.signal_counts == {} and ours.reference[1] == first

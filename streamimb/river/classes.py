@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Sized
+from collections.abc import Hashable, Iterable, Mapping, Sized
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -51,6 +51,15 @@ def checked_label(y: Any) -> Hashable:
     if not isinstance(label, bool | int | float | str):
         raise TypeError(f"label: {y!r} is a {type(y).__name__}: a label is a bool, a number or text")
     return label
+
+
+def require_none(unknown: Mapping[str, Any]) -> None:
+    """Refuse keyword arguments, which river wants its wrappers' methods to take: one misspelt would pass unseen.
+
+    Raises TypeError.
+    """
+    if unknown:
+        raise TypeError(f"got an unexpected keyword argument {next(iter(unknown))!r}; a lesson's weight is w")
 
 
 def checked_weight(w: Any) -> float:

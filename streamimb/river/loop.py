@@ -194,7 +194,7 @@ class Loop:
         return self.seen - 1
 
     @property
-    def now(self) -> tuple[int, int]:
+    def present(self) -> tuple[int, int]:
         """The next event's position, which is its time."""
         return self.seen, self.seen
 

@@ -64,7 +64,7 @@ def test_wrong_weights_of_a_frame_are_refused_before_anything_changes(make, w, e
 
 
 def test_a_misspelt_argument_is_refused():
-    """``weight`` is no ``w``; a pipeline passes on what its last step takes."""
+    """``weight`` is no ``w``, in a pipeline neither."""
     X, y = frame()
     model = rebalanced()
     with pytest.raises(TypeError, match="unexpected keyword argument 'weight'"):
@@ -73,7 +73,10 @@ def test_a_misspelt_argument_is_refused():
         model.learn_many(X, y, weight=5.0)
     with pytest.raises(TypeError, match="unexpected keyword argument 'when'"):
         model.predict_one({"a": 1.0}, when=5.0)
-    (preprocessing.StandardScaler() | model).learn_one({"a": 1.0}, "fraud", w=5.0, t=3)
+    with pytest.raises(TypeError, match="unexpected keyword argument 't'"):
+        (preprocessing.StandardScaler() | model).learn_one({"a": 1.0}, "fraud", w=5.0, t=3)
+    assert "fraud" not in model.classes
+    (preprocessing.StandardScaler() | model).learn_one({"a": 1.0}, "fraud", w=5.0)
     assert model.classes == ["fraud"]
 
 

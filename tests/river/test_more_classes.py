@@ -183,7 +183,7 @@ def test_costs_that_cannot_be_are_told(parameters, message):
 
 
 def test_defaults_are_those_of_a_configuration():
-    """The same rule, bound and actions as of a pipeline that was told nothing."""
+    """The same rule and actions as of a pipeline that was told nothing; river's trees want the higher bound."""
     control, drifts, _ = RebalancedClassifier(SoftmaxRegression())._configs
-    assert control == ControlConfig(objective="f1")
+    assert control == ControlConfig(objective="f1", weight_max=10)
     assert drifts == DriftConfig()
