@@ -1,14 +1,18 @@
 """The real broker, Prometheus and browser that tests of the service ask for, and what is said where there is none."""
 
+import importlib.util
 import os
 import shutil
+import sys
 import uuid
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from tests.broker.local_kafka import LocalKafka, NoBrokerError
 
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 FIXTURES = ("broker", "own_broker", "three_brokers")
 #: What tests need of the machine, and how it is had.
 NEEDED = {
@@ -162,3 +166,21 @@ def pytest_terminal_summary(terminalreporter):
         if tests:
             terminalreporter.section(f"THE {what.upper()}'S TESTS DID NOT RUN", red=True, bold=True)
             terminalreporter.line(f"{len(tests)} tests need {NEEDED[what]}")
+
+
+@pytest.fixture(scope="module")
+def script(request):
+    """``benchmarks/NAME.py`` for ``test_NAME_smoke.py``; scripts beside it that it imports are loaded anew, too."""
+    name = request.module.__name__.rpartition(".")[2].removeprefix("test_").removesuffix("_smoke")
+    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", BENCHMARKS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    beside = [path.stem for path in BENCHMARKS.glob("*.py")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(BENCHMARKS)
+        for each in beside:
+            patch.delitem(sys.modules, each, raising=False)
+        patch.setitem(sys.modules, spec.name, module)  # dataclasses look their module up
+        spec.loader.exec_module(module)
+        yield module
+        for each in beside:
+            sys.modules.pop(each, None)

@@ -113,7 +113,7 @@ def test_config_show_can_be_read_back(streamimb, tmp_path):
     assert line["every"].endswith(f"# file {config}; shapes the state")
     assert line["smoothing"].endswith("# environment STREAMIMB_CONTROL__SMOOTHING; live")
     assert line["objective"].endswith("# option --objective; live")
-    assert line["weight_max"].endswith("# default; live")
+    assert line["hybrid_target"].endswith("# default; live")
     again = tmp_path / "again.toml"
     again.write_text(shown)
     first = json.loads(streamimb("config", "show", "-c", config, "--objective", "g_mean", "--json", env=env).stdout)
@@ -131,7 +131,7 @@ def test_config_show_says_which_keys_may_change(streamimb):
     known = dict(keys(Config(), SCHEMA))
     for key, row in told.items():
         assert row["live"] == (known[key][1] if key in known else None), key
-    assert marked["weight_max"].endswith("# default; live")
+    assert marked["hybrid_target"].endswith("# default; live")
     assert marked["model"].endswith("# default; shapes the state")
     assert marked["storage_seconds"].endswith("# default")
 

@@ -53,7 +53,7 @@ class User:
         python = shlex.quote(sys.executable)
         for name, what in {
             "streamimb": "-m streamimb_services",
-            "kafka-console-consumer.sh": tools / "consumer.py",
+            "kafka-console-consumer.sh": shlex.quote(str(tools / "consumer.py")),
         }.items():
             (tools / name).write_text(f'#!/bin/sh\nexec {python} {what} "$@"\n')
             (tools / name).chmod(0o755)
