@@ -142,7 +142,7 @@ class ControlConfig(Strict):
     weights: Annotated[Rule, LIVE] = "adaptive"
     #: A rule of its own for a class, by name.
     class_rules: Annotated[dict[str, Rule], LIVE] = Field(default_factory=dict)
-    #: No class weighs more, none less than one over it; not set: 3 for weights of shares, 100 for other rules.
+    #: No class weighs more, none less than one over it; not set: 100 for cost, oob, uob and hybrid, 3 for the others.
     weight_max: Annotated[float | None, Field(ge=1, le=1e6), LIVE] = None
     #: Share of the old weights that each renewal keeps.
     smoothing: Annotated[float, Field(ge=0, lt=1), LIVE] = 0.5

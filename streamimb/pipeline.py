@@ -256,7 +256,10 @@ class Pipeline:
         out.courses.append(self.course())
 
     def _refer(self, shares: NDArray[np.float64], *, at_once: bool) -> None:
-        """Hold later shares against these: the first, and those after a drift. No class's are 0 before it was seen."""
+        """Hold later shares against these: the first, and those after a drift.
+
+        A class that was not seen yet has no reference of 0: the first share that is known stands for it.
+        """
         if at_once or math.isnan(self.reference[0]):
             self.reference = shares
         elif SHARE not in self.signal_counts:

@@ -18,7 +18,8 @@ LOOK_S: Final = 0.2
 
 def is_attended() -> bool:
     """Whether a person can see that it waits, and end it: a job that runs alone must not wait for anybody."""
-    return not os.environ.get("CI") and sys.stdin.isatty() and sys.stderr.isatty()
+    ends = (sys.stdin, sys.stderr)  # None where one is closed
+    return not os.environ.get("CI") and all(end is not None and end.isatty() for end in ends)
 
 
 def linger(seconds: float, url: str, interrupt: Interrupt, *, clock: Callable[[], float] = time.monotonic) -> None:

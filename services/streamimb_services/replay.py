@@ -17,7 +17,7 @@ from streamimb.errors import OutputError
 from streamimb.explain import Explainer
 from streamimb.levers import Lever
 from streamimb.operate import Repeated
-from streamimb.outcome import Course, Metric, Outcome, nothing, told_row
+from streamimb.outcome import Course, Metric, Outcome, Signal, nothing, told_row
 from streamimb.pipeline import Pipeline
 from streamimb_services.feed import Feed
 from streamimb_services.interrupt import Interrupt
@@ -138,11 +138,17 @@ class Replay:
             self._tell(rejected=rejected)
 
     def _tell(
-        self, *, rejected: Sequence[Rejected] = (), metrics: Sequence[Metric] = (), courses: Sequence[Course] = ()
+        self,
+        *,
+        rejected: Sequence[Rejected] = (),
+        metrics: Sequence[Metric] = (),
+        courses: Sequence[Course] = (),
+        signals: Sequence[Signal] = (),
     ) -> None:
         """Take down what belongs to no batch."""
         told = nothing(self.story.schema.n_classes)
-        self._take_down(replace(told, rejected=list(rejected), metrics=list(metrics), courses=list(courses)))
+        whole = replace(told, rejected=list(rejected), metrics=list(metrics), courses=list(courses))
+        self._take_down(replace(whole, signals=list(signals)))
 
     def _take_down(self, outcome: Outcome) -> None:
         self.story.take(outcome)
@@ -160,7 +166,8 @@ class Replay:
 
     def _finish(self, seconds: float, compiling: float, *, interrupted: bool) -> None:
         if self._events:
-            self._tell(metrics=self._pipeline.measure(), courses=[self._pipeline.course()])
+            untold = self._pipeline.reactor.untold  # no Plan comes that would tell them
+            self._tell(metrics=self._pipeline.measure(), courses=[self._pipeline.course()], signals=untold)
         summary = self._pipeline.summary()
         refused = Counter(summary["rejected"])
         refused.update(self._refused)

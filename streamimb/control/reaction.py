@@ -76,6 +76,11 @@ class Reactor:
         """Keep signals that need no labels until the next Plan is made."""
         self._heard += signals
 
+    @property
+    def untold(self) -> list[Signal]:
+        """What was heard since the last Plan, as told where no Plan comes any more: nothing is done about it."""
+        return [replace(signal, action="tell") for signal in self._heard]
+
     def heard(self) -> list[Signal]:
         """What was heard since the last Plan, each once."""
         heard, self._heard = self._heard, []
@@ -136,7 +141,10 @@ class Reactor:
         self._waiting = [replace(s, action="adjust") for s in self._waiting]
 
     def roll_back(self, state: State) -> None:
-        """Take what is due and what is contested from an older state; what was done stays told, no longer measured."""
+        """Take what is due and what is contested from an older state; what was done stays told, no longer measured.
+
+        What was heard since the last Plan is still to be told, what was heard before the older one has been.
+        """
         self._take_up(state)
         self._open.clear()
 
@@ -219,6 +227,7 @@ class Reactor:
     def restore(self, state: State) -> None:
         self._resets = deque(state["resets"].tolist(), self._resets.maxlen)
         self._take_up(state)
+        self._heard = [Signal(**s) for s in state["heard"]]
         self._open = deque(
             ((Action(**o["action"]), o["start"].copy() if o["start"].size else None) for o in state["open"]), OPEN_MAX
         )
@@ -226,10 +235,9 @@ class Reactor:
         self._seen = int(state["seen"])
 
     def _take_up(self, state: State) -> None:
-        """What is still to be done; states of before signals without labels asked for anything hold none of theirs."""
+        """What is still to be done."""
         self._due = [Signal(**s) for s in state["due"]]
-        self._heard = [Signal(**s) for s in state.get("heard", [])]
-        self._waiting = [Signal(**s) for s in state.get("waiting", [])]
+        self._waiting = [Signal(**s) for s in state["waiting"]]
         self.contested = Signal(**state["contested"]) if state["contested"] else None
 
 

@@ -78,7 +78,8 @@ class TreeEnsemble:
         params = _pack(growth, seed, {at.CATEGORIES: float((buckets > 0).any()), **(settings or {})})
         planted = members * (2 if params[at.DRIFT] > 0 else 1)
         observed = d if observed is None else observed
-        width = max(at.GAUSSIAN_WIDTH if (buckets == 0).any() else 0, at.FIRST_BUCKET + int(buckets.max()))
+        # A Gaussian's at least: densities of all features are read before those of categories are dropped.
+        width = max(at.GAUSSIAN_WIDTH, at.FIRST_BUCKET + int(buckets.max()))
         leaves = self._leaves_within(growth, planted, observed, width)
         self.trees = at.Trees(
             nodes=np.zeros((planted, 2 * leaves - 1, at.NODE_COLUMNS), np.int64),

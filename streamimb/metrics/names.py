@@ -29,7 +29,12 @@ METRICS: Final = (
     MetricSpec("events_redelivered_total", COUNTER, (), "Records that had been learned already and were passed over."),
     MetricSpec("events_time_ahead_total", COUNTER, (), "Events whose time lay beyond time.ahead_max."),
     MetricSpec("features_missing_total", COUNTER, (), "Feature values that were missing in accepted rows."),
-    MetricSpec("fields_ignored_total", COUNTER, (), "Values of fields that the schema does not name."),
+    MetricSpec(
+        "fields_ignored_total",
+        COUNTER,
+        (),
+        "Values of fields that the schema does not name, of the first 32 such names.",
+    ),
     MetricSpec("labels_late_total", COUNTER, (), "Labels of events that had dropped out, or expired to that class."),
     MetricSpec("labels_unknown_total", COUNTER, (), "Labels whose event was never seen or is forgotten."),
     MetricSpec("labels_twice_total", COUNTER, (), "Labels that said what was known already."),

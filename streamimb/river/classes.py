@@ -76,7 +76,7 @@ def checked_weights_of(X: pd.DataFrame, w: Any) -> list[float]:
 
     Raises what ``checked_weight`` does of one of them, and ValueError where there are more or fewer than rows.
     """
-    if isinstance(w, str | dict) or not isinstance(w, Iterable) or not isinstance(w, Sized):
+    if isinstance(w, str | dict) or np.ndim(w) == 0 or not isinstance(w, Iterable) or not isinstance(w, Sized):
         return [checked_weight(w)] * len(X)
     if len(w) != len(X):
         raise ValueError(f"w: {len(w)} weights for {len(X)} rows of X")

@@ -271,3 +271,15 @@ def test_a_forest_finds_more_of_a_rare_class_than_by_surer_splits_that_hand_noth
         for parameters in ({}, FOREST_IN_BLEND)
     )
     assert own > blends + 0.05
+
+
+def test_features_that_are_all_boolean_fit_their_leaves():
+    """A leaf has room for what densities read, though no feature has any."""
+    schema = Schema(features=[Feature(name=n, type="boolean") for n in "ab"], label=Label(classes=[0, 1]))
+    tree = HoeffdingTreeClassifier(schema)
+    n_observed = tree.trees.features.shape[2]
+    assert tree.trees.observed.shape[3] >= at.GAUSSIAN_WIDTH * n_observed
+    rng = np.random.default_rng(0)
+    X = (rng.random((2_000, 2)) < 0.5).astype(np.float32)
+    P = tree.run(X, X[:, 0].astype(np.int16), Tape.interleaved(2_000, 0), np.ones(2))
+    assert (P[1_000:].argmax(axis=1) == X[1_000:, 0]).all()

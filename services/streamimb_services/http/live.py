@@ -84,11 +84,11 @@ class Live:
 
     async def _last_tick(self, last: Last | None, before: asyncio.Task[None] | None, leave: bool) -> None:
         if before is not None:
-            await before
+            await asyncio.wait({before})  # whatever became of it
         carried: dict[str, Any] = {}
         try:
             if last is not None and not self._recorder.ended:
-                with contextlib.suppress(TimeoutError):
+                with contextlib.suppress(Exception):  # viewers are let go whatever goes wrong
                     carried = await asyncio.wait_for(last(), LAST_S)
         finally:
             # Not earlier: a viewer who has seen every tick leaves as soon as it is over.
