@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -27,6 +26,7 @@ from streamimb.decode_columns import (
 )
 from streamimb.decode_time import from_iso, scaled
 from streamimb.errors import InputError
+from streamimb.near import nearest
 from streamimb.schema import Feature, Schema
 from streamimb.text import Text
 
@@ -203,8 +203,8 @@ class _At:
 
 def missing_column(source: str, name: str, columns: Sequence[str]) -> InputError:
     """The error for a declared column that a file lacks, naming the nearest one there is."""
-    near = difflib.get_close_matches(name, columns, 1, 0.5)
-    hint = f" (nearest: {near[0]!r})" if near else f"; its columns are {', '.join(columns[:12])}"
+    near = nearest(name, columns)
+    hint = f"; its columns are {', '.join(columns[:12])}" if near is None else f" (nearest: {near!r})"
     return InputError(f"{source}: no column {name!r}, which the schema declares{hint}")
 
 

@@ -22,6 +22,8 @@ LABELLED_UNTIL = "labelled_until"
 MICROSECONDS = 1e6
 #: So many labels of one class and none of another are worth a word.
 ONE_CLASS_LABELS_MIN = 20
+#: How that word begins.
+ONE_CLASS = "only labels of class"
 
 
 def gauges(pipeline: Pipeline) -> list[Metric]:
@@ -111,7 +113,7 @@ def _one_class(pipeline: Pipeline) -> list[str]:
     others = [name for name in names if name not in told]
     span = "7d" if pipeline.schema.has_time else "10000"
     return [
-        f"only labels of class {told[0]} ever came ({taught:,}): nothing can be learned or measured beside "
+        f"{ONE_CLASS} {told[0]} ever came ({taught:,}): nothing can be learned or measured beside "
         f"it. Where no label means {' or '.join(others[:2])}, say so: label.wait (how long a label may take, as "
         f"{span}) and label.expires_as = {others[0]!r}"
     ]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from pydantic import BaseModel, ValidationError
 
+from streamimb import near
+
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`` (did you mean 'x'?)`` for the known name that resembles most, else nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    meant = near.nearest(name, known)
+    return "" if meant is None else f" (did you mean {meant!r}?)"
 
 
 def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
