@@ -29,6 +29,7 @@ from streamimb.decode_columns import (
 from streamimb.decode_time import from_iso, from_numbers
 from streamimb.errors import SchemaError
 from streamimb.json_fields import class_codes, columns_of, field_kinds, ignore, struct_of, tree_of
+from streamimb.json_plain import PlainReader, is_plain, merge
 from streamimb.schema import Schema
 from streamimb.text import Text
 
@@ -40,6 +41,9 @@ IGNORED_NAMES_MAX: Final = 32
 IGNORED_NAME_CHARS_MAX: Final = 100
 #: No field of JSON is shorter than ``"":0,``.
 FIELD_BYTES_MIN: Final = 5
+#: Where more of a batch than this is not plain, the library reads the whole of it, and that of so many that follow.
+ODD_SHARE_MAX: Final = 0.25
+PAUSE_BATCHES: Final = 63
 
 _PATH = re.compile(r" - at `\$\.?(.*)`$")
 _UNKNOWN = re.compile(r"unknown field `(.*?)`(?: - at `\$\.?([^`]*)`)?$", re.DOTALL)
@@ -73,6 +77,11 @@ class JsonDecoder:
         self._categories = [Categories(f) for f in schema.features]
         self._codes = class_codes(schema.label)
         self._kinds = field_kinds(schema)
+        self._plain, self._pause = self._plain_reader(), 0
+
+    def _plain_reader(self) -> PlainReader:
+        flat = [keys[0] for keys in self._ignored if len(keys) == 1 and is_plain(keys[0])]
+        return PlainReader(self._schema, self._limits, self._categories, flat)
 
     def _read_tree(self) -> None:
         """Make the decoder; an unknown field is an error, by which its name becomes known, while names are counted."""
@@ -101,11 +110,35 @@ class JsonDecoder:
         None is a tombstone.
         """
         n = len(records)
-        events, refusals = self._parse(records)
         offset = np.arange(offsets, offsets + n, dtype=np.int64) if isinstance(offsets, int) else offsets
         where = np.full(n, partition, np.int32) if isinstance(partition, int) else partition
-        columns = self._columns(events, records, refusals)
+        columns, refusals = self._read(records)
         return finish(self._schema, self._limits, columns, refusals, Origin(source, offset, where))
+
+    def _read(self, records: Sequence[bytes | None]) -> tuple[Columns, Refusals]:
+        """The compiled reader's columns where records are plain, the library's for the others."""
+        if self._pause or not self._plain.reads:
+            self._pause = max(0, self._pause - 1)
+            return self._read_odd(records)
+        known = len(self._ignored)
+        plain = self._plain.read(records)
+        odd = plain.odd.tolist()
+        if len(odd) > ODD_SHARE_MAX * len(records):
+            self._pause = PAUSE_BATCHES
+            return self._read_odd(records)
+        for name, n in plain.ignored.items():
+            self._ignored[name,] += n
+        if not odd:
+            return plain.columns, Refusals()
+        read, refused = self._read_odd([records[row] for row in odd])
+        if len(self._ignored) != known:
+            self._plain = self._plain_reader()
+        refusals = Refusals({odd[row]: why for row, why in refused.by_row.items()})
+        return merge(plain.columns, plain.odd, read), refusals
+
+    def _read_odd(self, records: Sequence[bytes | None]) -> tuple[Columns, Refusals]:
+        events, refusals = self._parse(records)
+        return self._columns(events, records, refusals), refusals
 
     def _parse(self, records: Sequence[bytes | None]) -> tuple[list[Any], Refusals]:
         """The tight loop: an object for each record, a blank one and a cause for each that is refused."""

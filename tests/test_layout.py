@@ -19,7 +19,7 @@ SMALL_TYPES_INSIDE = {"labels.layout", "learners.base", "sources.log", "sources.
 
 #: A part, the modules or folders it is made of, and the other parts that it may import.
 PARTS = {
-    "decode": ("decode* json_fields", ""),
+    "decode": ("decode* json_*", ""),
     "sources": ("sources survey", "decode"),
     "infer": ("infer infer_types schema_toml", "decode sources"),
     "settings": ("settings", ""),
