@@ -7,10 +7,12 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streamimb.confluent_errors import translate_confluent
 from streamimb.errors import BrokersAwayError, ConfigError
@@ -20,6 +22,7 @@ from streamimb.sources.log import Headers, Partition, Records
 from streamimb.sources.sharing import Scope
 
 NO_HEADERS: Headers = ()
+_FIRST, _SECOND = itemgetter(0), itemgetter(1)
 #: What librdkafka keeps in memory ahead of the loop, kilobytes.
 AHEAD_KB_MAX: Final = 32_768
 
@@ -59,11 +62,15 @@ class ConfluentSource(KafkaSource):
         if found and records_max > 1:
             found += self._fetching.consume(records_max - 1, 0)
         by_partition: defaultdict[tuple[str, int], list[Any]] = defaultdict(list)
-        for message in found:  # a Partition for each would take as long again
-            if message.error() is None:
-                by_partition[message.topic(), message.partition()].append(message)
-            else:
-                self._hear(message)
+        errors = list(map(Message.error, found))
+        if any(error is not None for error in errors):
+            for message in found:
+                if message.error() is not None:
+                    self._hear(message)
+            found = [message for message, error in zip(found, errors, strict=True) if error is None]
+        places = zip(map(Message.topic, found), map(Message.partition, found), strict=True)
+        for place, messages in groupby(zip(places, found, strict=True), _FIRST):
+            by_partition[place].extend(map(_SECOND, messages))
         ours = {Partition(*p): messages for p, messages in by_partition.items() if p in self._positions}
         for partition, messages in ours.items():
             self._positions[partition] = messages[-1].offset() + 1
@@ -114,13 +121,15 @@ class ConfluentSource(KafkaSource):
 
 
 def _records(partition: Partition, messages: list[Any]) -> Records:
+    n = len(messages)
+    told = list(map(Message.headers, messages))
     return Records(
         partition,
-        np.array([m.offset() for m in messages], dtype=np.int64),
-        np.array([m.timestamp()[1] for m in messages], dtype=np.int64) * US_PER_MS,
-        [m.key() for m in messages],
-        [m.value() for m in messages],
-        [_headers(m.headers()) for m in messages],
+        np.fromiter(map(Message.offset, messages), np.int64, n),
+        np.fromiter(map(_SECOND, map(Message.timestamp, messages)), np.int64, n) * US_PER_MS,
+        list(map(Message.key, messages)),
+        list(map(Message.value, messages)),
+        [NO_HEADERS] * n if told.count(None) == n else list(map(_headers, told)),
     )
 
 

@@ -14,7 +14,6 @@ from contextlib import suppress
 from typing import Any, Final, Literal, TypeVar
 
 import kafka.errors
-import numpy as np
 from kafka import KafkaConsumer
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.structs import OffsetAndMetadata, TopicPartition
@@ -23,7 +22,7 @@ from streamimb.errors import BrokersAwayError, ConfigError, FencedError
 from streamimb.kafka_errors import connected, translated
 from streamimb.kafka_settings import Settings, for_kafka_python
 from streamimb.sources.kafka_assignor import SharingAssignor
-from streamimb.sources.kafka_fetch import FastPartitionRecords
+from streamimb.sources.kafka_fetch import Block, FastPartitionRecords, joined
 from streamimb.sources.log import Committed, Membership, Partition, Records
 from streamimb.sources.sharing import Scope
 
@@ -256,7 +255,7 @@ class KafkaSource:
             found, idle = self._fetcher.fetch_records(records_max, timeout_ms=wait_ms)
             if idle and not found:
                 self._wait(wait_ms)
-        return [_records(tp, rows) for tp, rows in found.items()]
+        return [_records(tp, blocks) for tp, blocks in found.items()]
 
     def _wait(self, timeout_ms: float) -> None:
         """Let time pass while there is nothing to fetch: no partition, or all of them paused."""
@@ -371,16 +370,9 @@ class _RebalancingError(Exception):
     """The group is between two generations: a commit is asked for again once it has come to rest."""
 
 
-def _records(tp: TopicPartition, rows: list[tuple[Any, ...]]) -> Records:
-    offsets, timestamps, keys, values, headers = zip(*rows, strict=True)
-    return Records(
-        Partition(*tp),
-        np.array(offsets, dtype=np.int64),
-        np.array(timestamps, dtype=np.int64) * US_PER_MS,
-        keys,
-        values,
-        headers,
-    )
+def _records(tp: TopicPartition, blocks: list[Block]) -> Records:
+    block = joined(blocks)
+    return Records(Partition(*tp), block.offsets, block.timestamps * US_PER_MS, block.keys, block.values, block.headers)
 
 
 def _theirs(partition: Partition) -> TopicPartition:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Final
 
 import kafka.errors
+import numpy as np
 from kafka.consumer.fetcher import Fetcher, IsolationLevel
+from numpy.typing import NDArray
 
 from streamimb.sources.log import Headers
 from streamimb.sources.record_batch import (
@@ -23,10 +27,44 @@ from streamimb.sources.record_batch import (
 )
 
 NO_HEADERS: Headers = ()
+NO_OFFSETS: Final = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """n records of a partition as columns: offsets, timestamps (milliseconds): int64 (n,)."""
+
+    offsets: NDArray[np.int64]
+    timestamps: NDArray[np.int64]
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes | None]
+    headers: Sequence[Headers]
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def cut(self, start: int, stop: int) -> Block:
+        """Records start to stop."""
+        if start == 0 and stop == len(self):
+            return self
+        rows = slice(start, stop)
+        return Block(
+            self.offsets[rows], self.timestamps[rows], self.keys[rows], self.values[rows], self.headers[rows]
+        )  # fmt: skip
+
+
+NOTHING: Final = Block(NO_OFFSETS, NO_OFFSETS, (), (), ())
+
+
+class Taken(list[Block]):
+    """Blocks that count as many as they have records: the fetcher asks for the length of what it passes on."""
+
+    def __len__(self) -> int:
+        return sum(map(len, self))
 
 
 class FastPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # kafka-python ships no types
-    """What one response holds of one partition, taken as rows batch by batch.
+    """What one response holds of one partition, taken as columns batch by batch.
 
     It stands in for kafka-python's class of that place, and keeps to what the fetcher asks of it: ``take``, ``drain``,
     truth while something is left, ``next_fetch_offset`` and ``leader_epoch``.
@@ -35,24 +73,25 @@ class FastPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # k
     def __init__(self, fetch_offset: int, tp: Any, records: Any, **options: Any) -> None:
         super().__init__(fetch_offset, tp, records, **options)
         self._batches = records
-        self._rows: list[tuple[Any, ...]] = []
+        self._block = NOTHING
         self._at = 0
         self._then = fetch_offset
 
-    def take(self, n: int | None = None) -> list[tuple[Any, ...]]:
-        """Up to n rows. Raises CorruptRecordError."""
-        taken: list[tuple[Any, ...]] = []
-        while n is None or len(taken) < n:
-            if self._at == len(self._rows) and not self._next_batch():
+    def take(self, n: int | None = None) -> Taken:
+        """Up to n records. Raises CorruptRecordError."""
+        taken, n_taken = Taken(), 0
+        while n is None or n_taken < n:
+            if self._at == len(self._block) and not self._next_batch():
                 break
-            stop = len(self._rows) if n is None else self._at + n - len(taken)
-            part = self._rows[self._at : stop]
-            self._at += len(part)
+            stop = len(self._block) if n is None else min(len(self._block), self._at + n - n_taken)
+            part = self._block.cut(self._at, stop)
+            self._at = stop
             self.records_read += len(part)
-            if part:
-                taken += part
-                self.next_fetch_offset = part[-1][0] + 1
-        if self._at == len(self._rows):
+            if len(part):
+                taken.append(part)
+                n_taken += len(part)
+                self.next_fetch_offset = int(part.offsets[-1]) + 1
+        if self._at == len(self._block):
             self.next_fetch_offset = max(self.next_fetch_offset, self._then)
             if not self._batches.has_next():
                 self.drain()
@@ -67,12 +106,11 @@ class FastPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # k
             raise kafka.errors.CorruptRecordError(
                 f"a batch of {self.topic_partition} at offset {batch.base_offset} does not match its checksum"
             )
-        self._at, self._rows = 0, []
+        self._at, self._block = 0, NOTHING
         if not self._is_hidden(batch):
             self.bytes_read += batch.size_in_bytes
-            rows = _rows(batch, str(self.topic_partition))
-            skip = next((i for i, row in enumerate(rows) if row[0] >= self.fetch_offset), len(rows))
-            self._rows = rows[skip:] if skip else rows
+            block = _block(batch, str(self.topic_partition))
+            self._block = block.cut(int(np.searchsorted(block.offsets, self.fetch_offset)), len(block))
         self._then = max(self._then, batch.next_offset)
         return True
 
@@ -88,8 +126,8 @@ class FastPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # k
         return bool(batch.is_control_batch)
 
 
-def _rows(batch: Any, where: str) -> list[tuple[Any, ...]]:
-    """The rows of a batch of format 2, decompressed if need be. Raises CorruptRecordError."""
+def _block(batch: Any, where: str) -> Block:
+    """The records of a batch of format 2, decompressed if need be. Raises CorruptRecordError."""
     batch._maybe_uncompress()
     buffer = bytes(batch._buffer)
     try:
@@ -97,14 +135,13 @@ def _rows(batch: Any, where: str) -> list[tuple[Any, ...]]:
         headers = _headers(buffer, found)
     except ValueError as error:
         raise kafka.errors.CorruptRecordError(f"{where} at offset {batch.base_offset}: {error}") from error
-    offsets = (found[:, OFFSET] + batch.base_offset).tolist()
     if batch.timestamp_type == batch.LOG_APPEND_TIME:
-        timestamps = [batch.max_timestamp] * len(offsets)
+        timestamps = np.full(len(found), batch.max_timestamp, np.int64)
     else:
-        timestamps = (found[:, TIMESTAMP] + batch.first_timestamp).tolist()
+        timestamps = found[:, TIMESTAMP] + batch.first_timestamp
     keys = _cut(buffer, found[:, KEY].tolist(), found[:, KEY_SIZE].tolist())
     values = _cut(buffer, found[:, VALUE].tolist(), found[:, VALUE_SIZE].tolist())
-    return list(zip(offsets, timestamps, keys, values, headers, strict=True))
+    return Block(found[:, OFFSET] + batch.base_offset, timestamps, keys, values, headers)
 
 
 def _cut(buffer: bytes, starts: list[int], sizes: list[int]) -> Sequence[bytes | None]:
@@ -118,3 +155,14 @@ def _headers(buffer: bytes, found: Any) -> Sequence[Headers]:
         return [NO_HEADERS] * len(found)
     counted = found[:, [HEADERS, HEADER_COUNT]].tolist()
     return [read_headers(buffer, at, count) if count else NO_HEADERS for at, count in counted]
+
+
+def joined(blocks: Sequence[Block]) -> Block:
+    """One block of several of a partition, in order."""
+    if len(blocks) == 1:
+        return blocks[0]
+    return Block(
+        np.concatenate([b.offsets for b in blocks]),
+        np.concatenate([b.timestamps for b in blocks]),
+        *(list(chain.from_iterable(getattr(b, name) for b in blocks)) for name in ("keys", "values", "headers")),
+    )

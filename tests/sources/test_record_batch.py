@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
-from streamimb.sources.kafka_fetch import _rows
+from streamimb.sources.kafka_fetch import _block
 from streamimb.sources.record_batch import read_headers, scan
 
 texts = st.none() | st.binary(max_size=200)
@@ -28,7 +28,9 @@ def test_rows_are_what_the_client_reads(told, compression):
     """Offsets, times, keys, values and headers, packed or not."""
     built = batch_of(told, compression)
     slow = [(r.offset, r.timestamp, r.key, r.value, list(r.headers)) for r in DefaultRecordBatch(built)]
-    fast = [(*row[:4], list(row[4])) for row in _rows(DefaultRecordBatch(built), "a topic")]
+    block = _block(DefaultRecordBatch(built), "a topic")
+    columns = block.offsets.tolist(), block.timestamps.tolist(), block.keys, block.values, map(list, block.headers)
+    fast = list(zip(*columns, strict=True))
     assert fast == slow
     assert [row[1:4] for row in fast] == [(t, k, v) for t, k, v, _ in told]
 
