@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from streamimb.kernel import Array, kernel, leaf, mix64
+from streamimb.kernel import Array, kernel, leaf, mix64, part
 from streamimb.learners.base import PREDICT
 
 # Kinds of a feature.
@@ -98,6 +98,11 @@ def _place_bins(values: Array, bins: Any, blend: Any, row: Array) -> None:
         row[bins + b] = 1.0 / width if width > 0.0 else 0.0
 
 
+@part
+def _is_due(n: Any) -> bool:
+    return bool(n <= RECENT_VALUES or n & (RESCALE_VALUES - 1) == 0)
+
+
 @kernel
 def _settle(j: Any, n: Any, params: Array, stats: Array, recent: Array, knots: Array) -> None:
     """What is due only at feature j's first values and then every RESCALE_VALUES: its deviation and its bins."""
@@ -112,11 +117,12 @@ def _settle(j: Any, n: Any, params: Array, stats: Array, recent: Array, knots: A
             _place_bins(recent[j], bins, 1.0 if n == RECENT_VALUES else KNOT_BLEND, knots[j])
 
 
-@kernel
-def _observe(x: Array, layout: Array, params: Array, stats: Array, recent: Array, knots: Array) -> None:
-    """Move the numeric features' scales, and now and then their bins, by one row."""
-    for j in range(len(x)):
-        v = float(x[j])
+@leaf
+def _observe(X: Array, row: Any, layout: Array, params: Array, stats: Array, recent: Array) -> bool:
+    """Move the numeric features' scales by one row; whether any feature is due to be settled."""
+    due = False
+    for j in range(X.shape[1]):
+        v = float(X[row, j])
         if layout[j, KIND] != NUMERIC or not np.isfinite(v):
             continue
         n = int(stats[j, COUNT])
@@ -132,14 +138,24 @@ def _observe(x: Array, layout: Array, params: Array, stats: Array, recent: Array
             rate = 1.0 / n
         stats[j, MEAN] += rate * off
         stats[j, VARIANCE] = (1.0 - rate) * (variance + rate * off * off)
-        if n <= RECENT_VALUES or n & (RESCALE_VALUES - 1) == 0:
+        due = due or _is_due(n)
+    return due
+
+
+@kernel
+def _settle_due(X: Array, row: Any, layout: Array, params: Array, stats: Array, recent: Array, knots: Array) -> None:
+    """Settle the features that have come to it by this row."""
+    for j in range(X.shape[1]):
+        n = int(stats[j, COUNT])
+        if layout[j, KIND] == NUMERIC and np.isfinite(X[row, j]) and _is_due(n):
             _settle(j, n, params, stats, recent, knots)
 
 
 @leaf
 def _encode(
-    x: Array, layout: Array, params: Array, stats: Array, knots: Array, index: Array, value: Array, cells: Array
-) -> int:
+    X: Array, row: Any, layout: Array, params: Array, stats: Array, knots: Array, index: Array, value: Array,
+    cells: Array,
+) -> int:  # fmt: skip
     """Write a row's slots and their values, and each feature's cell; how many slots they are."""
     clip = params[CLIP]
     bins = int(params[BINS])
@@ -148,8 +164,8 @@ def _encode(
     index[0] = 0
     value[0] = 1.0
     n = 1
-    for j in range(len(x)):
-        v = float(x[j])
+    for j in range(X.shape[1]):
+        v = float(X[row, j])
         cells[j] = 0
         if not np.isfinite(v):
             index[n] = layout[j, MISSING]
@@ -185,7 +201,7 @@ def _encode(
             cells[j] = 1 + place % max(side - 1, 1)
     if params[CROSSES] > 0.0:
         table = int(params[CROSS_BASE])
-        for i in range(1, len(x)):
+        for i in range(1, X.shape[1]):
             for j in range(i):
                 index[n] = table + cells[i] * side + cells[j]
                 value[n] = CROSS_VALUE
@@ -195,33 +211,33 @@ def _encode(
 
 
 @leaf
-def _predict(index: Array, value: Array, n: Any, table: Array, p: Array) -> None:
-    """Class probabilities of an encoded row into p (K,): a sigmoid for one column of weights, else a softmax."""
+def _predict(index: Array, value: Array, n: Any, table: Array, p: Array, row: Any) -> None:
+    """Class probabilities of an encoded row into p[row]: a sigmoid for one column of weights, else a softmax."""
     if table.shape[1] == 2:
         margin = 0.0
         for i in range(n):
             margin += table[index[i], 0] * value[i]
         small = np.exp(-abs(margin))
         rare = small / (1.0 + small)
-        p[1] = 1.0 - rare if margin > 0.0 else rare
-        p[0] = 1.0 - p[1]
+        p[row, 1] = 1.0 - rare if margin > 0.0 else rare
+        p[row, 0] = 1.0 - p[row, 1]
         return
-    classes = len(p)
+    classes = p.shape[1]
     for k in range(classes):
-        p[k] = 0.0
+        p[row, k] = 0.0
     for i in range(n):
         s = index[i]
         for k in range(classes):
-            p[k] += table[s, k] * value[i]
-    top = p[0]
+            p[row, k] += table[s, k] * value[i]
+    top = p[row, 0]
     for k in range(1, classes):
-        top = max(top, p[k])
+        top = max(top, p[row, k])
     total = 0.0
     for k in range(classes):
-        p[k] = np.exp(p[k] - top)
-        total += p[k]
+        p[row, k] = np.exp(p[row, k] - top)
+        total += p[row, k]
     for k in range(classes):
-        p[k] /= total
+        p[row, k] /= total
 
 
 @leaf
@@ -233,7 +249,7 @@ def _learn(
     damping = params[DAMPING]
     shrink = 1.0 - rate * params[SHRINK]
     if table.shape[1] == 2:
-        push = cost * (p[1] - (1.0 if label == 1 else 0.0))
+        push = cost * (p[0, 1] - (1.0 if label == 1 else 0.0))
         for i in range(n):
             s = index[i]
             slope = push * value[i]
@@ -241,14 +257,58 @@ def _learn(
             table[s, 1] = square
             table[s, 0] = table[s, 0] * shrink - rate * slope / np.sqrt(square + damping)
         return
-    classes = len(p)
+    classes = p.shape[1]
     for i in range(n):
         s = index[i]
         for k in range(classes):
-            slope = cost * (p[k] - (1.0 if k == label else 0.0)) * value[i]
+            slope = cost * (p[0, k] - (1.0 if k == label else 0.0)) * value[i]
             square = table[s, classes + k] * keep + slope * slope
             table[s, classes + k] = square
             table[s, k] = table[s, k] * shrink - rate * slope / np.sqrt(square + damping)
+
+
+@leaf
+def _teach(
+    X: Array, y: Array, rows: Array, costs: Array, heaviest: float, layout: Array, params: Array, table: Array,
+    stats: Array, knots: Array, index: Array, value: Array, cells: Array, p: Array, t: Any,
+) -> None:  # fmt: skip
+    """The lesson at ``t``, of a row that the scales have seen."""
+    gamma, row = params[GAMMA], rows[t]
+    n = _encode(X, row, layout, params, stats, knots, index, value, cells)
+    _predict(index, value, n, table, p, 0)
+    label = y[row]
+    cost = min(costs[t], COST_MAX)
+    if gamma > 0.0:
+        right = min(max(p[0, label], 1e-12), 1.0 - 1e-12)
+        wrong = 1.0 - right
+        cost *= wrong**gamma - gamma * right * wrong ** (gamma - 1.0) * np.log(right)
+    if cost > 0.0:
+        # Few lessons of a rare class must not be forgotten among the others'.
+        keep = 1.0 - params[FORGET] / min(max(1.0, heaviest), COST_MAX)
+        _learn(index, value, n, p, label, cost, keep, params, table)
+
+
+@leaf
+def _carry_out(
+    X: Array, y: Array, rows: Array, kinds: Array, costs: Array, heaviest: float, layout: Array, params: Array,
+    table: Array, stats: Array, recent: Array, knots: Array, out: Array, index: Array, value: Array, cells: Array,
+    p: Array, at: Array,
+) -> bool:  # fmt: skip
+    """Go on with a tape from ``at``, its place and the predictions made; True where a lesson's row is to be settled."""
+    t, done = at[0], at[1]
+    while t < len(rows):
+        row = rows[t]
+        if kinds[t] == PREDICT:
+            n = _encode(X, row, layout, params, stats, knots, index, value, cells)
+            _predict(index, value, n, table, out, done)
+            done += 1
+        elif _observe(X, row, layout, params, stats, recent):
+            at[0], at[1] = t, done
+            return True
+        else:
+            _teach(X, y, rows, costs, heaviest, layout, params, table, stats, knots, index, value, cells, p, t)
+        t += 1
+    return False
 
 
 @kernel
@@ -274,29 +334,13 @@ def run_tape(
     """
     d = X.shape[1]
     slots = 1 + 3 * d + (d * (d - 1) // 2 if params[CROSSES] > 0.0 else 0)
-    index = np.empty(slots, np.int64)
-    value = np.empty(slots)
-    cells = np.empty(d, np.int64)
-    p = np.empty(out.shape[1])
-    gamma = params[GAMMA]
-    # Few lessons of a rare class must not be forgotten among the others'.
-    keep = 1.0 - params[FORGET] / min(max(1.0, heaviest), COST_MAX)
-    done = 0
-    for t in range(len(rows)):
-        x = X[rows[t]]
-        if kinds[t] == PREDICT:
-            n = _encode(x, layout, params, stats, knots, index, value, cells)
-            _predict(index, value, n, table, out[done])
-            done += 1
-            continue
-        _observe(x, layout, params, stats, recent, knots)
-        n = _encode(x, layout, params, stats, knots, index, value, cells)
-        _predict(index, value, n, table, p)
-        label = y[rows[t]]
-        cost = min(costs[t], COST_MAX)
-        if gamma > 0.0:
-            right = min(max(p[label], 1e-12), 1.0 - 1e-12)
-            wrong = 1.0 - right
-            cost *= wrong**gamma - gamma * right * wrong ** (gamma - 1.0) * np.log(right)
-        if cost > 0.0:
-            _learn(index, value, n, p, label, cost, keep, params, table)
+    index, value, cells = np.empty(slots, np.int64), np.empty(slots), np.empty(d, np.int64)
+    p, at = np.empty((1, out.shape[1])), np.zeros(2, np.int64)
+    while _carry_out(
+        X, y, rows, kinds, costs, heaviest, layout, params, table, stats, recent, knots, out, index, value, cells, p, at
+    ):  # fmt: skip
+        _settle_due(X, rows[at[0]], layout, params, stats, recent, knots)
+        _teach(
+            X, y, rows, costs, heaviest, layout, params, table, stats, knots, index, value, cells, p, at[0]
+        )  # fmt: skip
+        at[0] += 1

@@ -39,8 +39,7 @@ def linear_parts(X: Array, layout: Array, params: Array, table: Array, stats: Ar
     slots = 1 + 3 * d + (d * (d - 1) // 2 if params[CROSSES] > 0.0 else 0)
     index, value, cells = np.empty(slots, np.int64), np.empty(slots), np.empty(d, np.int64)
     for row in range(len(X)):
-        x = X[row]
-        n = _encode(x, layout, params, stats, knots, index, value, cells)
+        n = _encode(X, row, layout, params, stats, knots, index, value, cells)
         _add(table, index[0], value[0], 1.0, out, row, d)
         i = 1
         for j in range(d):
@@ -48,7 +47,7 @@ def linear_parts(X: Array, layout: Array, params: Array, table: Array, stats: Ar
             i += 1
             first = layout[j, BASE]
             while (
-                params[BINS] > 0.0 and layout[j, KIND] == NUMERIC and np.isfinite(x[j]) and i < n
+                params[BINS] > 0.0 and layout[j, KIND] == NUMERIC and np.isfinite(X[row, j]) and i < n
                 and first <= index[i] < first + layout[j, SIZE]
             ):  # fmt: skip
                 _add(table, index[i], value[i], 1.0, out, row, j)

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import groupby
 from operator import itemgetter
+from types import NoneType
 from typing import Any, Final
 
 import numpy as np
@@ -63,7 +64,7 @@ class ConfluentSource(KafkaSource):
             found += self._fetching.consume(records_max - 1, 0)
         by_partition: defaultdict[tuple[str, int], list[Any]] = defaultdict(list)
         errors = list(map(Message.error, found))
-        if any(error is not None for error in errors):
+        if set(map(type, errors)) - {NoneType}:
             for message in found:
                 if message.error() is not None:
                     self._hear(message)
