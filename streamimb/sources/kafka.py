@@ -23,6 +23,7 @@ from streamimb.kafka_errors import connected, translated
 from streamimb.kafka_settings import Settings, for_kafka_python
 from streamimb.sources.kafka_assignor import SharingAssignor
 from streamimb.sources.kafka_fetch import Block, FastPartitionRecords, joined
+from streamimb.sources.kafka_receive import read_widely
 from streamimb.sources.log import Committed, Membership, Partition, Records
 from streamimb.sources.sharing import Scope
 
@@ -102,6 +103,7 @@ class KafkaSource:
         self._state, self._cluster = self._consumer._subscription, self._consumer._cluster
         self._manager = self._consumer._manager
         self._fetcher.PartitionRecords = FastPartitionRecords
+        read_widely(self._manager)
         self._listen_for_fencing()
 
     @property
