@@ -70,8 +70,8 @@ class ConfluentSource(KafkaSource):
                     self._hear(message)
             found = [message for message, error in zip(found, errors, strict=True) if error is None]
         places = zip(map(Message.topic, found), map(Message.partition, found), strict=True)
-        for place, messages in groupby(zip(places, found, strict=True), _FIRST):
-            by_partition[place].extend(map(_SECOND, messages))
+        for place, run in groupby(zip(places, found, strict=True), _FIRST):
+            by_partition[place].extend(map(_SECOND, run))
         ours = {Partition(*p): messages for p, messages in by_partition.items() if p in self._positions}
         for partition, messages in ours.items():
             self._positions[partition] = messages[-1].offset() + 1

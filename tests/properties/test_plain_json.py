@@ -125,7 +125,9 @@ def test_both_readers_say_the_same(records, unit, limit):
 def test_numbers_are_the_nearest_float32(values):
     """However they are written: a number that is not beyond doubt is left to the library."""
     shorter = [f"{v:.9e}" for v in values]
-    records = [f'{{"needed": {v!r}, "number": {s}, "id": 1, "ts": 1}}'.encode() for v, s in zip(values, shorter)]
+    records = [
+        f'{{"needed": {v!r}, "number": {s}, "id": 1, "ts": 1}}'.encode() for v, s in zip(values, shorter, strict=True)
+    ]
     batch, _, _ = told(schema_of("s"), LimitsConfig(), records, plain=True)
     np.testing.assert_array_equal(batch.X[:, 2], np.array(values, np.float64).astype(np.float32))
     np.testing.assert_array_equal(batch.X[:, 0], np.array(shorter, np.float64).astype(np.float32))
