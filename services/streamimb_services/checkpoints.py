@@ -49,7 +49,7 @@ def shown(store: CheckpointStore, unit: str | None, name: str | None) -> dict[st
     """What one checkpoint's header says; ``error`` is empty where it can be used. Raises StateError, InputError."""
     unit, name = _chosen(store, unit, name)
     try:
-        header = store.header(unit, name)
+        header, broken = store.look(unit, name)
     except StateError as error:
         raise _unusable(store.url, unit, name, str(error)) from None
     return {
@@ -57,7 +57,7 @@ def shown(store: CheckpointStore, unit: str | None, name: str | None) -> dict[st
         "versions": header["versions"], "state_version": header["state"]["state"].get("version"),
         "offsets": {f"{topic}:{number}": offset for topic, number, offset in header["offsets"]},
         "segments": dict(header["segments"]),
-        "meta": header["state"]["meta"], "setup": header["setup"], "error": _error(store, unit, name),
+        "meta": header["state"]["meta"], "setup": header["setup"], "error": broken,
     }  # fmt: skip
 
 

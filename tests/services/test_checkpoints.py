@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from streamimb.checkpoint import CheckpointStore, Setup, migrate
+from streamimb.checkpoint.files import LocalFiles
 from streamimb.checkpoint.migrate import upgraded
 from streamimb.config import Config
 from streamimb.errors import StateError
@@ -91,6 +92,14 @@ def test_show_tells_a_checkpoints_header(state):
     assert "learned_until" in run("checkpoint", "show", state, "00000001-000000000001").stdout
     assert run("checkpoint", "show", state, "nosuch").exit_code == 66
     assert run("checkpoint", "show", state, "--unit", "nosuch").exit_code == 66
+
+
+def test_show_reads_a_checkpoint_once(state, monkeypatch):
+    """Its header is of the bytes that are verified: one download, and no other file between the two."""
+    seen, read = [], LocalFiles.read
+    monkeypatch.setattr(LocalFiles, "read", lambda self, path, *most: (seen.append(path), read(self, path, *most))[1])
+    assert run("checkpoint", "show", state).exit_code == 0
+    assert [Path(path).suffix for path in seen if "epochs" not in path] == [".ckpt", ".seg"]
 
 
 @pytest.mark.parametrize("cut", ["header", "body", "segment", "empty"])
