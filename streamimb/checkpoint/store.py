@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -27,6 +28,8 @@ from streamimb.sources.log import Partition
 #: So much of a file is read first for its header.
 HEADER_GUESS_BYTES: Final = 1 << 18
 
+#: No segment was read before.
+NONE: Final[Mapping[Segment, State]] = MappingProxyType({})
 _NAME: Final = re.compile(r"(\d{8})-(\d{12})\.ckpt")
 
 
@@ -147,9 +150,12 @@ class CheckpointStore:
             start = self._bytes(path, name, header_bytes(start))
         return unpack_header(start)
 
-    def read(self, unit: str, name: str) -> Checkpoint:
-        """A checkpoint and its segments, verified. Raises RottenError, StateError where there is none, StorageError."""
-        return self._whole(unit, name, self._bytes(path_of(unit, name), name))
+    def read(self, unit: str, name: str, at_hand: Mapping[Segment, State] = NONE) -> Checkpoint:
+        """A checkpoint and its segments, verified. Raises RottenError, StateError where there is none, StorageError.
+
+        at_hand: segments that were read before, which never change: they are not read again.
+        """
+        return self._whole(unit, name, self._bytes(path_of(unit, name), name), at_hand)
 
     def look(self, unit: str, name: str) -> tuple[Header, str]:
         """A checkpoint's header, and why the whole, read once with its segments, cannot be used; empty where it can.
@@ -164,20 +170,24 @@ class CheckpointStore:
             return header, str(error)
         return header, ""
 
-    def _whole(self, unit: str, name: str, data: bytes) -> Checkpoint:
+    def _whole(self, unit: str, name: str, data: bytes, at_hand: Mapping[Segment, State] = NONE) -> Checkpoint:
         header, state = unpack(data)
         if header["name"] != name or header["unit"] != unit:
             raise RottenError(f"holds {header['unit']} {header['name']}: a copy under another name")
         files = tuple(Segment(*named) for named in header["segments"])
         offsets = {Partition(topic, number): offset for topic, number, offset in header["offsets"]}
         return Checkpoint(
-            unit, name, int(header["epoch"]), state["state"], tuple(self._segment(unit, f.name) for f in files),
+            unit, name, int(header["epoch"]), state["state"],
+            tuple(at_hand[f] if f in at_hand else self._segment(unit, f.name) for f in files),
             offsets, state["meta"], files=files, setup=header["setup"],
         )  # fmt: skip
 
-    def restore(self, unit: str, name: str | None = None, *, before: str | None = None) -> Checkpoint | None:
+    def restore(
+        self, unit: str, name: str | None = None, *, before: str | None = None, at_hand: Mapping[Segment, State] = NONE
+    ) -> Checkpoint | None:
         """The newest that verifies (of those older than ``before``), or the named one; None where there is none.
 
+        at_hand: as ``read`` takes it.
         ``rotten`` of it tells of newer ones that did not verify. Raises StateError where there are checkpoints but none
         verifies, where the named one does not, and where one was saved by another version or under another
         state-shaping configuration; StorageError.
@@ -187,7 +197,7 @@ class CheckpointStore:
         names = names if name is None else [name]
         for each in names:
             try:
-                found = self.read(unit, each)
+                found = self.read(unit, each, at_hand)
             except RottenError as error:
                 rotten.append((each, str(error)))
                 continue
