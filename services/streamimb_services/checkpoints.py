@@ -133,8 +133,9 @@ def migrated(url: str, unit: str | None, schema: Schema, config: Config) -> dict
     store.keep = Retention.of(config.state)
     unit, _ = _chosen(store, unit, None)
     before, after = migrate(
-        store, unit, version=STATE_VERSION, owner="streamimb checkpoint migrate", check=Pipeline(schema, config).restore
-    )
+        store, unit, schema, config, version=STATE_VERSION, owner="streamimb checkpoint migrate",
+        check=Pipeline(schema, config).restore,
+    )  # fmt: skip
     changed = setup.changes(before.setup)
     return {
         "unit": unit, "from": before.name, "to": after.name, "rotten": [name for name, _ in before.rotten],

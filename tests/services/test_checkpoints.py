@@ -152,14 +152,14 @@ def test_migrate_takes_over_live_keys_only(place, state):
     assert done.exit_code == 70 and "window.events was 500, is 9" in done.stderr
 
 
-def test_migrate_says_where_no_way_is_known(state):
+def test_migrate_says_where_no_way_is_known(place, state):
     """An older version's state is not taken for this one's; a way that is known is gone step by step."""
-    store = CheckpointStore(state)
+    store, under = CheckpointStore(state), (load_schema(place / "s.toml"), Config())
     with pytest.raises(StateError, match=r"no way from there is known.*replay --save-state"):
-        migrate(store, "topic", version=STATE_VERSION + 1, owner="x", check=lambda state, segments: None)
+        migrate(store, "topic", *under, version=STATE_VERSION + 1, owner="x", check=lambda state, segments: None)
     assert store.holder("topic").epoch == 1
-    ways = {1: lambda s: {**s, "version": 2}, 2: lambda s: {**s, "version": 3}}
-    assert upgraded({"version": 1, "a": 0}, 3, ways) == {"version": 3, "a": 0}
+    ways = {1: lambda s, *_: {**s, "version": 2}, 2: lambda s, *_: {**s, "version": 3}}
+    assert upgraded({"version": 1, "a": 0}, 3, *under, ways) == {"version": 3, "a": 0}
 
 
 def test_migrate_writes_nothing_that_cannot_be_restored(place, state, monkeypatch):
