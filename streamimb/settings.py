@@ -32,7 +32,7 @@ SHOWN_CHARS_MAX: Final = 80
 
 #: Durations, which must be right whatever the stream is; those of labels count events where it has no times.
 _DURATIONS = ("time.ahead_max", "window.time")
-_DURATIONS_OR_COUNTS = ("label.delay", "label.wait", "label.remember")
+_DURATIONS_OR_COUNTS = ("label.delay", "label.wait", "label.remember", "label.early")
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ RANGE_WIDTH_MAX: Final = 38
 OBJECTIVE_WIDTH_MAX: Final = 29
 OVERALL: Final = {"g_mean": "G-mean", "pr_auc": "PR-AUC", "roc_auc": "ROC-AUC", "kappa": "kappa", "brier": "Brier"}
 LABELS: Final = {"waiting": "still waiting", "expired": "expired", "late": "too late", "unknown": "for unknown events",
+                 "early": "before their events",
                  "twice": "told twice", "corrected": "corrected", "dropped": "without a label in time",
                  "evicted": "given up for want of room"}  # fmt: skip
 
