@@ -81,12 +81,18 @@ def stream(seed: int, n: int, n_classes: int, *, named: bool) -> Batch:
     )  # fmt: skip
 
 
-def make(case: str, n_classes: int, *, timed: bool, named: bool) -> Pipeline:
+def labels_of(case: str, *, timed: bool, named: bool) -> dict:
+    """The keys of ``[label]``: counts of events where the stream has no times."""
     label = dict(LABELS[case])
     if not timed:
         label = {k: int(v[:-1]) if isinstance(v, str) and v.endswith("s") else v for k, v in label.items()}
     if not named:
         label.pop("early", None)  # nothing says whose label it is
+    return label
+
+
+def make(case: str, n_classes: int, *, timed: bool, named: bool) -> Pipeline:
+    label = labels_of(case, timed=timed, named=named)
     rule, action = STEERED[case]
     steered = {
         **SMALL,
