@@ -18,6 +18,10 @@ from streamimb.text import Spelled, Text
 UNLISTED: Final = -np.inf
 #: A longer id is refused.
 ID_BYTES_MAX: Final = 1_024
+#: Fields that the schema does not name are counted by name for so many names; then new ones are counted no more.
+IGNORED_NAMES_MAX: Final = 32
+#: A name that is longer is told so far.
+IGNORED_NAME_CHARS_MAX: Final = 100
 #: Marks a class that the schema does not list.
 UNKNOWN_CLASS: Final = -2
 

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from streamimb.batch import NO_LABEL, WITH_EVENT, Batch, Reason, Rejected
 from streamimb.config import LimitsConfig
 from streamimb.decode_columns import (
+    IGNORED_NAME_CHARS_MAX,
+    IGNORED_NAMES_MAX,
     UNKNOWN_CLASS,
     Categories,
     Columns,
@@ -35,10 +37,6 @@ from streamimb.text import Text
 
 #: Brackets within brackets; far below the interpreter's own limit, so that refusing never depends on the caller.
 DEPTH_MAX: Final = 200
-#: Fields that the schema does not name are counted by name for so many names; then new ones are counted no more.
-IGNORED_NAMES_MAX: Final = 32
-#: A name that is longer is told so far.
-IGNORED_NAME_CHARS_MAX: Final = 100
 #: No field of JSON is shorter than ``"":0,``.
 FIELD_BYTES_MIN: Final = 5
 #: Where more of a batch than this is not plain, the library reads the whole of it, and that of so many that follow.

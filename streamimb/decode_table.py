@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from streamimb.batch import NO_LABEL, TIME_LIMIT_US, WITH_EVENT, Batch, Reason, 
 from streamimb.config import LimitsConfig
 from streamimb.decode_cells import MISSING_CELLS, boolean_of, class_code, number_of, numbers_of
 from streamimb.decode_columns import (
+    IGNORED_NAME_CHARS_MAX,
+    IGNORED_NAMES_MAX,
     Categories,
     Columns,
     Named,
@@ -41,15 +44,24 @@ class TableDecoder:
     def __init__(self, schema: Schema, limits: LimitsConfig, columns: dict[str, pl.DataType], source: str, text: bool):
         self.schema, self.limits, self.source, self.text = schema, limits, source, text
         self._columns = columns
+        self._named: set[str] = set()
         self._features = [(f, self._find(f), Categories(f)) for f in schema.features]
         self._label = self._find(schema.label, needed=len(schema.features) == 0)
         self._id = None if schema.id is None else self._find(schema.id)
         self._time = None if schema.time is None else self._find(schema.time)
         self._label_time = None if schema.label.time is None else self._find(_At(schema.label.time))
+        self._unnamed = list(islice(_others(columns, self._named), IGNORED_NAMES_MAX))
+        self._unnamed_rows = 0
+
+    def take_ignored(self) -> dict[str, int]:
+        """Columns that the schema does not name: how many rows were read with each since this was asked last."""
+        rows, self._unnamed_rows = self._unnamed_rows, 0
+        return {name[:IGNORED_NAME_CHARS_MAX]: rows for name in self._unnamed if rows}
 
     def decode(self, frame: pl.DataFrame, origin: Origin, refusals: Refusals) -> tuple[Batch, list[Rejected]]:
         """The batch and the refusals of n rows; ``refusals`` may already hold rows refused by the reader."""
         n = len(frame)
+        self._unnamed_rows += n
         raw = np.empty((len(self._features), n), np.float64)
         spelled: dict[int, Text | Sequence[str | None]] = {}
         for j, (feature, column, categories) in enumerate(self._features):
@@ -78,10 +90,12 @@ class TableDecoder:
     def _find(self, field: Named, needed: bool = True) -> pl.Expr | None:
         for name in (field.path, field.name):
             if name is not None and name in self._columns:
+                self._named.add(name)
                 return pl.col(name)
         first, *rest = (field.path or field.name).split(".")
         if rest and isinstance(self._columns.get(first), pl.Struct):
             column = pl.col(first)
+            self._named.add(field.path or field.name)
             for key in rest:
                 column = column.struct.field(key)
             return column
@@ -193,6 +207,16 @@ class TableDecoder:
             f"{self.source}: column {shown(field)!r} holds {cells.dtype}, which cannot be read as {kind}: "
             "change the schema or the file"
         )
+
+
+def _others(columns: Mapping[str, Any], named: set[str], within: str = "") -> Iterator[str]:
+    """Paths of the columns, or fields of those that are partly read, that are not named."""
+    for name, kind in columns.items():
+        path = within + name
+        if any(other.startswith(f"{path}.") for other in named) and isinstance(kind, pl.Struct):
+            yield from _others({field.name: field.dtype for field in kind.fields}, named, f"{path}.")
+        elif path not in named:
+            yield path
 
 
 class _At:

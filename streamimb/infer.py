@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,7 +11,7 @@ from typing import Any, Final
 from streamimb.decode_cells import WHOLE
 from streamimb.errors import SchemaError
 from streamimb.infer_types import FEATURE_KINDS, Unit, kind_of, misfits_told, odd_seconds, time_unit
-from streamimb.near import listed, nearest
+from streamimb.near import hint, nearest
 from streamimb.schema import CLASSES_MAX, ClassName, Feature, Identity, Label, Schema, Time
 from streamimb.survey import Survey, refused_told, survey
 
@@ -20,6 +19,8 @@ LABEL_NAMES: Final = ("label", "class", "target", "y")
 ID_NAMES: Final = ("id", "event_id", "uuid")
 LABEL_TIME_NAMES: Final = ("label_time", "label_ts", "label_known_at", "known_at", "labelled_at", "labeled_at")
 TIME_NAMES: Final = ("ts", "time", "timestamp", "event_time", "datetime")
+#: A column less like the one that was asked for than this is not offered.
+NEAR_COLUMN: Final = 0.4
 #: A text column with more different values than this share of its rows tells rows apart, not classes.
 UNIQUE_SHARE_MAX: Final = 0.9
 UNIQUE_ROWS_MIN: Final = 50
@@ -91,9 +92,9 @@ def _pick(columns: Sequence[str], asked: str | None, guesses: Sequence[str], rol
     if asked is not None:
         if asked in columns:
             return asked
-        near = difflib.get_close_matches(asked, columns, 1, 0.4)
-        hint = f"nearest: {near[0]!r}" if near else f"its columns are {', '.join(columns[:20])}"
-        raise SchemaError(f"--{role} {asked}: the file has no such column ({hint})")
+        near = nearest(asked, columns, NEAR_COLUMN)
+        there_is = f"its columns are {', '.join(columns[:20])}" if near is None else f"nearest: {near!r}"
+        raise SchemaError(f"--{role} {asked}: the file has no such column ({there_is})")
     lowered = {c.lower(): c for c in reversed(columns)}
     return next((lowered[g] for g in guesses if g in lowered), None)
 
@@ -129,9 +130,7 @@ def _label(surveys: Sequence[Survey], positive: str | None, notes: list[str]) ->
     else:
         by_text = {_said(c): c for c in names}
         if positive not in by_text:
-            near = nearest(positive, by_text)
-            hint = f"there is {listed(by_text)}" if near is None else f"nearest: {near!r}"
-            raise SchemaError(f"--positive {positive}: no such class ({hint})")
+            raise SchemaError(f"--positive {positive}: no such class {hint(positive, by_text)}")
         chosen = by_text[positive]
     return Label(**_place(found, found.label), classes=tuple(names), positive=chosen)
 

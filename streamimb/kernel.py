@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 from numba import njit
@@ -103,7 +103,7 @@ def without_blas() -> None:
 
 
 class Compiling:
-    """How long kernels were compiled since this was made, because no cached code fitted."""
+    """How long kernels were compiled since this was made, because no cached code fitted; ends as a context."""
 
     def __init__(self, tell: Callable[[], None]) -> None:
         class Listener(numba_event.TimingListener):  # type: ignore[misc]  # numba ships no types
@@ -119,6 +119,12 @@ class Compiling:
     def seconds(self) -> float:
         """Seconds until now, of what has been compiled whole."""
         return float(self._listener.duration) if self._listener.done else 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
     def end(self) -> None:
         """Listen no more."""

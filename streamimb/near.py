@@ -12,14 +12,27 @@ NEAR: Final = 0.5
 LISTED_MAX: Final = 20
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Iterable[str], bound: float = NEAR) -> str | None:
     """The known name that the given one may have been meant for, None where none is like it.
 
-    >>> nearest("gradul", ["sudden", "gradual"]), nearest("amount", ["x1", "x2"])
-    ('gradual', None)
+    bound: how like it is at least, from 0 to 1 (``difflib``'s ratio).
+
+    >>> nearest("gradul", ["sudden", "gradual"]), nearest("amount", ["x1", "x2"]), nearest("f", ["f_beta:2"], 0.2)
+    ('gradual', None, 'f_beta:2')
     """
-    found = get_close_matches(name, list(known), 1, NEAR)
+    found = get_close_matches(name, list(known), 1, bound)
     return found[0] if found else None
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """In brackets, as errors say it: the known name that was meant, else what there is.
+
+    >>> hint("gradul", ["sudden", "gradual"]), hint("c9", ["rest", "rare"])
+    ("(nearest: 'gradual')", '(there is rest, rare)')
+    """
+    names = list(known)
+    near = nearest(name, names)
+    return f"(there is {listed(names)})" if near is None else f"(nearest: {near!r})"
 
 
 def listed(known: Iterable[str]) -> str:

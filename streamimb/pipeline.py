@@ -368,8 +368,9 @@ class Pipeline:
         """
         if state.get("version") != STATE_VERSION:
             raise StateError(
-                f"the saved state has version {state.get('version')}, this one reads {STATE_VERSION}: go on with the "
-                "version of streamimb that wrote it, or learn anew (`replay --save-state` into a new state.url)"
+                f"the saved state has version {state.get('version')}, this one reads {STATE_VERSION}: rewrite "
+                "it (`streamimb checkpoint migrate`, from version 6 on), go on with the streamimb that wrote it, or "
+                "learn anew (`replay --save-state` into a new state.url)"
             )
         self.store.restore(state["store"], segments)
         for name in PARTS:

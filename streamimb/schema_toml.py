@@ -11,7 +11,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 
 from streamimb.errors import SchemaError
-from streamimb.near import listed, nearest
+from streamimb.near import hint
 from streamimb.schema import Feature, Identity, Label, Schema, Time
 from streamimb.sources.base import reading
 
@@ -76,9 +76,7 @@ def _told(loc: tuple[int | str, ...], kind: str, message: str, value: Any) -> st
     key = "schema" + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in loc)
     if kind == "extra_forbidden":
         table = _TABLES.get(str(loc[0]), Schema) if len(loc) > 1 else Schema
-        near = nearest(str(loc[-1]), table.model_fields)
-        hint = f"there is {listed(table.model_fields)}" if near is None else f"nearest: {near!r}"
-        return f"{key}: no such key ({hint})"
+        return f"{key}: no such key {hint(str(loc[-1]), table.model_fields)}"
     if kind == "missing":
         return f"{key}: is missing"
     shown = "" if isinstance(value, dict) else f" (got {value!r})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -26,12 +25,14 @@ PREFIX: Final = "STREAMIMB_"
 NESTED: Final = "__"
 #: What is shown in place of a secret.
 SECRET: Final = "(secret)"
+#: A key less like another than this is not taken for it misspelt: it may be the right one in the wrong table.
+NEAR_KEY: Final = 0.6
 #: A wrong value is shown up to this many characters.
 SHOWN_CHARS_MAX: Final = 80
 
 #: Durations, which must be right whatever the stream is; those of labels count events where it has no times.
 _DURATIONS = ("time.ahead_max", "window.time")
-_DURATIONS_OR_COUNTS = ("label.delay", "label.wait", "label.remember")
+_DURATIONS_OR_COUNTS = ("label.delay", "label.wait", "label.remember", "label.early")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +245,8 @@ def _nearest(loc: tuple[int | str, ...]) -> str:
 
 
 def _match(path: list[str], wrong: str, known: list[str]) -> str | None:
-    near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
-    return ".".join([*path, near[0]]) if near else None
+    near = nearest(wrong, known, NEAR_KEY)
+    return None if near is None else ".".join([*path, near])
 
 
 def known_keys(model: type[BaseModel] = Config, path: str = "") -> list[str]:

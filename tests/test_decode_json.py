@@ -6,8 +6,8 @@ import pytest
 from streamimb.batch import WITH_EVENT, Kind, Reason
 from streamimb.config import LimitsConfig
 from streamimb.decode import JsonDecoder
-from streamimb.decode_columns import Categories
-from streamimb.decode_json import DEPTH_MAX, IGNORED_NAMES_MAX, depth_of
+from streamimb.decode_columns import IGNORED_NAMES_MAX, Categories
+from streamimb.decode_json import DEPTH_MAX, depth_of
 from streamimb.schema import CATEGORY_CODE_MAX, Feature, Identity, Label, Schema, Time
 from streamimb.text import Text
 

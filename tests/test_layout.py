@@ -12,8 +12,8 @@ LINES_MAX = 400
 
 #: Modules of the library that any part may import: the small types that parts exchange.
 SMALL_TYPES = {
-    "batch", "config", "confluent_errors", "durations", "errors", "kafka_errors", "kafka_settings", "kernel",
-    "near", "onlooker", "outcome", "schema", "service_config", "text",
+    "batch", "config", "confluent_errors", "durations", "errors", "event_config", "kafka_errors", "kafka_settings",
+    "kernel", "near", "onlooker", "outcome", "schema", "service_config", "text",
 }  # fmt: skip
 SMALL_TYPES_INSIDE = {"labels.layout", "learners.base", "sources.log", "sources.memory_broker"}
 

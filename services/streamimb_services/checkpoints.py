@@ -49,7 +49,7 @@ def shown(store: CheckpointStore, unit: str | None, name: str | None) -> dict[st
     """What one checkpoint's header says; ``error`` is empty where it can be used. Raises StateError, InputError."""
     unit, name = _chosen(store, unit, name)
     try:
-        header = store.header(unit, name)
+        header, broken = store.look(unit, name)
     except StateError as error:
         raise _unusable(store.url, unit, name, str(error)) from None
     return {
@@ -57,7 +57,7 @@ def shown(store: CheckpointStore, unit: str | None, name: str | None) -> dict[st
         "versions": header["versions"], "state_version": header["state"]["state"].get("version"),
         "offsets": {f"{topic}:{number}": offset for topic, number, offset in header["offsets"]},
         "segments": dict(header["segments"]),
-        "meta": header["state"]["meta"], "setup": header["setup"], "error": _error(store, unit, name),
+        "meta": header["state"]["meta"], "setup": header["setup"], "error": broken,
     }  # fmt: skip
 
 
@@ -133,8 +133,9 @@ def migrated(url: str, unit: str | None, schema: Schema, config: Config) -> dict
     store.keep = Retention.of(config.state)
     unit, _ = _chosen(store, unit, None)
     before, after = migrate(
-        store, unit, version=STATE_VERSION, owner="streamimb checkpoint migrate", check=Pipeline(schema, config).restore
-    )
+        store, unit, schema, config, version=STATE_VERSION, owner="streamimb checkpoint migrate",
+        check=Pipeline(schema, config).restore,
+    )  # fmt: skip
     changed = setup.changes(before.setup)
     return {
         "unit": unit, "from": before.name, "to": after.name, "rotten": [name for name, _ in before.rotten],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -66,6 +67,11 @@ class Feed:
             ahead_confirm=time.ahead_confirm,
             accepted=self._accepted if self._schema.id is not None else None,  # by position, no event comes twice
         )
+
+    @property
+    def ignored(self) -> Counter[str]:
+        """Fields that the schema does not name: how many rows that were read had each."""
+        return sum((file.ignored for file in self._files), Counter())
 
     def learned(self, batch: Batch) -> None:
         """Files are read from their beginning every time: nothing has to be remembered."""

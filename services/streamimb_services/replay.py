@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streamimb.batch import Batch, Kind, Rejected
+from streamimb.decode_columns import IGNORED_NAMES_MAX
 from streamimb.errors import OutputError
 from streamimb.explain import Explainer
 from streamimb.levers import Lever
@@ -176,6 +177,7 @@ class Replay:
         summary["signals"] = [told_row(s, has_time=has_time) for s in self.story.signals]
         summary |= {"rejected": dict(refused.most_common()), "seconds": seconds, "events_per_second": rate}
         summary["compile_seconds"] = compiling
+        summary["ignored_fields"] = dict(self._feed.ignored.most_common(IGNORED_NAMES_MAX))
         self.story.first_time, self.story.last_time = self.story.span.of(self._pipeline.store.watermark)
         self.story.interrupted = summary["interrupted"] = interrupted
         self.story.summary = undefined_as_null(summary)

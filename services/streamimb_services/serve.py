@@ -112,9 +112,7 @@ def serve(settings: Settings, schema: Schema) -> None:
             service = Service(schema, config, hub, exporter, page, version("streamimb"), token, live, why)
             log.info("listening", host=config.http.host, port=stack.enter_context(listening(service)))
         stack.enter_context(hub.loop())
-        first_use = "first use of these parts on this machine: it takes a minute or two"
-        on_first_compile(lambda: log.info("compiling", why=first_use))
-        warm_up(schema, config)
+        compile_all(schema, config, log)
         hub.turn()
         hub.check(COMPILED, True)
         settle()
@@ -135,6 +133,13 @@ def serve(settings: Settings, schema: Schema) -> None:
         log.info("joining", cpu_seconds=round(time.process_time(), 1))
         worker.run(stop)
         log.info("stopped")
+
+
+def compile_all(schema: Schema, config: Config, log: Any) -> None:
+    """Have all compiled code at hand; that some is not cached yet is told, once."""
+    first_use = "first use of these parts on this machine: it takes a minute or two"
+    with on_first_compile(lambda: log.info("compiling", why=first_use)):
+        warm_up(schema, config)
 
 
 def standing_of(hub: Hub) -> dict[str, Any]:

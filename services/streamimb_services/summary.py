@@ -42,10 +42,12 @@ NAME_WIDTH_MAX: Final = 24
 SPARK_WIDTH_MIN: Final = 8
 CLASSES_SHOWN_MAX: Final = 12
 RANGES_SHOWN_MAX: Final = 3
+IGNORED_SHOWN_MAX: Final = 5
 RANGE_WIDTH_MAX: Final = 38
 OBJECTIVE_WIDTH_MAX: Final = 29
 OVERALL: Final = {"g_mean": "G-mean", "pr_auc": "PR-AUC", "roc_auc": "ROC-AUC", "kappa": "kappa", "brier": "Brier"}
 LABELS: Final = {"waiting": "still waiting", "expired": "expired", "late": "too late", "unknown": "for unknown events",
+                 "early": "before their events",
                  "twice": "told twice", "corrected": "corrected", "dropped": "without a label in time",
                  "evicted": "given up for want of room"}  # fmt: skip
 
@@ -104,10 +106,20 @@ def _head(story: Story) -> RenderableType:
     return Group(
         Text(f" {', '.join(names[:3])}{more}", "bold"),
         Text(f" {told}"),
+        *_ignored(story),
         *(Text(f" {line}", "yellow") for line in odd),
         Text.assemble((f" {story.positive}", ACCENT), (f" is the positive class of {classes} · {story.labels}", QUIET)),
         Text(f" {_model(story)}", QUIET),
     )
+
+
+def _ignored(story: Story) -> Iterator[RenderableType]:
+    """What the rows hold beside what the schema names: perhaps a feature was renamed."""
+    fields: dict[str, int] = story.summary.get("ignored_fields", {})
+    if fields:
+        shown = [f"{name} ({rows:,} row{'s' * (rows != 1)})" for name, rows in list(fields.items())[:IGNORED_SHOWN_MAX]]
+        more = f" and {len(fields) - len(shown)} more" if len(fields) > len(shown) else ""
+        yield Text(f" left out, as the schema does not name it: {', '.join(shown)}{more}", QUIET)
 
 
 def _model(story: Story) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -46,6 +47,8 @@ class TopicFeed:
         self.bytes_done = 0
         self.next: dict[Partition, int] = {}
         self.topic_ids: dict[str, str] = {}
+        #: Fields that the schema does not name: how many records had each.
+        self.ignored: Counter[str] = Counter()
         self._read = Partition("", 0)
 
     def batches(self) -> Iterator[Pair]:
@@ -55,6 +58,7 @@ class TopicFeed:
             self._read = records.partition
             topic, number = records.partition
             batch, refused = decoder.decode(records.values, source=topic, offsets=records.offsets, partition=number)
+            self.ignored.update(decoder.take_ignored())
             yield batch, [replace(r, source=topic) for r in refused]
             self.bytes_done += sum(len(value or b"") for value in records.values)
             self.next[records.partition] = int(records.offsets[-1]) + 1

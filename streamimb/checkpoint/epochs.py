@@ -8,6 +8,7 @@ import re
 import secrets
 import socket
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final
 
 from streamimb.checkpoint.files import Files
@@ -25,13 +26,17 @@ _NAME: Final = re.compile(r"(\d{8})\.json")
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who claimed an epoch; ``group`` None where the claim cannot be read."""
+    """Who claimed an epoch; ``group`` None where the claim cannot be read.
+
+    machine: among whom ``pid`` is one process's (:func:`machine_of`); empty where that is not known.
+    """
 
     epoch: int
     owner: str
     group: str | None
     host: str
     pid: int
+    machine: str = ""
 
     def __str__(self) -> str:
         group = f"group {self.group!r}" if self.group else "a replay" if self.group == NO_GROUP else "unknown"
@@ -61,7 +66,8 @@ def holder(files: Files, unit: str, epoch: int) -> Holder | None:
         return None
     try:
         told = json.loads(data)
-        return Holder(epoch, str(told["owner"]), str(told["group"]), str(told["host"]), int(told["pid"]))
+        machine = str(told.get("machine", ""))
+        return Holder(epoch, str(told["owner"]), str(told["group"]), str(told["host"]), int(told["pid"]), machine)
     except (ValueError, KeyError, TypeError):
         return Holder(epoch, "unknown", None, "unknown", 0)
 
@@ -69,15 +75,15 @@ def holder(files: Files, unit: str, epoch: int) -> Holder | None:
 def claim(files: Files, unit: str, *, owner: str, group: str, where: str, saved: bool = True) -> Holder:
     """Claim the epoch after the highest.
 
-    saved: whether the unit has checkpoints; where it has none, the claim of a process of this machine that is gone
-    holds nothing.
+    saved: whether the unit has checkpoints; where it has none, the claim of a process that is known to be gone holds
+    nothing.
     Raises ConfigError where another group holds the unit, or where the storage does not refuse to create a file that
     is there already; StorageError.
     """
     for _ in range(RACES_MAX):
         known = epochs(files, unit)
         _refuse_strangers(files, unit, known, group, where, saved)
-        mine = Holder(max(known, default=0) + 1, owner, group, socket.gethostname(), os.getpid())
+        mine = Holder(max(known, default=0) + 1, owner, group, socket.gethostname(), os.getpid(), machine_of())
         path = f"{folder_of(unit)}/{mine.epoch:08d}.json"
         if files.create(path, _told(mine)):
             if files.create(path, _told(mine)):
@@ -104,16 +110,33 @@ def _refuse_strangers(files: Files, unit: str, known: list[int], group: str, whe
         if held is None or held.group is None or (not saved and _is_gone(held)):
             continue
         if held.group not in (group, NO_GROUP):
+            gone = f", or remove {folder_of(unit)}/{epoch:08d}.json there if that process is gone: it saved nothing"
             raise ConfigError(
                 f"state.url {where}: {unit} belongs to {held}, not to group {group!r}: give each group a place of its "
-                "own"
+                f"own{'' if saved else gone}"
             )
         return
 
 
+def machine_of() -> str:
+    """What tells the processes among whom a pid is looked up from all others: the kernel's boot and the pid namespace.
+
+    Containers may share a name, and each has a process 1. Empty where there is no Linux ``/proc``.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_bytes().decode().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
 def _is_gone(held: Holder) -> bool:
-    """Whether the holder's process is known to be there no more."""
-    if held.host != socket.gethostname() or held.pid <= 0:
+    """Whether the holder's process is known to be there no more.
+
+    It is not known of a process in another container, on another machine or before a restart of this one, nor where
+    another process has its pid by now.
+    """
+    if held.host != socket.gethostname() or held.pid <= 0 or not held.machine or held.machine != machine_of():
         return False
     try:
         os.kill(held.pid, 0)

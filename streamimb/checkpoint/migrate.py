@@ -7,19 +7,20 @@ from typing import Final
 
 from streamimb.checkpoint.epochs import NO_GROUP
 from streamimb.checkpoint.store import Checkpoint, CheckpointStore
+from streamimb.checkpoint.version_7 import from_6_to_7
+from streamimb.config import Config
 from streamimb.errors import StateError
 from streamimb.learners.base import State
+from streamimb.schema import Schema
 
-#: From a version of the pipeline's state, what makes the next version's of it. A way is listed once it is tested.
-MIGRATIONS: Final[Mapping[int, Callable[[State], State]]] = {}
+#: Makes the next version's state of one, under a contract and a configuration; raises StateError where it cannot.
+Way = Callable[[State, Schema, Config], State]
+#: From a version of the pipeline's state, the way to the next. A way is listed once it is tested.
+MIGRATIONS: Final[Mapping[int, Way]] = {6: from_6_to_7}
 
 
-def upgraded(state: State, version: int, ways: Mapping[int, Callable[[State], State]] = MIGRATIONS) -> State:
-    """A state of an older version as one of ``version``, step by step. Raises StateError where no way is known.
-
-    >>> upgraded({"version": 1}, 2, {1: lambda state: {**state, "version": 2, "new": 0}})
-    {'version': 2, 'new': 0}
-    """
+def upgraded(state: State, version: int, schema: Schema, config: Config, ways: Mapping[int, Way] = MIGRATIONS) -> State:
+    """A state of an older version as one of ``version``, step by step. Raises StateError where no way is known."""
     while state.get("version") != version:
         way = ways.get(state.get("version", -1))
         if way is None:
@@ -28,13 +29,14 @@ def upgraded(state: State, version: int, ways: Mapping[int, Callable[[State], St
                 "known: go on with the version of streamimb that wrote it, or learn anew (`replay --save-state` into a "
                 "new state.url)"
             )
-        state = way(state)
+        state = way(state, schema, config)
     return state
 
 
 def migrate(
-    store: CheckpointStore, unit: str, *, version: int, owner: str, check: Callable[[State, tuple[State, ...]], None]
-) -> tuple[Checkpoint, Checkpoint]:
+    store: CheckpointStore, unit: str, schema: Schema, config: Config, *, version: int, owner: str,
+    check: Callable[[State, tuple[State, ...]], None],
+) -> tuple[Checkpoint, Checkpoint]:  # fmt: skip
     """Write a unit's newest usable checkpoint anew, for a state version and under the store's setup.
 
     check: restores the state and its segments, or raises: then nothing is claimed and nothing written.
@@ -44,7 +46,7 @@ def migrate(
     found = store.restore(unit)
     if found is None:
         raise StateError(f"{store.url}: no checkpoint of {unit}")
-    state = upgraded(found.state, version)
+    state = upgraded(found.state, version, schema, config)
     check(state, found.segments)
     holder = store.holder(unit)
     claim = store.claim(unit, owner=owner, group=NO_GROUP if holder is None else holder.group or NO_GROUP)

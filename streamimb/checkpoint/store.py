@@ -1,9 +1,4 @@
-"""Checkpoints of units of state (a topic, or a partition) in one place: written by an owner, read by anyone.
-
-URL/UNIT/epochs/EPOCH.json              claims
-URL/UNIT/checkpoints/EPOCH-NUMBER.ckpt  names sort by age: a higher epoch's are newer
-URL/UNIT/segments/EPOCH-NUMBER-i.seg    what waits for labels; checkpoints name those that they need
-"""
+"""Checkpoints of units of state (a topic, or a partition) in one place: written by an owner, read by anyone."""
 
 from __future__ import annotations
 
@@ -14,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from streamimb.checkpoint import epochs
 from streamimb.checkpoint.files import Entry, Files, LocalFiles, Probe, no_probe
 from streamimb.checkpoint.format import Header, RottenError, header_bytes, pack, unpack, unpack_header
+from streamimb.checkpoint.places import CHECKPOINTS, SEGMENTS, folder_of, path_of, segment_path
 from streamimb.checkpoint.retention import Retention
 from streamimb.checkpoint.setup import Setup
 from streamimb.config import Config
@@ -31,7 +28,8 @@ from streamimb.sources.log import Partition
 #: So much of a file is read first for its header.
 HEADER_GUESS_BYTES: Final = 1 << 18
 
-CHECKPOINTS, SEGMENTS = "checkpoints", "segments"
+#: No segment was read before.
+NONE: Final[Mapping[Segment, State]] = MappingProxyType({})
 _NAME: Final = re.compile(r"(\d{8})-(\d{12})\.ckpt")
 
 
@@ -122,7 +120,7 @@ class CheckpointStore:
         (``epochs.NO_GROUP``: nobody's, as a replay's end). Raises ConfigError naming the holder where another group's,
         StorageError.
         """
-        folder = _folder(unit)
+        folder = folder_of(unit)
         saved = bool(self.entries(unit))
         mine = epochs.claim(self.files, folder, owner=owner, group=group, where=self.url, saved=saved)
         self.files.sweep(epochs.folder_of(folder))
@@ -132,11 +130,11 @@ class CheckpointStore:
 
     def holder(self, unit: str) -> epochs.Holder | None:
         """Who owns a unit now."""
-        return epochs.holder(self.files, _folder(unit), epochs.highest(self.files, _folder(unit)))
+        return epochs.holder(self.files, folder_of(unit), epochs.highest(self.files, folder_of(unit)))
 
     def entries(self, unit: str) -> list[Entry]:
         """The unit's checkpoints, oldest first: name, size, when written."""
-        found = self.files.entries(f"{_folder(unit)}/{CHECKPOINTS}")
+        found = self.files.entries(f"{folder_of(unit)}/{CHECKPOINTS}")
         return [e._replace(name=e.name.removesuffix(".ckpt")) for e in found if _NAME.fullmatch(e.name)]
 
     def newest(self, unit: str) -> str | None:
@@ -146,27 +144,50 @@ class CheckpointStore:
 
     def header(self, unit: str, name: str) -> Header:
         """A checkpoint's header, read alone. Raises RottenError, or StateError where there is none of that name."""
-        path = _path(unit, name)
+        path = path_of(unit, name)
         start = self._bytes(path, name, HEADER_GUESS_BYTES)
         if header_bytes(start) > len(start) == HEADER_GUESS_BYTES:
             start = self._bytes(path, name, header_bytes(start))
         return unpack_header(start)
 
-    def read(self, unit: str, name: str) -> Checkpoint:
-        """A checkpoint and its segments, verified. Raises RottenError, StateError where there is none, StorageError."""
-        header, state = unpack(self._bytes(_path(unit, name), name))
+    def read(self, unit: str, name: str, at_hand: Mapping[Segment, State] = NONE) -> Checkpoint:
+        """A checkpoint and its segments, verified. Raises RottenError, StateError where there is none, StorageError.
+
+        at_hand: segments that were read before, which never change: they are not read again.
+        """
+        return self._whole(unit, name, self._bytes(path_of(unit, name), name), at_hand)
+
+    def look(self, unit: str, name: str) -> tuple[Header, str]:
+        """A checkpoint's header, and why the whole, read once with its segments, cannot be used; empty where it can.
+
+        Raises as ``header``.
+        """
+        data = self._bytes(path_of(unit, name), name)
+        header = unpack_header(data)
+        try:
+            self._whole(unit, name, data)
+        except StateError as error:
+            return header, str(error)
+        return header, ""
+
+    def _whole(self, unit: str, name: str, data: bytes, at_hand: Mapping[Segment, State] = NONE) -> Checkpoint:
+        header, state = unpack(data)
         if header["name"] != name or header["unit"] != unit:
             raise RottenError(f"holds {header['unit']} {header['name']}: a copy under another name")
         files = tuple(Segment(*named) for named in header["segments"])
         offsets = {Partition(topic, number): offset for topic, number, offset in header["offsets"]}
         return Checkpoint(
-            unit, name, int(header["epoch"]), state["state"], tuple(self._segment(unit, f.name) for f in files),
+            unit, name, int(header["epoch"]), state["state"],
+            tuple(at_hand[f] if f in at_hand else self._segment(unit, f.name) for f in files),
             offsets, state["meta"], files=files, setup=header["setup"],
         )  # fmt: skip
 
-    def restore(self, unit: str, name: str | None = None, *, before: str | None = None) -> Checkpoint | None:
+    def restore(
+        self, unit: str, name: str | None = None, *, before: str | None = None, at_hand: Mapping[Segment, State] = NONE
+    ) -> Checkpoint | None:
         """The newest that verifies (of those older than ``before``), or the named one; None where there is none.
 
+        at_hand: as ``read`` takes it.
         ``rotten`` of it tells of newer ones that did not verify. Raises StateError where there are checkpoints but none
         verifies, where the named one does not, and where one was saved by another version or under another
         state-shaping configuration; StorageError.
@@ -176,7 +197,7 @@ class CheckpointStore:
         names = names if name is None else [name]
         for each in names:
             try:
-                found = self.read(unit, each)
+                found = self.read(unit, each, at_hand)
             except RottenError as error:
                 rotten.append((each, str(error)))
                 continue
@@ -191,7 +212,7 @@ class CheckpointStore:
         return None
 
     def _segment(self, unit: str, name: str) -> State:
-        data = self.files.read(_segment_path(unit, name))
+        data = self.files.read(segment_path(unit, name))
         if data is None:
             raise RottenError(f"its segment {name} is not there")
         try:
@@ -218,7 +239,7 @@ class Claim:
 
     def __init__(self, store: CheckpointStore, unit: str, holder: epochs.Holder) -> None:
         self.unit, self.holder = unit, holder
-        self._store, self._files, self._folder = store, store.files, _folder(unit)
+        self._store, self._files, self._folder = store, store.files, folder_of(unit)
         self._number = max((int(e.name.partition("-")[2]) for e in store.entries(unit)), default=0)
         self._refs: dict[str, tuple[Segment, ...]] = {}  # what each checkpoint refers to, as far as it was looked up
         self._live: tuple[Segment, ...] = ()
@@ -273,7 +294,7 @@ class Claim:
             new = [self._segment_of(f"{name}-{i}", i, s) for i, s in enumerate(segments_new)]
             live = (*self._live, *new)[max(drop - self._dropped, 0) :]
             header = self._header(name, live, offsets)
-            size = self._files.write(_path(self.unit, name), pack(header, _saved(state, meta)), self._store.probe)
+            size = self._files.write(path_of(self.unit, name), pack(header, _saved(state, meta)), self._store.probe)
         except StorageError:
             self.check()  # an owner after this one sweeps what this one was writing
             raise
@@ -294,7 +315,7 @@ class Claim:
 
     def _write_segment(self, name: str, segment: State) -> Segment:
         pieces = pack({"kind": "segment", "name": name}, segment)
-        size = self._files.write(_segment_path(self.unit, name), pieces, self._probe_segment)
+        size = self._files.write(segment_path(self.unit, name), pieces, self._probe_segment)
         return Segment(name, size)
 
     def _probe_segment(self, step: str) -> None:
@@ -325,7 +346,7 @@ class Claim:
             kept = self._store.keep.kept(entries) | {self.held}
             old = [entry.name for entry in entries if entry.name not in kept and entry.name > until]
             for name in old:
-                self._files.remove(_path(self.unit, name))
+                self._files.remove(path_of(self.unit, name))
                 self._refs.pop(name, None)
             self._remove_segments()
         except StorageError:
@@ -360,23 +381,6 @@ def versions() -> dict[str, str]:
 
 def _saved(state: State, meta: Mapping[str, Any]) -> dict[str, Any]:
     return {"state": state, "meta": dict(meta)}
-
-
-def _folder(unit: str) -> str:
-    """A unit's folder: its name, with what a file's name cannot hold written as a url would.
-
-    >>> _folder("a/b"), _folder("..")
-    ('a%2Fb', '%2E%2E')
-    """
-    return quote(unit, safe="") if unit.strip(".") else unit.replace(".", "%2E")
-
-
-def _path(unit: str, name: str) -> str:
-    return f"{_folder(unit)}/{CHECKPOINTS}/{name}.ckpt"
-
-
-def _segment_path(unit: str, name: str) -> str:
-    return f"{_folder(unit)}/{SEGMENTS}/{name}.seg"
 
 
 def _files(url: str, storage_options: Mapping[str, Any] | None) -> Files:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final
 
 import numpy as np
@@ -25,12 +24,15 @@ from streamimb.control.kinds import (
     TOP_PER_DAY,
 )
 from streamimb.errors import ConfigError
+from streamimb.near import nearest
 
 _PLAIN = {"g_mean": G_MEAN, "kappa": KAPPA, "balanced_accuracy": BALANCED_ACCURACY, "g_mean+kappa": G_MEAN_KAPPA}
 _FORMS = [
     "f1", "f_beta:2", *_PLAIN, "cost:FN=50,FP=1", "cost:FN=amount,FP=1", "recall>=0.9", "precision>=0.5",
     "alerts<=100/day", "precision@100/day",
 ]  # fmt: skip
+#: A form less like what was written than this is not offered; what was written is short, and forms hold numbers.
+NEAR_FORM: Final = 0.3
 _NUMBER = r"(\d+(?:\.\d+)?)"
 NAN: Final = float("nan")
 #: A cost is a number or a feature's name, which may hold spaces.
@@ -115,8 +117,8 @@ def parse_objective(text: str) -> Objective:
             f"control.objective: {text!r}: {_cost_lacks(name)}: write cost:FN=50,FP=1, each a number or a"
             " feature's name"
         )
-    nearest = get_close_matches(name, _FORMS, 1, 0.3)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    near = nearest(name, _FORMS, NEAR_FORM)
+    hint = "" if near is None else f"; did you mean {near!r}?"
     raise ConfigError(f"control.objective: {text!r} is not known{hint or '.'} Known are {', '.join(_FORMS)}")
 
 

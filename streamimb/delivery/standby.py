@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from streamimb.checkpoint import Checkpoint, CheckpointStore
+from streamimb.checkpoint import Checkpoint, CheckpointStore, Segment
 from streamimb.config import Config
 from streamimb.delivery.unit import Unit
+from streamimb.learners.base import State
 from streamimb.schema import Schema
 
 
 class Standby:
-    """Follows the newest checkpoint; ``unit`` is it restored (at ``since``), or None before there is one."""
+    """Follows the newest checkpoint; ``unit`` is it restored (at ``since``), or None before there is one.
+
+    The segments that it was made of are kept, beside it: the next checkpoint has most of them, and they never change.
+    """
 
     def __init__(self, schema: Schema, config: Config, store: CheckpointStore, name: str) -> None:
         self._schema, self._config, self._store, self._name = schema, config, store, name
         self._looked: float | None = None
         self._checkpoint: Checkpoint | None = None
+        self._at_hand: dict[Segment, State] = {}
         self.since = 0.0
         self.unit: Unit | None = None
 
@@ -30,10 +35,13 @@ class Standby:
         newest = self._store.newest(self._name)
         if newest is None or (self.unit is not None and newest == self.unit.saved_name):
             return
-        checkpoint = self._store.restore(self._name)
+        if self.unit is not None and newest < (self.unit.saved_name or ""):
+            self._at_hand = {}  # the place was emptied and begun anew: its names come again
+        checkpoint = self._store.restore(self._name, at_hand=self._at_hand)
         if checkpoint is not None:
             self.unit = Unit(self._name, self._schema, self._config)
             self.unit.restore(checkpoint)
+            self._at_hand = dict(zip(checkpoint.files, checkpoint.segments, strict=True))
             self._checkpoint = replace(checkpoint, state={}, segments=())
             self.since = now
 
@@ -41,6 +49,7 @@ class Standby:
         """The unit at hand and what it was restored from, if it is the checkpoint of that name: the caller's then."""
         unit, checkpoint = self.unit, self._checkpoint
         self.unit = self._checkpoint = self._looked = None
+        self._at_hand = {}
         if unit is None or checkpoint is None or (unit_name, name) != (self._name, unit.saved_name):
             return None
         return unit, checkpoint

@@ -11,6 +11,7 @@ from streamimb.batch import WITH_EVENT, Kind
 from streamimb.kernel import Array, leaf, part
 from streamimb.labels import layout as at
 from streamimb.labels.clock import ACCEPTED, falls_back, far_ahead, judge_time
+from streamimb.labels.early import hold, take
 from streamimb.labels.endings import STEP, add_due, apply_label, forget, lesson, release, settle, touch
 from streamimb.labels.queues import hash_add, hash_find, heap_push
 
@@ -114,8 +115,9 @@ def join(table: Array, facts: Array, c: Array, key: int) -> int:
 
 @part
 def hear(
-    kinds: Array, labels: Array, label_times: Array, facts: Array, notes: Array, blocks: Array, y: Array, dues: Array,
-    c: Array, ops: Array, rejected: Array, fixes: Array, outs: Array, event: int, i: int,
+    kinds: Array, labels: Array, keys: Array, label_times: Array, facts: Array, notes: Array, blocks: Array, y: Array,
+    dues: Array, early: Array, early_table: Array, c: Array, ops: Array, rejected: Array, fixes: Array, outs: Array,
+    event: int, i: int,
 ) -> int:  # fmt: skip
     """Take in a label alone, or what a second event of an id brings; say why the walk stops here, if it does."""
     known, fate = c[at.WATERMARK], LABEL_NOW
@@ -125,7 +127,9 @@ def hear(
     elif label_times[i] != WITH_EVENT and not (c[at.HAS_TIME] and far_ahead(c, label_times[i])):
         known = label_times[i]
     stop = at.DONE
-    if event < 0 or labels[i] < 0:
+    if event < 0 and labels[i] >= 0 and c[at.EARLY_MAX] > 0:
+        hold(early, early_table, c, keys[i], labels[i], known)
+    elif event < 0 or labels[i] < 0:
         c[at.N_UNKNOWN] += kinds[i] == LABEL_ROW
     elif fate == LABEL_NOW:
         stop = apply_label(facts, notes, blocks, y, c, ops, fixes, outs, event, labels[i], known)
@@ -138,8 +142,8 @@ def hear(
 @leaf
 def advance(
     kinds: Array, labels: Array, keys: Array, times: Array, label_times: Array, rows: Array, start: int,
-    X: Array, y: Array, facts: Array, notes: Array, blocks: Array, table: Array, ripe: Array, dues: Array, c: Array,
-    ops: Array, matured: Array, rejected: Array, fixes: Array, outs: Array,
+    X: Array, y: Array, facts: Array, notes: Array, blocks: Array, table: Array, ripe: Array, dues: Array,
+    early: Array, early_table: Array, c: Array, ops: Array, matured: Array, rejected: Array, fixes: Array, outs: Array,
 ) -> int:  # fmt: skip
     """Walk a batch from row ``start`` until it is used up or something must happen first; say why it stopped.
 
@@ -174,7 +178,8 @@ def advance(
         event = join(table, facts, c, keys[i]) if kinds[i] == LABEL_ROW or c[at.HAS_ID] else -1
         if kinds[i] == LABEL_ROW or event >= 0:
             stop = hear(
-                kinds, labels, label_times, facts, notes, blocks, y, dues, c, ops, rejected, fixes, outs, event, i
+                kinds, labels, keys, label_times, facts, notes, blocks, y, dues, early, early_table, c, ops, rejected,
+                fixes, outs, event, i,
             )  # fmt: skip
             if stop == at.CUT:
                 break
@@ -184,7 +189,12 @@ def advance(
                 c[at.BEGUN] = 2
                 stop = at.RENEW
                 break
-            accept(facts, notes, y, X, table, ripe, dues, c, ops, outs, keys[i], labels[i], label_times[i], rows, i)
+            label, known = int(labels[i]), label_times[i]
+            if c[at.EARLY_NEXT] > c[at.EARLY_OLDEST]:
+                held, since = take(early, early_table, c, keys[i], label)
+                if held >= 0:
+                    label, known = held, since
+            accept(facts, notes, y, X, table, ripe, dues, c, ops, outs, keys[i], label, known, rows, i)
         c[at.BEGUN] = 0
         i += 1
         if stop == at.CORRECTED:

@@ -12,10 +12,12 @@ from streamimb.batch import Batch
 from streamimb.config import WAIT_DEFAULT, WAIT_DEFAULT_EVENTS, LabelConfig, TimeConfig
 from streamimb.durations import parse_duration
 from streamimb.errors import ConfigError, StateError
+from streamimb.labels import early
 from streamimb.labels import layout as at
 from streamimb.labels.advance import advance
 from streamimb.labels.endings import head, next_due, purge_dues
 from streamimb.labels.ledger import REWRITTEN_ROWS_MAX, Ledger
+from streamimb.labels.queues import EMPTY, hash_add
 from streamimb.labels.ring import SLOTS_MIN, Ring
 from streamimb.labels.segments import Snapshot, needed, pack, take_changed, unpack, without
 from streamimb.learners.base import State
@@ -54,6 +56,7 @@ class LabelStore(Ring):
         self.c = np.zeros(at.SCALARS, np.int64)
         self.c[at.WATERMARK] = self.c[at.DUE_MAX] = at.WATERMARK_NONE
         self._settings(schema, label, time, every_other)
+        self._make_early()
         self._begin_segments()
         self._heaps = [np.zeros((SLOTS_MIN, 2), np.int64), np.zeros((SLOTS_MIN, 2), np.int64)]
         self._ops = np.zeros((SEGMENT_ROWS, 4), np.int64)
@@ -87,6 +90,18 @@ class LabelStore(Ring):
         c[at.AHEAD_MAX] = parse_duration(time.ahead_max, has_time=True, key="time.ahead_max")
         c[at.AHEAD_CONFIRM], c[at.AHEAD_REFUSE] = time.ahead_confirm, time.ahead == "refuse"
         c[at.EVERY], c[at.EVERY_OTHER] = self._every, every_other
+        if label.early is not None:
+            if schema.id is None:
+                raise ConfigError(
+                    f"label.early = {label.early!r}: a label can come before its event only where the schema has an id"
+                )
+            c[at.EARLY_MAX], c[at.EARLY_SPAN] = label.early_max, span(label.early, "label.early")
+
+    def _make_early(self) -> None:
+        slots = 1 << int(self.c[at.EARLY_MAX]).bit_length()
+        self._early = np.zeros((slots, early.COLUMNS), np.int64)
+        self._early[:, early.LABEL] = early.NONE
+        self._early_table = np.full(2 * slots, EMPTY, np.int64)
 
     def _make_room(self, rows: int) -> None:
         """Slots and heap entries for what a segment of so many rows can add."""
@@ -107,8 +122,8 @@ class LabelStore(Ring):
         heaps = self._heaps
         stop = advance(
             batch.kind, batch.y, batch.key.view(np.int64), batch.time, batch.label_time, batch.X, row,
-            self.X, self.y, self.facts, self.notes, self.blocks, self.table, heaps[0], heaps[1], self.c,
-            self._ops, self._matured, self._rejected, self._fixes, self._outs,
+            self.X, self.y, self.facts, self.notes, self.blocks, self.table, heaps[0], heaps[1],
+            self._early, self._early_table, self.c, self._ops, self._matured, self._rejected, self._fixes, self._outs,
         )  # fmt: skip
         ops, matured, rejected, corrected, row = self._outs.tolist()
         return Segment(
@@ -157,6 +172,7 @@ class LabelStore(Ring):
             "expired": int(c[at.N_EXPIRED]),
             "late": int(c[at.N_LATE]),
             "unknown": int(c[at.N_UNKNOWN]),
+            "early": int(c[at.N_EARLY]),
             "twice": int(c[at.N_TWICE]),
             "corrected": int(c[at.N_CORRECTED]),
             "dropped": int(c[at.N_DROPPED]),
@@ -168,6 +184,7 @@ class LabelStore(Ring):
         """The scalars that are state; pointers that lag are brought up, so that equal states are equal."""
         head(self.facts, self.notes, self._heaps[0], self.c)
         next_due(self.facts, self.notes, self._heaps[1], self.c)
+        early.let_go(self._early, self._early_table, self.c, self.c[at.WATERMARK])
         scalars = self.c[: at.SETTINGS_FROM].copy()
         scalars[at.SEGMENT] = 0
         return scalars
@@ -178,10 +195,25 @@ class LabelStore(Ring):
         purge_dues(due, self.c)
         return {
             "scalars": self._scalars(),
+            **self._held(),
             "ripe": _sorted(ripe[: self.c[at.RIPE_HEAP]]),
             "due": _sorted(due[: self.c[at.DUE_HEAP]]),
             **self.rows(int(self.c[at.OLDEST]), int(self.c[at.NEXT])),
         }
+
+    def _held(self) -> State:
+        """Labels held for events that have not come, int64 (n, 1 + COLUMNS): the number of each, and what it is."""
+        if not self.c[at.EARLY_MAX]:
+            return {}
+        numbers = np.arange(self.c[at.EARLY_OLDEST], self.c[at.EARLY_NEXT])
+        rows = np.column_stack([numbers, self._early[numbers & (len(self._early) - 1)]])
+        return {"early": rows[rows[:, 1 + early.LABEL] != early.NONE]}
+
+    def _hold(self, rows: NDArray[np.int64] | None) -> None:
+        self._make_early()
+        for number, *held in [] if rows is None else rows.tolist():
+            self._early[number & (len(self._early) - 1)] = held
+            hash_add(self._early_table, held[at.KEY], number)
 
     def _begin_segments(self) -> None:
         self._ledger, self._saved, self._confirmed = Ledger(), 0, False
@@ -209,7 +241,7 @@ class LabelStore(Ring):
         drop = ledger.drop(oldest)
         segment = pack(self, ledger.add(ranges, len(changed)), ranges, changed)
         self._saved, self._confirmed = stop, bool(c[at.CONFIRMED])
-        return Snapshot({"scalars": scalars, "ledger": ledger.state()}, segment, drop)
+        return Snapshot({"scalars": scalars, "ledger": ledger.state(), **self._held()}, segment, drop)
 
     def restore(self, state: State, segments: Sequence[State] = ()) -> None:
         """Go on from a saved state, a snapshot's with its segments, oldest first.
@@ -223,7 +255,9 @@ class LabelStore(Ring):
             parts = needed(self._ledger, segments)
         for columns in (part.get("rows", part) for part in parts):
             self._check(columns)
-        self.c[: at.SETTINGS_FROM] = state["scalars"]
+        self.c[: at.SETTINGS_FROM] = 0
+        self.c[: len(state["scalars"])] = state["scalars"]  # earlier builds held no labels for events to come
+        self._hold(state.get("early"))
         oldest, stop = int(self.c[at.OLDEST]), int(self.c[at.NEXT])
         self.allocate(max(SLOTS_MIN, 1 << (stop - oldest + self._every + 1).bit_length()))
         if "ledger" in state:

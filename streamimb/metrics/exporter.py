@@ -35,7 +35,8 @@ QUALITY_S: Final = 5.0
 RESETS: Final = ("reset", "replaced", "rollback")
 #: Counters of the label store, by the metric that shows them.
 STORE_COUNTERS: Final = {
-    "labels_late_total": at.N_LATE, "labels_unknown_total": at.N_UNKNOWN, "labels_twice_total": at.N_TWICE,
+    "labels_late_total": at.N_LATE, "labels_unknown_total": at.N_UNKNOWN, "labels_early_total": at.N_EARLY,
+    "labels_twice_total": at.N_TWICE,
     "labels_corrected_total": at.N_CORRECTED, "labels_expired_total": at.N_EXPIRED,
     "labels_dropped_total": at.N_DROPPED, "labels_evicted_total": at.N_EVICTED,
     "events_duplicate_total": at.N_DUPLICATE, "events_time_ahead_total": at.N_AHEAD,

@@ -37,6 +37,7 @@ METRICS: Final = (
     ),
     MetricSpec("labels_late_total", COUNTER, (), "Labels of events that had dropped out, or expired to that class."),
     MetricSpec("labels_unknown_total", COUNTER, (), "Labels whose event was never seen or is forgotten."),
+    MetricSpec("labels_early_total", COUNTER, (), "Labels that came before their event and were held (label.early)."),
     MetricSpec("labels_twice_total", COUNTER, (), "Labels that said what was known already."),
     MetricSpec("labels_corrected_total", COUNTER, (), "Labels that said otherwise than what was known."),
     MetricSpec("labels_expired_total", COUNTER, (), "Events that took the class that stands for silence."),

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from streamimb.config import SamplesConfig
 from streamimb.errors import ConfigError
+from streamimb.near import hint
 from streamimb.rebalance.base import Sampler
 from streamimb.rebalance.borderline import BorderlineSmote
 from streamimb.rebalance.clean import Clean
 from streamimb.rebalance.per_class import PerClassSampler
 from streamimb.rebalance.smote import Smote
-from streamimb.rebalance.strategy import Strategy, check_features, nearest
+from streamimb.rebalance.strategy import Strategy, check_features
 from streamimb.rebalance.undersample import Undersample
 from streamimb.schema import Schema
 
@@ -36,7 +37,7 @@ def make_sampler(schema: Schema, config: SamplesConfig, seed: int = 1) -> Sample
     check_features(schema, config)
     for name in config.classes:
         if name not in schema.class_names:
-            raise ConfigError(f"samples.classes: no class is called {name!r}{nearest(name, schema.class_names)}")
+            raise ConfigError(f"samples.classes: no class is called {name!r} {hint(name, schema.class_names)}")
     clean, thinned = _having(schema, config, "clean", True), _having(schema, config, "majority", "undersample")
     plain, borderline = (_having(schema, config, "minority", name) for name in ("smote", "borderline_smote"))
     stages: list[Strategy] = []

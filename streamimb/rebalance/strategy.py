@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamimb import near
 from streamimb.config import SamplesConfig
 from streamimb.errors import ConfigError, StateError
 from streamimb.kernel import Array
+from streamimb.near import hint
 from streamimb.rebalance import buffers
 from streamimb.rebalance.base import Sampled, State
 from streamimb.rebalance.buffers import Rings
@@ -120,21 +119,14 @@ def check_features(schema: Schema, config: SamplesConfig) -> None:
     kinds = features_of(schema).kinds
     for name in config.fixed:
         if name not in names:
-            raise ConfigError(f"samples.fixed: no feature is called {name!r}{nearest(name, names)}")
+            raise ConfigError(f"samples.fixed: no feature is called {name!r} {hint(name, names)}")
     for name, (low, high) in config.bounds.items():
         if name not in names:
-            raise ConfigError(f"samples.bounds: no feature is called {name!r}{nearest(name, names)}")
+            raise ConfigError(f"samples.bounds: no feature is called {name!r} {hint(name, names)}")
         if kinds[names.index(name)] != NUMERIC:
             raise ConfigError(f"samples.bounds.{name}: only a numeric feature has bounds")
         if not low <= high:
             raise ConfigError(f"samples.bounds.{name} = [{low}, {high}]: the first must not be above the second")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`` (did you mean 'x'?)`` for the known name that resembles most, else what there is."""
-    known = list(known)
-    meant = near.nearest(name, known)
-    return f" (there is {near.listed(known)})" if meant is None else f" (did you mean {meant!r}?)"
 
 
 def _plain(array: Array) -> Array:

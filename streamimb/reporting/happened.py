@@ -34,6 +34,7 @@ LABELS: Final = {
     "waiting": "still waited for",
     "late": "came too late",
     "unknown": "of events never seen, or forgotten",
+    "early": "came before their event, and were held",
     "twice": "told twice",
     "corrected": "corrected later",
     "evicted": "given up for want of room",

@@ -244,17 +244,21 @@ class CsvReader:
 
     def __init__(self, lines: LineReader, schema: Schema, limits: LimitsConfig) -> None:
         self._lines, self._schema, self._limits = lines, schema, limits
+        self._decoder: TableDecoder | None = None
+
+    def take_ignored(self) -> dict[str, int]:
+        """Columns that the schema does not name: how many rows were read with each since this was asked last."""
+        return {} if self._decoder is None else self._decoder.take_ignored()
 
     def pairs(self) -> Iterator[Pair]:
         """Batches and refusals, in pieces of a block. Raises InputError."""
         table = CsvTable(self._lines, self._limits)
-        decoder: TableDecoder | None = None
         path = self._lines.path
         for frame, lines, refused in table.frames():
-            if decoder is None:
+            if self._decoder is None:
                 types: dict[str, pl.DataType] = dict.fromkeys(table.columns, pl.String())
-                decoder = TableDecoder(self._schema, self._limits, types, path, text=True)
-            batch, rejected = decoder.decode(frame, Origin(path, lines), Refusals())
+                self._decoder = TableDecoder(self._schema, self._limits, types, path, text=True)
+            batch, rejected = self._decoder.decode(frame, Origin(path, lines), Refusals())
             self._look_for_header(table, frame, lines, rejected)
             if refused:
                 rejected += [Rejected(path, reason, None, detail, line=at) for at, (reason, detail) in refused.items()]

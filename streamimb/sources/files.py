@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Protocol
@@ -28,6 +29,8 @@ FORMATS: Final = {
 
 class _Reader(Protocol):
     def pairs(self) -> Iterator[Pair]: ...
+
+    def take_ignored(self) -> dict[str, int]: ...
 
 
 def format_of(path: str) -> str:
@@ -61,6 +64,8 @@ class FileSource:
         self._formats = [format_of(p) for p in self.paths]
         self._before = 0
         self._current: LineReader | ParquetReader | None = None
+        #: Fields that the schema does not name: how many rows that were read had each.
+        self.ignored: Counter[str] = Counter()
 
     @property
     def bytes_total(self) -> int | None:
@@ -80,7 +85,9 @@ class FileSource:
             lines = LineReader(path, self._limits.event_bytes_max)
             where = (lambda: "") if format_ == "parquet" else lines.where
             with reading(path, where):
-                for batch, rejected in self._reader(path, format_, lines).pairs():
+                reader = self._reader(path, format_, lines)
+                for batch, rejected in reader.pairs():
+                    self.ignored.update(reader.take_ignored())
                     if len(batch) or rejected:
                         yield from split(batch, rejected, self._batch_events)
             self._current = None

@@ -25,6 +25,10 @@ class NdjsonReader:
         self._lines, self._limits = lines, limits
         self._decoder = JsonDecoder(schema, limits)
 
+    def take_ignored(self) -> dict[str, int]:
+        """Fields that the schema does not name: how many records had each since this was asked last."""
+        return self._decoder.take_ignored()
+
     def pairs(self) -> Iterator[Pair]:
         """Batches and refusals. Raises the errors of reading, and InputError for what is clearly something else."""
         path, checked = self._lines.path, False

@@ -24,6 +24,11 @@ class ParquetReader:
     def __init__(self, path: str, schema: Schema, limits: LimitsConfig) -> None:
         self._path, self._schema, self._limits = path, schema, limits
         self._done = 0.0
+        self._decoder: TableDecoder | None = None
+
+    def take_ignored(self) -> dict[str, int]:
+        """Columns that the schema does not name: how many rows were read with each since this was asked last."""
+        return {} if self._decoder is None else self._decoder.take_ignored()
 
     @property
     def position(self) -> int:
@@ -32,15 +37,14 @@ class ParquetReader:
 
     def pairs(self) -> Iterator[Pair]:
         """Batches and refusals. Raises InputError."""
-        decoder: TableDecoder | None = None
         done = 0
         for frame, n_rows in parquet_frames(self._path):
-            if decoder is None:
-                decoder = TableDecoder(self._schema, self._limits, dict(frame.schema), self._path, text=False)
+            if self._decoder is None:
+                self._decoder = TableDecoder(self._schema, self._limits, dict(frame.schema), self._path, text=False)
             offset = np.arange(done + 1, done + 1 + len(frame), dtype=np.int64)
             done += len(frame)
             self._done = done / n_rows
-            yield decoder.decode(frame, Origin(self._path, offset), Refusals())
+            yield self._decoder.decode(frame, Origin(self._path, offset), Refusals())
 
 
 def parquet_frames(path: str) -> Iterator[tuple[pl.DataFrame, int]]:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.errors import ConfigError
+from streamimb.near import hint
 from streamimb.streams.drifts import Drift
-from streamimb.streams.forms import head_of, nearest, pieces, position
+from streamimb.streams.forms import head_of, pieces, position
 
 KEY: Final = "classes"
 Verb = Literal["appear", "vanish", "redefine"]
@@ -56,7 +57,7 @@ class Changes:
         """Raises ConfigError where a change names no class, says what is so already, or leaves no class."""
         for change in self.changes:
             if change.name not in names:
-                raise ConfigError(f"{KEY}: {change}: no class is named {change.name!r} {nearest(change.name, names)}")
+                raise ConfigError(f"{KEY}: {change}: no class is named {change.name!r} {hint(change.name, names)}")
         here = dict(zip(names, self.present(np.zeros(1, np.int64) - 1, names)[0].tolist(), strict=True))
         for change in self.changes:
             if here[change.name] == (change.verb == "appear"):

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from streamimb.durations import UNITS_US, parse_duration
 from streamimb.errors import ConfigError
-from streamimb.streams.forms import checked_share, head_of, nearest, pieces, share, written
+from streamimb.near import hint
+from streamimb.streams.forms import checked_share, head_of, pieces, share, written
 
 KEY: Final = "delay"
 NOISE_KEY: Final = "noise"
@@ -156,7 +157,7 @@ def _by_class(text: str, read: Callable[[str], T], absent: T, key: str) -> tuple
 def _in_order(names: tuple[str, ...], named: tuple[tuple[str, T], ...], rest: T, key: str) -> list[T]:
     for name, _ in named:
         if name not in names:
-            raise ConfigError(f"{key}: no class is named {name!r} {nearest(name, names)}")
+            raise ConfigError(f"{key}: no class is named {name!r} {hint(name, names)}")
     return [dict(named).get(name, rest) for name in names]
 
 

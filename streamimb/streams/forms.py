@@ -1,4 +1,4 @@
-"""How schedules are written as text: the small pieces that every form shares, and errors that name the nearest one."""
+"""How schedules are written as text: the small pieces that every form shares."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from streamimb.errors import ConfigError
-from streamimb.near import listed
-from streamimb.near import nearest as near_of
+from streamimb.near import hint
 
 #: Chunks are numbered by 32 bits; nobody waits for more events than this.
 POSITION_MAX: Final = 1 << 44
@@ -17,19 +16,6 @@ POSITION_MAX: Final = 1 << 44
 PIECES_MAX: Final = 10_000
 
 _WHOLE = re.compile(r"[0-9][0-9_]*")
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """The known name most like the given one, quoted, as errors say it; all of them where none is like it.
-
-    >>> nearest("gradul", ["sudden", "gradual"])
-    "(nearest: 'gradual')"
-    >>> nearest("c9", ["rest", "rare"])
-    '(there is rest, rare)'
-    """
-    names = list(names)
-    near = near_of(name, names)
-    return f"(there is {listed(names)})" if near is None else f"(nearest: {near!r})"
 
 
 def head_of(text: str, names: Iterable[str], key: str) -> tuple[str, str]:
@@ -40,7 +26,7 @@ def head_of(text: str, names: Iterable[str], key: str) -> tuple[str, str]:
     """
     name, _, rest = (part.strip() for part in text.partition(":"))
     if name not in names:
-        raise ConfigError(f"{key}: {text!r} begins with {name!r}, which is no form {nearest(name, names)}")
+        raise ConfigError(f"{key}: {text!r} begins with {name!r}, which is no form {hint(name, names)}")
     return name, rest
 
 

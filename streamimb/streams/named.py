@@ -7,7 +7,7 @@ from typing import Final
 
 from streamimb.durations import UNITS_US
 from streamimb.errors import ConfigError
-from streamimb.streams.forms import nearest
+from streamimb.near import hint
 from streamimb.streams.spec import Spec
 
 
@@ -82,5 +82,5 @@ def named(name: str) -> Named:
     'ramp:0.5->0.01'
     """
     if name not in NAMED:
-        raise ConfigError(f"no stream is named {name!r} {nearest(name, NAMED)}; `streamimb generate --list` shows all")
+        raise ConfigError(f"no stream is named {name!r} {hint(name, NAMED)}; `streamimb generate --list` shows all")
     return NAMED[name]

@@ -8,13 +8,14 @@ from typing import Any, Final, Self
 
 from streamimb.durations import UNITS_US
 from streamimb.errors import ConfigError
+from streamimb.near import hint
 from streamimb.schema import CLASSES_MAX, Identity, Label, Schema, Time
 from streamimb.streams.changes import Changes
 from streamimb.streams.clusters import Clusters
 from streamimb.streams.concepts import Concepts, Static, parse_concept
 from streamimb.streams.delays import Delays, Noise
 from streamimb.streams.families import Family
-from streamimb.streams.forms import checked_share, nearest, share, written
+from streamimb.streams.forms import checked_share, share, written
 from streamimb.streams.hyperplane import Hyperplane
 from streamimb.streams.payments import Payments
 from streamimb.streams.rules import Rules
@@ -72,7 +73,7 @@ class Spec:
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
-            raise ConfigError(f"family: no family is named {self.family!r} {nearest(self.family, FAMILIES)}")
+            raise ConfigError(f"family: no family is named {self.family!r} {hint(self.family, FAMILIES)}")
         most = CLASSES_MAX if self.family in MANY_CLASSES else 2
         if not 2 <= self.n_classes <= most:
             raise ConfigError(f"n_classes: {self.family} has 2 to {most} classes, not {self.n_classes}")
@@ -96,7 +97,7 @@ class Spec:
         """The same but for what is given as text: ratio, concept, classes, delay, noise, borderline, rare, missing."""
         for key in texts:
             if key not in _READERS:
-                raise ConfigError(f"no part of a stream is named {key!r} {nearest(key, _READERS)}")
+                raise ConfigError(f"no part of a stream is named {key!r} {hint(key, _READERS)}")
         return replace(self, **{key: _READERS[key](text) for key, text in texts.items() if text is not None})
 
     def texts(self) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -108,7 +109,7 @@ def test_a_process_that_is_gone_and_saved_nothing_holds_nothing(tmp_path):
     subprocess.run(
         [sys.executable, "-c", code.replace(str(tmp_path), str(gone))], check=True, cwd=Path(__file__).parents[2]
     )
-    file.write_text(file.read_text().replace(socket.gethostname(), "another-host"))
+    file.write_text(file.read_text().replace(epochs.machine_of(), "another boot"))
     with pytest.raises(ConfigError):
         claim(gone, group=NO_GROUP)
     saved = tmp_path / "saved"
@@ -116,6 +117,38 @@ def test_a_process_that_is_gone_and_saved_nothing_holds_nothing(tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
     with pytest.raises(ConfigError):
         claim(saved, group=NO_GROUP)
+
+
+@pytest.mark.parametrize("machine", ["a-boot pid:[7]", "", None])
+def test_a_process_of_another_container_is_never_judged(tmp_path, machine):
+    """It may have this one's host name, and its pid is nobody's here; the claim of an earlier version says nothing."""
+    claim(tmp_path)
+    file = tmp_path / "payments" / "epochs" / "00000001.json"
+    told = json.loads(file.read_text())
+    assert told["machine"] == epochs.machine_of() != ""
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    told |= {"machine": machine, "pid": int(ended.stdout)}
+    file.write_text(json.dumps({key: value for key, value in told.items() if value is not None}))
+    refused = f"process {told['pid']} on {socket.gethostname()}, .*or remove payments/epochs/00000001.json there if"
+    with pytest.raises(ConfigError, match=refused):
+        claim(tmp_path, owner="streamimb replay", group=NO_GROUP)
+    told["machine"] = epochs.machine_of()
+    file.write_text(json.dumps(told))
+    assert claim(tmp_path, owner="streamimb replay", group=NO_GROUP).epoch == 2
+
+
+def test_a_process_in_a_pid_namespace_of_its_own_is_another_machines(tmp_path):
+    """As a container's: the same host name, the same boot."""
+    command = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", sys.executable, "-c"]
+    code = "from streamimb.checkpoint.epochs import machine_of; print(machine_of())"
+    try:
+        done = subprocess.run([*command, code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    except FileNotFoundError:
+        pytest.skip("unshare is not there")
+    if "unshare" in done.stderr:
+        pytest.skip(f"no namespaces here: {done.stderr.strip()}")
+    mine, other = epochs.machine_of().split(), done.stdout.split()
+    assert mine[0] == other[0] and mine[1] != other[1]
 
 
 def test_a_claim_is_taken_back(tmp_path):

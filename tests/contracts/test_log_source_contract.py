@@ -205,6 +205,20 @@ def test_a_static_member_has_its_partitions_again_at_once(world):
     again.source.commit({every[0]: Committed(2)})
 
 
+def test_the_older_self_of_a_static_member_is_told_as_it_polls(world):
+    """It learns nothing more, though it has nothing to commit."""
+    topic, group = world.topic(), world.group()
+    one = member(world, group, topic, instance="first")
+    join(one, shares=[1])
+    again = member(world, group, topic, instance="first")
+    join(again, shares=[1])
+    until = time.monotonic() + 30
+    with pytest.raises(FencedError, match="another member"):
+        while time.monotonic() < until:
+            one.source.poll(records_max=1, timeout_s=0.1)
+            again.source.keep_alive()
+
+
 def test_a_static_member_that_leaves_hands_over(world):
     """Closing with leave gives others its partitions at once."""
     topic, group = world.topic(), world.group()

@@ -130,7 +130,7 @@ def test_what_is_revoked_in_mid_batch_is_saved_and_committed(records, tmp_path, 
 
 
 def test_ownership_stays_where_it_is_when_a_member_joins(records, tmp_path, monkeypatch):
-    """Under the scope topic one learns and the other stands by; it takes over what was saved when the first leaves."""
+    """Under the scope topic one learns and the others stand by, whoever of them was there first."""
     world = World(tmp_path, records, partitions=3, **tables("topic"))
     crew = Crew(world, monkeypatch, history := History())
     for which in (0, 0):
@@ -142,6 +142,16 @@ def test_ownership_stays_where_it_is_when_a_member_joins(records, tmp_path, monk
     assert (first.role, second.role) == ("owner", "standby")
     assert len(first.partitions) == 3 and not second.partitions
     assert len(history.heard("restored")) == 1
+    for partition in sorted(first.partitions):
+        world.log.move(partition, crew.members[1].source.member)
+    for which in (0, 1, 0, 1):
+        crew.step(which)
+    crew.join()
+    for which in (2, 0, 1, 2, 0, 1):
+        crew.step(which)
+    third = crew.members[2].worker.owned
+    assert (first.role, second.role, third.role) == ("standby", "owner", "standby")
+    assert len(second.partitions) == 3 and len(history.heard("restored")) == 2
 
 
 def test_a_standby_follows_and_takes_over_from_what_it_has_at_hand(records, accepted, tmp_path, monkeypatch):

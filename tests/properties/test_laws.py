@@ -29,6 +29,7 @@ LABELS = {
     "awaited": {"wait": "40s"},
     "expiring": {"wait": "20s", "expires_as": "a", "remember": "60s"},
     "crowded": {"wait": "60s", "expires_as": "a", "waiting_events_max": 25},
+    "early": {"wait": "40s", "early": "30s", "early_max": 6},
     "corrections ignored": {"wait": "10s", "expires_as": "a", "remember": "90s", "corrections": "ignore"},
 }
 
@@ -39,6 +40,7 @@ STEERED = {
     "awaited": ("inverse_frequency", "adjust"),
     "expiring": ("uob", "replace"),
     "crowded": ("effective_number", "reset"),
+    "early": ("adaptive", "replace"),
     "corrections ignored": ("none", "replace"),
 }
 
@@ -71,16 +73,26 @@ def stream(seed: int, n: int, n_classes: int, *, named: bool) -> Batch:
     ids = np.where((kind == Kind.LABEL) | (rng.random(n) < 0.03), earlier, ids)
     y = np.where(kind == Kind.FEATURES, -1, y % n_classes).astype(np.int16)
     later = np.where(rng.random(n) < 0.5, time + rng.integers(0, 60_000_000, n), np.iinfo(np.int64).min)
+    ahead = (kind == Kind.LABEL) & (rng.random(n) < 0.3)  # before its event, if that comes
+    ids = np.where(ahead, np.arange(n) + rng.integers(1, 60, n), ids)
     return Batch.of(
         X, y, ids=[f"e{i}" for i in ids] if named else None, time=time,
         label_time=later.astype(np.int64), kind=kind.astype(np.int8),
     )  # fmt: skip
 
 
-def make(case: str, n_classes: int, *, timed: bool, named: bool) -> Pipeline:
+def labels_of(case: str, *, timed: bool, named: bool) -> dict:
+    """The keys of ``[label]``: counts of events where the stream has no times."""
     label = dict(LABELS[case])
     if not timed:
         label = {k: int(v[:-1]) if isinstance(v, str) and v.endswith("s") else v for k, v in label.items()}
+    if not named:
+        label.pop("early", None)  # nothing says whose label it is
+    return label
+
+
+def make(case: str, n_classes: int, *, timed: bool, named: bool) -> Pipeline:
+    label = labels_of(case, timed=timed, named=named)
     rule, action = STEERED[case]
     steered = {
         **SMALL,

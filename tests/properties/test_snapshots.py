@@ -7,7 +7,7 @@ from unittest.mock import patch
 import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_laws import LABELS, SMALL, make, run, schema, stream
+from test_laws import LABELS, SMALL, labels_of, make, run, schema, stream
 
 from streamimb.batch import Batch
 from streamimb.config import LabelConfig, TimeConfig
@@ -32,9 +32,7 @@ class Store(LabelStore):
     """A store whose predictions depend on the event and its label, and on nothing else."""
 
     def __init__(self, name: str, n_classes: int, *, timed: bool, named: bool) -> None:
-        label = dict(LABELS[name])
-        if not timed:
-            label = {k: int(v[:-1]) if isinstance(v, str) and v.endswith("s") else v for k, v in label.items()}
+        label = labels_of(name, timed=timed, named=named)
         super().__init__(
             schema(n_classes, timed=timed, named=named), LabelConfig(**label), TimeConfig(**SMALL["time"]),
             every=40, every_other=100,

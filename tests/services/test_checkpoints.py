@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from streamimb.checkpoint import CheckpointStore, Setup, migrate
+from streamimb.checkpoint.files import LocalFiles
 from streamimb.checkpoint.migrate import upgraded
 from streamimb.config import Config
 from streamimb.errors import StateError
@@ -93,6 +94,14 @@ def test_show_tells_a_checkpoints_header(state):
     assert run("checkpoint", "show", state, "--unit", "nosuch").exit_code == 66
 
 
+def test_show_reads_a_checkpoint_once(state, monkeypatch):
+    """Its header is of the bytes that are verified: one download, and no other file between the two."""
+    seen, read = [], LocalFiles.read
+    monkeypatch.setattr(LocalFiles, "read", lambda self, path, *most: (seen.append(path), read(self, path, *most))[1])
+    assert run("checkpoint", "show", state).exit_code == 0
+    assert [Path(path).suffix for path in seen if "epochs" not in path] == [".ckpt", ".seg"]
+
+
 @pytest.mark.parametrize("cut", ["header", "body", "segment", "empty"])
 def test_show_of_a_file_that_cannot_be_used(state, cut):
     """Exit 70, naming it and what to do; what its header says is shown where that can be read."""
@@ -143,14 +152,14 @@ def test_migrate_takes_over_live_keys_only(place, state):
     assert done.exit_code == 70 and "window.events was 500, is 9" in done.stderr
 
 
-def test_migrate_says_where_no_way_is_known(state):
+def test_migrate_says_where_no_way_is_known(place, state):
     """An older version's state is not taken for this one's; a way that is known is gone step by step."""
-    store = CheckpointStore(state)
+    store, under = CheckpointStore(state), (load_schema(place / "s.toml"), Config())
     with pytest.raises(StateError, match=r"no way from there is known.*replay --save-state"):
-        migrate(store, "topic", version=STATE_VERSION + 1, owner="x", check=lambda state, segments: None)
+        migrate(store, "topic", *under, version=STATE_VERSION + 1, owner="x", check=lambda state, segments: None)
     assert store.holder("topic").epoch == 1
-    ways = {1: lambda s: {**s, "version": 2}, 2: lambda s: {**s, "version": 3}}
-    assert upgraded({"version": 1, "a": 0}, 3, ways) == {"version": 3, "a": 0}
+    ways = {1: lambda s, *_: {**s, "version": 2}, 2: lambda s, *_: {**s, "version": 3}}
+    assert upgraded({"version": 1, "a": 0}, 3, *under, ways) == {"version": 3, "a": 0}
 
 
 def test_migrate_writes_nothing_that_cannot_be_restored(place, state, monkeypatch):

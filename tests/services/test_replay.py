@@ -80,6 +80,17 @@ def test_signals_and_actions_are_told_as_programs_read_them(streamimb, tmp_path,
     assert all(isinstance(a["time"], str if timed else int) for a in actions)
 
 
+def test_fields_that_the_contract_does_not_name_are_told(streamimb, stream, schema, tmp_path):
+    """As JSON, and in the summary: a feature that was renamed is seen."""
+    file = Path(stream(n=50))
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([f"{lines[0]},zone", *(f"{line},n" for line in lines[1:])]) + "\n")
+    told = json.loads(streamimb("replay", file, "--schema", schema, "--json").stdout)
+    assert told["ignored_fields"] == {"zone": 50}
+    text = streamimb("replay", file, "--schema", schema).stdout
+    assert "left out, as the schema does not name it: zone (50 rows)" in " ".join(text.split())
+
+
 @pytest.mark.parametrize(("n", "drawn"), [(100, False), (600, True)])
 def test_short_streams_move_too(streamimb, stream, n, drawn):
     """How share, recall and threshold moved is told from the second Plan on, whenever quality is measured."""

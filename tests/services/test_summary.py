@@ -82,6 +82,13 @@ def test_a_summary_fits_the_terminal(width):
         assert word in text
 
 
+def test_fields_that_are_left_out_are_told_as_far_as_a_person_reads():
+    """Five with their rows, and how many more."""
+    text = " ".join(shown(story(ignored_fields={f"f{i}": 9 - i for i in range(9)}), 120).split())
+    assert "left out, as the schema does not name it: f0 (9 rows), f1 (8 rows)" in text and "f4 (5 rows) and 4" in text
+    assert "f8" not in text and "left out" not in shown(story(ignored_fields={}), 120)
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 @pytest.mark.parametrize("name", ["fraud", "a class whose name is as long as names can be in a file"])
 def test_numbers_are_whole_or_not_there(width, name):

@@ -3,9 +3,12 @@
 import gzip
 import lzma
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from streamimb.config import LimitsConfig
+from streamimb.decode_columns import IGNORED_NAMES_MAX
 from streamimb.errors import InputError
 from streamimb.schema import Feature, Label, Schema
 from streamimb.sources.files import FileSource, format_of
@@ -126,3 +129,31 @@ def test_memory_is_a_source(tmp_path):
     source = MemorySource([pairs[0][0], pairs[0]])
     assert [batch.offset.tolist() for batch, _ in source.batches()] == [[2, 3], [2, 3]]
     assert source.bytes_done == source.bytes_total == 2 * pairs[0][0].X.nbytes
+
+
+def test_columns_that_the_schema_does_not_name_are_counted(tmp_path):
+    """Of every format, once a column with the rows that were read; of nested Parquet what is not read of a struct."""
+    nested = Schema(features=[Feature(name="a", path="o.a")], label=Label(classes=[0, 1]))
+    (tmp_path / "a.csv").write_text("a,c,label,zone,memo\n" + "1,x,0,n,m\n" * 10_000)
+    (tmp_path / "b.csv").write_text("zone,a,c,label\nn,1,x,0\n")
+    (tmp_path / "a.ndjson").write_text('{"a": 1, "label": 0, "zone": 1}\n{"a": 1, "label": 0}\n')
+    rows = [{"o": {"a": 1.0, "q": {"z": 2}}, "label": 0, "new": None}] * 3
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+
+    def ignored(schema, *names):
+        source = FileSource(schema, LimitsConfig(), [tmp_path / name for name in names])
+        assert sum(len(batch) for batch, _ in source.batches()) > 0
+        return source.ignored
+
+    assert ignored(SCHEMA, "a.csv", "b.csv") == {"zone": 10_001, "memo": 10_000}
+    assert ignored(SCHEMA, "a.csv", "a.ndjson") == {"zone": 10_001, "memo": 10_000}
+    assert ignored(nested, "a.parquet") == {"o.q": 3, "new": 3}
+
+
+def test_so_many_columns_are_counted_by_name(tmp_path):
+    """A file of thousands of columns makes no summary of thousands."""
+    names = [f"n{i:03}" for i in range(500)]
+    (tmp_path / "a.csv").write_text(f"a,c,label,{','.join(names)}\n1,x,0,{','.join('1' * 500)}\n")
+    source = FileSource(SCHEMA, LimitsConfig(), [tmp_path / "a.csv"])
+    assert sum(len(batch) for batch, _ in source.batches()) == 1
+    assert list(source.ignored) == names[:IGNORED_NAMES_MAX]

@@ -1,0 +1,84 @@
+"""Labels that come before their events: held so long, and so many, as the configuration says; then for nothing known.
+
+Column 0 of what is held is the id's hash, as of an event's facts, so that the table of ids works on either.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from streamimb.kernel import Array, leaf, part
+from streamimb.labels import layout as at
+from streamimb.labels.queues import hash_add, hash_find, hash_remove
+
+# Columns of ``early``, int64 (slots, COLUMNS), slots a power of two; LABEL is NONE of one that is held no more.
+LABEL: Final = 1
+KNOWN: Final = 2
+SINCE: Final = 3  # the stream's time as it came
+COLUMNS: Final = 4
+NONE: Final = -1
+
+
+@leaf
+def _drop_oldest(early: Array, table: Array, c: Array) -> None:
+    slot = c[at.EARLY_OLDEST] & (len(early) - 1)
+    if early[slot, LABEL] != NONE:
+        hash_remove(table, early, early[slot, at.KEY])
+        early[slot, LABEL] = NONE
+        c[at.N_UNKNOWN] += 1
+    c[at.EARLY_OLDEST] += 1
+
+
+@leaf
+def let_go(early: Array, table: Array, c: Array, now: int) -> None:
+    """Hold no more what has been held too long at a time of the stream."""
+    while c[at.EARLY_OLDEST] < c[at.EARLY_NEXT]:
+        slot = c[at.EARLY_OLDEST] & (len(early) - 1)
+        if early[slot, SINCE] == at.WATERMARK_NONE:  # before the stream's first event
+            early[slot, SINCE] = now
+        if early[slot, LABEL] != NONE and early[slot, SINCE] + c[at.EARLY_SPAN] >= now:
+            return
+        _drop_oldest(early, table, c)
+
+
+@leaf
+def hold(early: Array, table: Array, c: Array, key: int, label: int, known: int) -> None:
+    """Hold a label whose event is not known; of two for one event the later counts."""
+    let_go(early, table, c, c[at.WATERMARK])
+    held = hash_find(table, early, key)
+    if held >= 0:
+        slot = held & (len(early) - 1)
+        if early[slot, LABEL] == label:
+            c[at.N_TWICE] += 1
+            return
+        c[at.N_CORRECTED] += 1
+        early[slot, LABEL], early[slot, KNOWN] = label, known
+        return
+    if c[at.EARLY_NEXT] - c[at.EARLY_OLDEST] >= c[at.EARLY_MAX]:
+        _drop_oldest(early, table, c)
+    slot = c[at.EARLY_NEXT] & (len(early) - 1)
+    early[slot, at.KEY], early[slot, LABEL] = key, label
+    early[slot, KNOWN], early[slot, SINCE] = known, c[at.WATERMARK]
+    hash_add(table, key, c[at.EARLY_NEXT])
+    c[at.EARLY_NEXT] += 1
+    c[at.N_EARLY] += 1
+
+
+@part
+def take(early: Array, table: Array, c: Array, key: int, own: int) -> Any:
+    """The label that is held for an event that comes, and when it was known; NONE where there is nothing to give it.
+
+    own: the label that the event brings itself, which counts, or NONE. Held no more in either case.
+    """
+    let_go(early, table, c, max(c[at.WATERMARK], c[at.ROW_TIME]))
+    held = hash_find(table, early, key)
+    if held < 0:
+        return NONE, 0
+    slot = held & (len(early) - 1)
+    hash_remove(table, early, key)
+    label = early[slot, LABEL]
+    early[slot, LABEL] = NONE
+    if own >= 0:
+        c[at.N_TWICE if own == label else at.N_CORRECTED] += 1
+        return NONE, 0
+    return label, max(early[slot, KNOWN], c[at.ROW_TIME])
