@@ -42,6 +42,19 @@ class Controller:
     """Reads what was sensed, writes the Plan.
 
     ``observe`` takes mature events as they come; ``renew`` makes the next Plan from the class counts of a window.
+
+    >>> from streamimb.schema import Feature, Label
+    >>> schema = Schema(features=[Feature(name="amount")], label=Label(classes=["legit", "fraud"]))
+    >>> controller = Controller(schema, ControlConfig(weights="inverse_frequency"), "f1", events_max=10_000)
+    >>> rng, events = np.random.default_rng(1), np.arange(2_000)
+    >>> y = (rng.random(2_000) < 0.1).astype(np.int16)
+    >>> log_odds = rng.normal(2.0 * y - 1.0)
+    >>> raw = np.stack([-log_odds / 2, log_odds / 2], axis=1).astype(np.float32)
+    >>> controller.observe(raw, y, events, np.zeros(2_000, np.int16))
+    >>> counts = np.bincount(y, minlength=2)
+    >>> plan = controller.renew(counts, counts.astype(float), window_events=2_000, at_once=True)
+    >>> plan.weights.round(2), plan.shares.round(2), plan.thresholds.round(2)
+    (array([0.55, 3.  ]), array([0.91, 0.09]), array([0.98, 0.02]))
     """
 
     def __init__(

@@ -48,6 +48,10 @@ class Objective:
     """A parsed objective: its kind and one or two numbers (beta; cost of FN and FP; a bound; alerts a day).
 
     ``amounts``: the features that hold what a false negative and a false positive cost, None where it is a number.
+
+    >>> objective = parse_objective("cost:FN=50,FP=1")
+    >>> objective.a, objective.b, round(objective.start, 4)
+    (50.0, 1.0, 0.0196)
     """
 
     name: str

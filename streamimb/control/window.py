@@ -89,6 +89,17 @@ class ScoreWindow:
 
     For two classes histograms of the log likelihood ratio follow it, and the confusion of each shown objective over
     the whole run. ``by_amount``: each event has a loss, too, of which the ring keeps whole millionths (n,).
+
+    >>> window = ScoreWindow(2, 1, events_max=1_000, objectives=1)
+    >>> raw = np.array([[0.5, -0.5], [-0.5, 0.5], [0.5, -0.5]], np.float32)
+    >>> y, decided_positive = np.array([0, 1, 1], np.int16), np.array([0, 1, 0], np.int16)
+    >>> window.push(raw, y, np.arange(3), decided_positive, np.zeros(0))
+    >>> window.confusion[0], len(window)
+    (array([[1, 0],
+           [1, 1]]), 3)
+    >>> window.keep(1)
+    >>> window.contents()[1], window.histogram.sum(axis=1), int(window.confusion.sum())
+    (array([1], dtype=int16), array([0, 1]), 3)
     """
 
     def __init__(

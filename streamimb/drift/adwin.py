@@ -48,6 +48,12 @@ class AdwinBank:
     significant cut (``keep``) or from nothing, as river does.
     That cut is also what a firing's ``before``, ``after`` and ``kept`` are of. Values that are not finite, or beyond
     ``VALUE_ABS_MAX``, are ignored and counted.
+
+    >>> bank = AdwinBank(2, delta=0.002)
+    >>> values = np.stack([np.tile([0.0, 1.0], 500), np.repeat([0.2, 0.8], 500)], axis=1).ravel()
+    >>> firings = bank.update(np.tile([0, 1], 1_000), values)  # the second moves, once
+    >>> firings.index % 2, firings.before, firings.after, bank.estimation.round(2)
+    (array([1]), array([0.2]), array([0.75]), array([0.5, 0.8]))
     """
 
     def __init__(

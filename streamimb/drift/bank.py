@@ -56,7 +56,13 @@ class Bank(Protocol):
 
 
 class SingleBank:
-    """Any detectors as a bank, each fed its own values at once."""
+    """Any detectors as a bank, each fed its own values at once.
+
+    >>> bank = SingleBank([DDMOCI(), DDMOCI()])
+    >>> hits = np.r_[np.tile([1.0, 1.0, 1.0, 0.0], 50), np.zeros(3)]
+    >>> bank.update(np.ones(203, np.int64), hits).drifts.index, bank.width  # all for the second
+    (array([202]), array([  0, 203]))
+    """
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self.detectors = list(detectors)

@@ -54,6 +54,15 @@ class Detector(DriftAndWarningDetector, abc.ABC):  # type: ignore[misc]  # river
 
     As in river, ``update`` takes one value; ``drift_detected`` and ``warning_detected`` tell what that value set off.
     A warning is told at the value that enters the zone of warning, not at each one inside it.
+
+    >>> from streamimb.drift.adwin import ADWIN
+    >>> one, many, values = ADWIN(), ADWIN(), [0.0] * 100 + [1.0] * 60
+    >>> fired = []
+    >>> for i, x in enumerate(values):
+    ...     one.update(x)
+    ...     fired += [i] if one.drift_detected else []
+    >>> fired, many.update_many(values).drifts.index
+    ([127], array([127]))
     """
 
     def update(self, x: float) -> None:

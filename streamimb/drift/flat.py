@@ -20,6 +20,28 @@ class FlatDetector(Detector, abc.ABC):
 
     A subclass allocates them and says what a run of values does. WIDTH names the place in ``wholes`` where values since
     the last drift are counted.
+
+    >>> class Run(FlatDetector):
+    ...     '''Fires at every fifth one in a row.'''
+    ...
+    ...     def __init__(self):
+    ...         super().__init__(np.zeros(1), np.zeros(1, np.int64))
+    ...
+    ...     estimation = property(lambda self: float(self._reals[0]))
+    ...
+    ...     def _run(self, values):
+    ...         fired = []
+    ...         for i, x in enumerate(values):
+    ...             self._wholes[0] = self._wholes[0] % 5 + 1 if x == 1 else 0
+    ...             fired += [i] if self._wholes[0] == 5 else []
+    ...         return np.array(fired, np.int64), np.tile([0.0, 1.0, 5.0, 2.0], (len(fired), 1)), -1
+    >>> run = Run()
+    >>> run.update_many([0, 1, 1, 1]).index, run.width
+    (array([], dtype=int64), 3)
+    >>> again = Run()
+    >>> again.restore(run.state())
+    >>> again.update_many([1, 1]).index
+    array([1])
     """
 
     WIDTH: ClassVar[int] = 0

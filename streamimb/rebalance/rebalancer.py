@@ -36,6 +36,17 @@ class Rebalancer:
     """Weighs the lessons of a segment, lets a sampler leave out and make rows, and measures what was trained on.
 
     Raises ConfigError where a rule or a strategy is for no class or feature that the schema has.
+
+    >>> from streamimb.schema import Feature, Label
+    >>> schema = Schema(features=[Feature(name="amount")], label=Label(classes=["legit", "fraud"]))
+    >>> rebalancer = Rebalancer(schema, ControlConfig(), SamplesConfig())
+    >>> ops = np.array([[0, 0, 0, 0], [0, 1, 0, 0], [1, 0, 1, 0], [1, 1, 1, 0]])  # predict, learn, predict, learn
+    >>> X, y = np.array([[5.0], [90.0]], np.float32), np.array([0, 1], np.int16)
+    >>> lessons = rebalancer.lessons(ops, X, y, np.zeros((0, 5), np.int64), np.array([0.5, 3.0]))
+    >>> lessons.tape.rows, lessons.tape.kinds, lessons.tape.weights
+    (array([0, 0, 1, 1]), array([0, 1, 0, 1], dtype=int8), array([0. , 0.5, 0. , 3. ]))
+    >>> lessons.own, rebalancer.trained
+    (array([0, 1]), array([0.49975, 3.     ]))
     """
 
     def __init__(self, schema: Schema, control: ControlConfig, samples: SamplesConfig, *, seed: int = 1) -> None:

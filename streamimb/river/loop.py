@@ -46,6 +46,19 @@ class Loop:
     learner: runs tapes on dicts; the labels' own names are its business; positive: the positive class's place; costs:
     what missing a class costs, by its place, where lessons are weighted by that.
     What is done about a signal is what ``streamimb.react`` does.
+
+    >>> from river import naive_bayes
+    >>> from streamimb.kernel import uniform
+    >>> learner = DictLearner(naive_bayes.GaussianNB, ["legit", "fraud"], native=False, seed=1)
+    >>> loop = Loop(learner, 2, 1, ControlConfig(objective="f1"), DriftConfig(), WindowConfig())
+    >>> for i in range(2_000):
+    ...     fraud = int(uniform(1, i, 0) < 0.05)
+    ...     loop.learn({"a": uniform(1, i, 1) + fraud}, fraud)
+    >>> loop.controller.plan.number, loop.controller.plan.weights.round(1)
+    (8, array([0.5, 3. ]))
+    >>> scored = loop.score({"a": 1.9})
+    >>> scored.scores.round(2), scored.decision
+    (array([0., 1.], dtype=float32), 1)
     """
 
     def __init__(
