@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pydantic import ValidationError
 from river import base, linear_model, naive_bayes, preprocessing
 
-from streamimb.config import COST_MAX, ControlConfig, DriftConfig, WindowConfig
+from streamimb.config import ControlConfig, DriftConfig, WindowConfig
 from streamimb.control import Objective, parse_objective
 from streamimb.control.kinds import ALERTS_AT_MOST, TOP_PER_DAY
 from streamimb.control.objectives import MANY
@@ -17,6 +18,7 @@ from streamimb.errors import ConfigError
 from streamimb.learners.parameters import nearest
 from streamimb.outcome import Action, Signal
 from streamimb.river.classes import (
+    GUESS_LABELS,
     Classes,
     checked_frame,
     checked_labels_of,
@@ -25,6 +27,7 @@ from streamimb.river.classes import (
     checked_weights_of,
     require_none,
 )
+from streamimb.river.costs import Costs
 from streamimb.river.learner import DictLearner, obeys_weights
 from streamimb.river.loop import Loop
 from streamimb.river.wrapped import last_step, require_classifier
@@ -69,7 +72,9 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         The label of the class that the objective is about. None: True where the first label is a boolean, else the
         rarest class, guessed anew with each class that appears and fixed once GUESS_LABELS labels were seen.
     costs
-        What missing each class costs, by label, for the strategy ``cost``; a class that it does not name costs 1.
+        What missing each class costs, by label, for the strategy ``cost``; a class that it does not name costs 1. One
+        for a label that is no class is told once the classes are known: refused where there are two, else warned of
+        once after GUESS_LABELS labels, since it may still come.
 
     A class that appears, or another guess of the positive one, leaves all that is known of the others: weights,
     calibration, detectors, trials, what was done about drifts. Thresholds are tuned anew for more classes; the
@@ -110,7 +115,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         if drift is not None:
             _require_known("drift", drift, REACTIONS)
         chosen = _checked_objective(objective)
-        _check_costs(strategy, costs)
+        self._costs = Costs(strategy, costs)
         self.model = model
         self.strategy = strategy
         self.drift = drift
@@ -175,7 +180,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
             self._loop.rebuild(k, positive)
 
     def _cost_of(self, code: int) -> float:
-        return 1.0 if self.costs is None else float(self.costs.get(self._labels[code], 1.0))
+        return self._costs.of(self._labels[code])
 
     def learn_one(self, x: dict[Any, Any], y: Any, w: float = 1.0, **unknown: Any) -> None:
         """Learn an event: its features and its class; ``w`` multiplies the lesson's weight.
@@ -185,10 +190,23 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         """
         require_none(unknown)
         weight = checked_weight(w)
-        self._learn(x, self._classes.check([y])[0], weight)
+        self._learn(x, self._checked([y])[0], weight)
+
+    def _checked(self, labels: Sequence[Any]) -> list[Hashable]:
+        """The labels as they are to be taken, in order; nothing changes.
+
+        Raises what ``Classes.check`` does, and ConfigError where they complete the classes and a cost is of none.
+        """
+        found = self._classes.check(labels)
+        wrong = self._costs.of_none(complete) if (complete := self._classes.complete_with(found)) else ""
+        if wrong:
+            raise ConfigError(wrong)
+        return found
 
     def _learn(self, x: dict[Any, Any], label: Hashable, weight: float) -> None:
         code = self._classes.take(label)
+        if self._classes.seen == GUESS_LABELS and (wrong := self._costs.of_none(self._labels)):
+            warnings.warn(f"{wrong}: it has not come in {GUESS_LABELS:,} labels", stacklevel=3)
         self._fit_loop()
         if self._loop is None:
             self._learner.learn(x, code, weight)  # one class so far: there is nothing to balance
@@ -217,7 +235,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         nothing has changed.
         """
         require_none(unknown)
-        labels = self._classes.check(checked_labels_of(checked_frame(X), y))
+        labels = self._checked(checked_labels_of(checked_frame(X), y))
         weights = checked_weights_of(X, w)
         for x, label, weight in zip(X.to_dict("records"), labels, weights, strict=True):
             self._learn(x, label, weight)
@@ -293,18 +311,6 @@ def _why_two(objective: Objective) -> str:
         f"the objective {objective.name!r} is for two classes: tell the model only whether an event is of the positive "
         f"one, or take one of {', '.join(MANY)}"
     )
-
-
-def _check_costs(strategy: str, costs: Any) -> None:
-    if (costs is None) != (strategy != "cost"):
-        raise ConfigError(f"costs: strategy {strategy!r} " + ("needs {label: cost}" if costs is None else "takes none"))
-    if costs is None:
-        return
-    if not isinstance(costs, Mapping) or not costs:
-        raise ConfigError(f"costs: {costs!r}: what missing each label costs is wanted, as {{'fraud': 50}}")
-    for label, cost in costs.items():
-        if isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 < cost <= COST_MAX:
-            raise ConfigError(f"costs: {label!r}: {cost!r}: a cost is a number above 0 and at most {COST_MAX:g}")
 
 
 def _require_known(name: str, value: Any, known: Sequence[str]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 from river import naive_bayes, preprocessing
-from river.linear_model import SoftmaxRegression
+from river.linear_model import LogisticRegression, SoftmaxRegression
 
 from streamimb.config import ControlConfig, DriftConfig, WindowConfig
 from streamimb.control.reaction import g_mean
@@ -16,6 +17,7 @@ from streamimb.errors import ConfigError
 from streamimb.kernel import uniform
 from streamimb.outcome import Signal
 from streamimb.river import RebalancedClassifier
+from streamimb.river.classes import GUESS_LABELS
 from streamimb.river.learner import DictLearner
 from streamimb.river.loop import Loop
 
@@ -174,11 +176,15 @@ def test_what_missing_a_class_costs_weighs_its_lessons():
         ({"costs": {"b": 5}}, "costs: strategy 'adaptive' takes none"),
         ({"strategy": "cost", "costs": {}}, "costs: {}: what missing each label costs is wanted"),
         ({"strategy": "cost", "costs": {"b": 0}}, "costs: 'b': 0: a cost is a number above 0"),
+        ({"strategy": "cost", "costs": {"b": np.bool_(True)}}, "costs: 'b': np.True_: a cost is a number above 0"),
+        ({"strategy": "cost", "costs": {"b": np.float32("nan")}}, "costs: 'b': np.float32(nan): a cost is a number"),
+        ({"strategy": "cost", "costs": {("b",): 5}}, "costs: label: ('b',) is a tuple"),
+        ({"strategy": "cost", "costs": {None: 5}}, "costs: label: None: a missing label"),
     ],
 )
 def test_costs_that_cannot_be_are_told(parameters, message):
     """With what is wanted."""
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
         classifier(**parameters)
 
 
@@ -187,3 +193,38 @@ def test_defaults_are_those_of_a_configuration():
     control, drifts, _ = RebalancedClassifier(SoftmaxRegression())._configs
     assert control == ControlConfig(objective="f1", weight_max=10)
     assert drifts == DriftConfig()
+
+
+@pytest.mark.parametrize("number", [np.int64, np.int16, np.float32, np.float64, int])
+def test_costs_are_numbers_of_numpy_too(number):
+    """Labels and costs alike: what an array holds is what a person wrote."""
+    parameters = {"strategy": "cost", "objective": "g_mean", "weight_max": 10.0}
+    given, plain = classifier(**parameters, costs={np.str_("b"): number(5)}), classifier(**parameters, costs={"b": 5})
+    teach(given, 0, 300)
+    teach(plain, 0, 300)
+    assert given.predict_proba_one({"x": 0.3}) == plain.predict_proba_one({"x": 0.3})
+    whole = RebalancedClassifier(SoftmaxRegression(), "cost", costs={np.int64(1): number(5)})
+    for i in range(4):
+        whole.learn_one({"x": 0.1 * i}, np.int64(i % 2))
+    assert [whole._cost_of(code) for code in (0, 1)] == [1.0, 5.0]
+
+
+@pytest.mark.parametrize("positive", [None, "fraud"])
+def test_a_cost_of_no_class_is_refused_when_both_are_known(positive):
+    """And is told with the nearest, before anything changes."""
+    model = RebalancedClassifier(LogisticRegression(), "cost", costs={"frad": 50}, positive=positive)
+    if positive is None:
+        model.learn_one({"x": 0.0}, "legit")
+    known = model.classes
+    message = "costs: 'frad' is none of the classes legit, fraud (did you mean 'fraud'?)"
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        model.learn_one({"x": 1.0}, "legit" if positive else "fraud")
+    assert model.classes == known
+
+
+def test_a_cost_of_a_class_that_does_not_come_is_warned_of_once():
+    """With more than two classes it may still come."""
+    model = classifier(strategy="cost", costs={"bb": 5.0}, objective="g_mean")
+    with pytest.warns(UserWarning, match=r"costs: 'bb' is none of the classes a, b \(did you mean 'b'\?\): it has not"):
+        teach(model, 0, GUESS_LABELS)
+    teach(model, GUESS_LABELS, GUESS_LABELS + 10)
