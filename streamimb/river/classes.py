@@ -207,6 +207,16 @@ class Classes:
             self._fixed = self._seen >= GUESS_LABELS and len(self._counts) > 1
         return code
 
+    def kept(self) -> tuple[Any, ...]:
+        """What ``take_back`` goes back to."""
+        lists = list(self.labels), list(self.inner), dict(self._codes), list(self._counts)
+        return *lists, self._seen, self._boolean, self._guess, self._fixed
+
+    def take_back(self, kept: tuple[Any, ...]) -> None:
+        """Know no more than when ``kept`` was made; ``labels`` and ``inner`` stay the lists that others hold."""
+        self.labels[:], self.inner[:], self._codes, self._counts = kept[:4]
+        self._seen, self._boolean, self._guess, self._fixed = kept[4:]
+
     def _begin(self, first: Hashable) -> None:
         self._boolean = isinstance(first, bool)
         if not self._boolean:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ from streamimb.windows import ClassWindows
 
 #: Signals that are remembered.
 SIGNALS_MAX: Final = 1_000
+#: Parts that a rebuild lets grow; the others that depend on the classes are made anew.
+GROWN: Final = ("windows", "evaluation", "reactor", "succession")
 #: No event that comes.
 NEVER: Final = (1 << 62) - 1
 
@@ -132,6 +135,17 @@ class Loop:
         self._renew_plan(at_once=True)
         held, self.held = self.held, HeldRules(n_classes)
         self.held.inherit(held, self.controller.plan.offsets())
+
+    def kept(self) -> dict[str, Any]:
+        """What ``take_back`` goes back to, until the next event is learned.
+
+        A rebuild makes parts anew, or lets them grow by giving them other arrays: so the old ones need no copy.
+        """
+        return vars(self) | {name: copy(getattr(self, name)) for name in GROWN}
+
+    def take_back(self, kept: dict[str, Any]) -> None:
+        """Be as when ``kept`` was made: the lesson for which there were to be more classes was not learned."""
+        vars(self).update(kept)
 
     @property
     def _in_force(self) -> DictLearner:

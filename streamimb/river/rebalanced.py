@@ -186,7 +186,8 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         """Learn an event: its features and its class; ``w`` multiplies the lesson's weight.
 
         Raises ValueError where the label is missing, not finite or one class too many, or the weight is negative or
-        not finite, TypeError where either is of another kind; then nothing has changed.
+        not finite, TypeError where either is of another kind; then nothing has changed. What the model raises is
+        raised; a class whose first lesson it was is then not known.
         """
         require_none(unknown)
         weight = checked_weight(w)
@@ -204,9 +205,24 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         return found
 
     def _learn(self, x: dict[Any, Any], label: Hashable, weight: float) -> None:
+        if self._classes.seen and label in self._classes:
+            self._teach(x, label, weight)
+            return
+        known, loop = self._classes.kept(), self._loop
+        standing = None if loop is None else loop.kept()
+        try:
+            self._teach(x, label, weight)
+        except BaseException:  # a class is known once its first lesson was learned
+            self._classes.take_back(known)
+            self._loop = loop
+            if loop is not None and standing is not None:
+                loop.take_back(standing)
+            raise
+
+    def _teach(self, x: dict[Any, Any], label: Hashable, weight: float) -> None:
         code = self._classes.take(label)
         if self._classes.seen == GUESS_LABELS and (wrong := self._costs.of_none(self._labels)):
-            warnings.warn(f"{wrong}: it has not come in {GUESS_LABELS:,} labels", stacklevel=3)
+            warnings.warn(f"{wrong}: it has not come in {GUESS_LABELS:,} labels", stacklevel=4)
         self._fit_loop()
         if self._loop is None:
             self._learner.learn(x, code, weight)  # one class so far: there is nothing to balance

@@ -228,3 +228,43 @@ def test_a_cost_of_a_class_that_does_not_come_is_warned_of_once():
     with pytest.warns(UserWarning, match=r"costs: 'bb' is none of the classes a, b \(did you mean 'b'\?\): it has not"):
         teach(model, 0, GUESS_LABELS)
     teach(model, GUESS_LABELS, GUESS_LABELS + 10)
+
+
+class Failing(SoftmaxRegression):
+    """Refuses an event that says so."""
+
+    def learn_one(self, x, y, w=1.0):
+        if "bad" in x:
+            raise OSError("refused")
+        super().learn_one(x, y)
+
+
+@pytest.mark.parametrize("seen", [0, 1, 400])
+@pytest.mark.parametrize("frame", [False, True])
+def test_a_class_whose_first_lesson_fails_is_not_known(seen, frame):
+    """Whatever was known stays, bit for bit, and the class may come again; the first class of all, too."""
+    import pandas as pd
+
+    model, other = (RebalancedClassifier(Failing(), every=50, drift="replace", objective="g_mean") for _ in range(2))
+    teach(model, 0, seen)
+    teach(other, 0, seen)
+    before = model.classes
+    for label in ("c", "d"):
+        with pytest.raises(OSError, match="refused"):
+            if frame:
+                model.learn_many(pd.DataFrame({"x": [0.0], "bad": [1.0]}), pd.Series([label]))
+            else:
+                model.learn_one({"x": 0.0, "bad": 1.0}, label)
+        assert model.classes == before
+    for each in (model, other):
+        teach(each, seen, seen + 300)
+        each.learn_one({"x": 2.0}, "c")
+        teach(each, seen + 300, seen + 500)
+    assert model.classes == other.classes
+    assert model.thresholds == other.thresholds
+    assert model.predict_proba_one({"x": 0.3}) == other.predict_proba_one({"x": 0.3})
+    assert model.signals == other.signals
+    if model._loop is not None and other._loop is not None:
+        assert (
+            model._loop.evaluation.confusion("rarest").tolist() == other._loop.evaluation.confusion("rarest").tolist()
+        )
