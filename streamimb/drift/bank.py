@@ -145,23 +145,29 @@ def make_bank(n: int, signal: str, config: DetectorConfig) -> Bank | None:
     return None if config.detector == "none" else MAKERS[config.detector](n, signal, config)
 
 
-def begin_anew(bank: Bank, fresh: Bank, d: int, now: int) -> None:
-    """Let detector d of a bank be as that of one just made with the same arguments; now: events of the stream."""
-    go_on(bank, fresh, d, d)
+def begin_anew(bank: Bank, fresh: Bank, which: Sequence[int], now: int) -> None:
+    """Let detectors of a bank be as those of one just made with the same arguments; now: events of the stream."""
+    if not which:
+        return
+    go_on(bank, fresh, which, which)
     if isinstance(bank, ScanBank):
-        state = bank.state()
-        state["wholes"][d, SINCE] = now
-        bank.restore(state)
+        bank.wholes[list(which), SINCE] = now
 
 
-def go_on(bank: Bank, other: Bank, d: int, theirs: int) -> None:
-    """Let detector d of a bank be as detector ``theirs`` of another of its kind; false alarms stay those of its own."""
+def go_on(bank: Bank, other: Bank, which: Sequence[int], theirs: Sequence[int]) -> None:
+    """Let each detector of ``which`` be as the other bank's in ``theirs``, place by place; the other is of its kind.
+
+    False alarms stay those of their own. All at once: each time, the whole bank is written and looked through.
+    """
+    if not which:
+        return
     state, given = bank.state(), other.state()
-    for name, value in given.items():
-        if isinstance(value, np.ndarray) and name != "made_with":
-            state[name][d] = value[theirs]
-        elif name == str(theirs):
-            state[str(d)] = value
+    mine, others = list(which), list(theirs)
+    if isinstance(bank, SingleBank):
+        state |= {str(d): given[str(their)] for d, their in zip(mine, others, strict=True)}
+    else:
+        for name in given.keys() - {"made_with"}:
+            state[name][mine] = given[name][others]
     if isinstance(bank, ScanBank):
-        state["reals"][d, WANTED] = bank.between[d]
+        state["reals"][mine, WANTED] = bank.between[mine]
     bank.restore(state)

@@ -192,16 +192,16 @@ class Monitor:
 
     def forget(self, signal: str) -> None:
         """Begin a signal's detectors anew: what they watch is not what it was, and that is no drift."""
-        for k in self._classes[signal]:
-            self.forget_class(signal, k)
+        self.forget_classes(signal, self._classes[signal])
 
-    def forget_class(self, signal: str, k: int) -> None:
-        """Begin the detector of class k anew, likewise."""
-        if signal in self._banks:
+    def forget_classes(self, signal: str, classes: Sequence[int]) -> None:
+        """Begin the detectors of some classes anew, likewise."""
+        if signal in self._banks and classes:
             fresh = make_bank(len(self._classes[signal]), signal, self._configs[signal])
             assert fresh is not None, "there was one"
-            begin_anew(self._banks[signal], fresh, self._place(signal, k), self._seen)
-            self._told[signal][HELD, self._place(signal, k)] = 0.0
+            places = [self._place(signal, k) for k in classes]
+            begin_anew(self._banks[signal], fresh, places, self._seen)
+            self._told[signal][HELD, places] = 0.0
 
     def inherit(self, old: Monitor) -> None:
         """Go on from a monitor of the same signals and fewer classes, which are the first of these.
@@ -214,14 +214,14 @@ class Monitor:
         for signal, bank in self._banks.items():
             fresh = make_bank(len(self._classes[signal]), signal, self._configs[signal])
             assert fresh is not None, "there was one"
-            for d, k in enumerate(self._classes[signal]):
-                if k not in old._classes[signal]:
-                    begin_anew(bank, fresh, d, self._seen)
-                    continue
-                theirs = old._place(signal, k)
-                go_on(bank, old._banks[signal], d, theirs)
-                self._silent_until[signal][:, d] = old._silent_until[signal][:, theirs]
-                self._told[signal][:, d] = old._told[signal][:, theirs]
+            before = {k: d for d, k in enumerate(old._classes[signal])}
+            new = [d for d, k in enumerate(self._classes[signal]) if k not in before]
+            kept = [d for d, k in enumerate(self._classes[signal]) if k in before]
+            theirs = [before[self._classes[signal][d]] for d in kept]
+            begin_anew(bank, fresh, new, self._seen)
+            go_on(bank, old._banks[signal], kept, theirs)
+            self._silent_until[signal][:, kept] = old._silent_until[signal][:, theirs]
+            self._told[signal][:, kept] = old._told[signal][:, theirs]
         self._find_end()
 
     def width(self, signal: str, k: int) -> int:

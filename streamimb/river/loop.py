@@ -235,8 +235,7 @@ class Loop:
             self._recall_from = self.seen
         plan = self._renew_plan(at_once=at_once)
         if self._recall_from != NEVER:
-            for k in self.held.renew(plan.offsets(), plan.shares):
-                self.monitor.forget_class(RECALL, k)
+            self.monitor.forget_classes(RECALL, self.held.renew(plan.offsets(), plan.shares))
 
     def _renew_plan(self, *, at_once: bool) -> Plan:
         counts, events = self.windows.counts("rarest"), self.windows.length("rarest")

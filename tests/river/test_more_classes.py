@@ -12,7 +12,10 @@ from river.linear_model import LogisticRegression, SoftmaxRegression
 
 from streamimb.config import ControlConfig, DriftConfig, WindowConfig
 from streamimb.control.reaction import g_mean
-from streamimb.drift.bank import RECALL, SHARE
+from streamimb.drift.adwin import AdwinBank
+from streamimb.drift.bank import RECALL, SHARE, SingleBank
+from streamimb.drift.monitor import Monitor
+from streamimb.drift.scan import ScanBank
 from streamimb.errors import ConfigError
 from streamimb.kernel import uniform
 from streamimb.outcome import Signal
@@ -268,3 +271,31 @@ def test_a_class_whose_first_lesson_fails_is_not_known(seen, frame):
         assert (
             model._loop.evaluation.confusion("rarest").tolist() == other._loop.evaluation.confusion("rarest").tolist()
         )
+
+
+@pytest.mark.parametrize("detector", ["scan", "adwin", "hddm_w"])
+def test_a_class_more_costs_the_detectors_one_pass_however_many_there_are(detector, monkeypatch):
+    """Else hundreds of classes, each with a detector, would cost the cube of their number."""
+    config = DriftConfig.model_validate({"share": {"detector": detector}, "recall": {"detector": detector}})
+    passes = []
+    for kind in (ScanBank, AdwinBank, SingleBank):
+        restore = kind.restore
+        monkeypatch.setattr(kind, "restore", lambda bank, state, own=restore: passes.append(1) or own(bank, state))
+
+    def grown(k: int) -> int:
+        old, new = (Monitor(n, 0, config, [str(i) for i in range(n)], has_time=False) for n in (k, k + 1))
+        rng = np.random.default_rng(1)
+        y = rng.integers(0, k, 2_000).astype(np.int16)
+        old.update(np.arange(2_000), np.arange(2_000), y, np.where(rng.random(2_000) < 0.7, y, 0).astype(np.int16))
+        passes.clear()
+        new.inherit(old)
+        for signal in (SHARE, RECALL):
+            widths = [[monitor.width(signal, i) for i in range(k)] for monitor in (old, new)]
+            assert widths[0] == widths[1]
+            assert new.width(signal, k) == 0
+        count = len(passes)
+        new.forget_classes(RECALL, [0, 1])
+        assert [new.width(RECALL, i) > 0 for i in range(3)] == [False, False, True]
+        return count
+
+    assert grown(3) == grown(12) > 0
