@@ -147,9 +147,12 @@ def make_bank(n: int, signal: str, config: DetectorConfig) -> Bank | None:
 
 def begin_anew(bank: Bank, fresh: Bank, which: Sequence[int], now: int) -> None:
     """Let detectors of a bank be as those of one just made with the same arguments; now: events of the stream."""
-    if not which:
-        return
     go_on(bank, fresh, which, which)
+    begin_at(bank, which, now)
+
+
+def begin_at(bank: Bank, which: Sequence[int], now: int) -> None:
+    """Let detectors of a bank that have seen nothing begin after ``now`` events of the stream."""
     if isinstance(bank, ScanBank):
         bank.wholes[list(which), SINCE] = now
 

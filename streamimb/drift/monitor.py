@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.config import DriftConfig
-from streamimb.drift.bank import RECALL, SHARE, Bank, begin_anew, go_on, make_bank
+from streamimb.drift.bank import RECALL, SHARE, Bank, begin_anew, begin_at, go_on, make_bank
 from streamimb.drift.base import DRIFT, Firings
 from streamimb.drift.pace import Pace
 from streamimb.drift.scan import ScanBank
@@ -204,7 +204,7 @@ class Monitor:
             self._told[signal][HELD, places] = 0.0
 
     def inherit(self, old: Monitor) -> None:
-        """Go on from a monitor of the same signals and fewer classes, which are the first of these.
+        """Go on, with one just made, from a monitor of the same signals and fewer classes, the first of these.
 
         Detectors, cool-downs and what these keep silent go over for all that was watched. The others begin now: those
         of new classes, and that of a share which was not watched, since of two classes the positive one's is.
@@ -212,13 +212,11 @@ class Monitor:
         self._seen = old._seen
         self._pace.restore(old._pace.state())
         for signal, bank in self._banks.items():
-            fresh = make_bank(len(self._classes[signal]), signal, self._configs[signal])
-            assert fresh is not None, "there was one"
             before = {k: d for d, k in enumerate(old._classes[signal])}
             new = [d for d, k in enumerate(self._classes[signal]) if k not in before]
             kept = [d for d, k in enumerate(self._classes[signal]) if k in before]
             theirs = [before[self._classes[signal][d]] for d in kept]
-            begin_anew(bank, fresh, new, self._seen)
+            begin_at(bank, new, self._seen)
             go_on(bank, old._banks[signal], kept, theirs)
             self._silent_until[signal][:, kept] = old._silent_until[signal][:, theirs]
             self._told[signal][:, kept] = old._told[signal][:, theirs]

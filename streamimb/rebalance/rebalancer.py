@@ -65,9 +65,14 @@ class Rebalancer:
         y: NDArray[np.int16],
         matured: NDArray[np.int64],
         class_weights: NDArray[np.float64],
+        *,
+        times: float = 1.0,
     ) -> Lessons:
-        """The tape of a segment: ops int64 (t, 4) on slots of X (slots, d) and y; matured int64 (m, 5)."""
-        weights = self.rates.weigh(ops, y, matured, class_weights)
+        """The tape of a segment: ops int64 (t, 4) on slots of X (slots, d) and y; matured int64 (m, 5).
+
+        times: what the weight of each lesson is multiplied by.
+        """
+        weights = self.rates.weigh(ops, y, matured, class_weights) * times
         lessons = (self._plain if self.sampler is None else self._sampled)(ops, X, y, weights)
         count_taught(ops, y, lessons.tape.rows, lessons.tape.kinds, lessons.y, self.taught)
         return lessons

@@ -11,17 +11,19 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streamimb.config import Config, ControlConfig, DriftConfig, WindowConfig
+from streamimb.config import Config, ControlConfig, DriftConfig, SamplesConfig, WindowConfig
 from streamimb.control import Controller, Plan, Reactor, Succession
 from streamimb.control.scoring import score_rows
 from streamimb.drift.bank import RECALL
 from streamimb.drift.held import HeldRules
 from streamimb.drift.monitor import Monitor
 from streamimb.labels import layout as at
-from streamimb.learners.base import LEARN
 from streamimb.outcome import Action, Signal
 from streamimb.react import react, wanted
 from streamimb.rebalance import Rebalancer
+from streamimb.rebalance.base import SYNTHETIC_EVENT_MIN
+from streamimb.rebalance.rebalancer import Lessons
+from streamimb.river.columns import Columns
 from streamimb.river.decided import Decisions
 from streamimb.river.learner import DictLearner
 from streamimb.schema import Feature, Label, Schema
@@ -47,7 +49,8 @@ class Loop:
     """Windows, detectors, controller and rates around a learner, for K classes known by their place.
 
     learner: runs tapes on dicts; the labels' own names are its business; positive: the positive class's place; costs:
-    what missing a class costs, by its place, where lessons are weighted by that.
+    what missing a class costs, by its place, where lessons are weighted by that; samples: what makes and leaves out
+    rows; seed: of its draws.
     What is done about a signal is what ``streamimb.react`` does.
 
     >>> from river import naive_bayes
@@ -74,12 +77,16 @@ class Loop:
         window: WindowConfig,
         *,
         costs: Callable[[int], float] | None = None,
+        samples: SamplesConfig | None = None,
+        seed: int = 1,
     ) -> None:
-        self.config = Config(control=control, drift=drift, window=window)
+        self.config = Config(control=control, drift=drift, window=window, samples=samples or SamplesConfig())
         self.n_classes, self.positive = n_classes, positive
         self.signals: deque[Signal] = deque(maxlen=SIGNALS_MAX)
         self.seen = 0
-        self._learner, self._costs = learner, costs
+        self._learner, self._costs, self._seed = learner, costs, seed
+        self.columns = None if samples is None else Columns()
+        self._width = self._sampler_made_at = 0  # features that the sampler compares, and when it was made
         self.windows = ClassWindows(n_classes, window, time_span=None)
         self.controller, self.monitor, self.rebalancer = self._of_classes(n_classes, positive)
         self.held = HeldRules(n_classes)
@@ -93,16 +100,51 @@ class Loop:
 
     def _of_classes(self, n_classes: int, positive: int) -> tuple[Controller, Monitor, Rebalancer]:
         """The parts that are made for so many classes. Raises ConfigError where the objective is not for so many."""
-        names, config = [str(i) for i in range(n_classes)], self.config
-        schema = Schema(features=(Feature(name="x"),), label=Label(classes=tuple(names), positive=names[positive]))
-        control, objective = config.control, config.control.objective or "f1"
-        if self._costs is not None and control.weights == "cost":
-            control = control.model_copy(update={"costs": {name: self._costs(i) for i, name in enumerate(names)}})
+        schema, config = self._schema(n_classes, positive), self.config
+        control = self._control(schema)
         return (
-            Controller(schema, control, objective, events_max=config.window.events_max),
-            Monitor(n_classes, positive, config.drift, names, has_time=False),
-            Rebalancer(schema, control, config.samples),
+            Controller(schema, control, config.control.objective or "f1", events_max=config.window.events_max),
+            Monitor(n_classes, positive, config.drift, schema.class_names, has_time=False),
+            self._rebalancer(schema, control),
         )
+
+    def _schema(self, n_classes: int, positive: int) -> Schema:
+        names = tuple(str(i) for i in range(n_classes))
+        known = self.columns.features if self.columns else ()
+        return Schema(features=known or (Feature(name="x"),), label=Label(classes=names, positive=names[positive]))
+
+    def _control(self, schema: Schema) -> ControlConfig:
+        control = self.config.control
+        if self._costs is None or control.weights != "cost":
+            return control
+        return control.model_copy(update={"costs": {n: self._costs(i) for i, n in enumerate(schema.class_names)}})
+
+    def _rebalancer(self, schema: Schema, control: ControlConfig) -> Rebalancer:
+        """One whose sampler, if there is to be one, compares all features known by now."""
+        if self.columns is None:
+            return Rebalancer(schema, control, self.config.samples)
+        self._width, self._sampler_made_at = len(self.columns), self.seen
+        return Rebalancer(schema, control, self.columns.named(self.config.samples), seed=self._seed)
+
+    def _features_of(self, x: dict[Any, Any]) -> NDArray[np.float32]:
+        """The event as a sampler takes it, (1, d), once the sampler is renewed where that is due."""
+        if self.columns is None:
+            return self._raw
+        self.columns.take(x)
+        if self.columns.is_due(self._width, self._sampler_made_at, self.seen):
+            schema, before = self._schema(self.n_classes, self.positive), self.rebalancer
+            self.rebalancer = self._rebalancer(schema, self._control(schema))
+            self.rebalancer.inherit(before)
+        return self.columns.encoded(x, self._width)
+
+    def _rows(self, x: dict[Any, Any], lessons: Lessons) -> list[dict[Any, Any]]:
+        """The dict of each row of the tape: the event's own, but for a synthetic one."""
+        rows = [x] * len(lessons.X)
+        if self.columns is not None:
+            made = np.unique(lessons.tape.rows[lessons.tape.events >= SYNTHETIC_EVENT_MIN])
+            for row in made.tolist():
+                rows[row] = self.columns.decoded(lessons.X[row])
+        return rows
 
     def _make_room(self) -> None:
         self._raw = np.zeros((1, self.n_classes), np.float32)
@@ -176,14 +218,10 @@ class Loop:
         event, y = self.seen, np.array([code], np.int16)
         ops = np.array([[0, at.PREDICT, event, 0], [0, at.LEARN_LABEL, event, len(self._matured)]], np.int64)
         weights = self.controller.plan.weights
-        lessons = self.rebalancer.lessons(ops, self._raw, y, self._matured, weights)
-        if weight != 1.0:
-            assert lessons.tape.weights is not None, "a rebalancer weighs every lesson"
-            lesson = lessons.tape.kinds == LEARN
-            self.rebalancer.trained[code] += (weight - 1.0) * lessons.tape.weights[lesson].sum()
-            lessons.tape.weights[lesson] *= weight
-        rows: Any = [x]  # what runs these tapes takes dicts
-        P = self.succession.run(rows, y, lessons.tape, weights, lessons.own, ops, y)
+        X = self._features_of(x)
+        lessons = self.rebalancer.lessons(ops, X, y, self._matured, weights, times=weight)
+        rows: Any = self._rows(x, lessons)  # what runs these tapes takes dicts
+        P = self.succession.run(rows, lessons.y, lessons.tape, weights, lessons.own, ops, y)
         scored = self._score(self.rebalancer.hear(lessons, P), ops)
         place = np.array([event], np.int64)
         self._matured = np.array([[0, code, event, event, event]], np.int64)

@@ -27,6 +27,7 @@ from streamimb.river.classes import (
     checked_weights_of,
     require_none,
 )
+from streamimb.river.columns import checked_samples
 from streamimb.river.costs import Costs
 from streamimb.river.learner import DictLearner, obeys_weights
 from streamimb.river.loop import Loop
@@ -53,7 +54,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
     model
         A river classifier or pipeline. Where it does not obey ``learn_one``'s ``w``, lessons are repeated instead.
     strategy
-        How lessons are weighted: one of ``STRATEGIES``. Samplers, which make rows, are used beside it: docs/river.md.
+        How lessons are weighted: one of ``STRATEGIES``.
     drift
         What is done when a class's share moved or a class's recall fell: ``adjust`` (shorten windows, re-weight),
         ``replace`` (a new copy takes over if it is better on the same events), ``reset``, ``tell``, or ``none``.
@@ -76,6 +77,13 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         for a label that is no class is told once the classes are known: refused where there are two, else warned of
         once after GUESS_LABELS labels, since it may still come.
 
+    samples
+        Which rows are learned in place of the stream's own, with the keys of a configuration's table ``[samples]`` but
+        for ``classes``: ``{"minority": "smote", "majority": "undersample", "clean": True}``. An event is learned with
+        its own values, a synthetic one with numbers, booleans and texts; values of other kinds it is without. The
+        buffers begin anew with a class that appears, and with new features after a while. A feature that is named and
+        does not appear in GUESS_LABELS labels is warned of. None: every event is learned once.
+
     A class that appears, or another guess of the positive one, leaves all that is known of the others: weights,
     calibration, detectors, trials, what was done about drifts. Thresholds are tuned anew for more classes; the
     detectors of what was not watched before begin anew.
@@ -96,6 +104,19 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
     >>> sum(found), len(found)
     (31, 37)
 
+    With synthetic events of what is rare, and fewer of what is not:
+
+    >>> from river import naive_bayes
+    >>> model = RebalancedClassifier(
+    ...     naive_bayes.GaussianNB(), strategy="none", samples={"minority": "smote", "majority": "undersample"}
+    ... )
+    >>> for i in range(2000):
+    ...     y = uniform(1, i, 0) < 0.02
+    ...     model.learn_one({"a": uniform(1, i, 1) + 0.8 * y, "b": uniform(1, i, 2)}, y)
+    >>> taught = model.taught
+    >>> taught[True]["labels"] < taught[True]["lessons"], taught[False]["labels"] > taught[False]["lessons"]
+    (True, True)
+
     """
 
     def __init__(
@@ -109,13 +130,14 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         seed: int = 1,
         positive: Any = None,
         costs: Mapping[Hashable, float] | None = None,
+        samples: Mapping[str, Any] | None = None,
     ) -> None:
         require_classifier(model)
         _require_known("strategy", strategy, STRATEGIES)
         if drift is not None:
             _require_known("drift", drift, REACTIONS)
         chosen = _checked_objective(objective)
-        self._costs = Costs(strategy, costs)
+        self._costs, self._samples = Costs(strategy, costs), checked_samples(samples)
         self.model = model
         self.strategy = strategy
         self.drift = drift
@@ -125,6 +147,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         self.seed = checked_seed(seed)
         self.positive = positive
         self.costs = costs
+        self.samples = samples
         self._why_two = "" if chosen.name in MANY else _why_two(chosen)
         try:
             self._classes = Classes(binary=not self._knows_many, positive=positive, two=self._why_two)
@@ -155,6 +178,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
     def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
         yield {"model": preprocessing.StandardScaler() | linear_model.LogisticRegression(), "every": 50}
         yield {"model": naive_bayes.GaussianNB(), "strategy": "oob", "drift": "replace", "every": 50}
+        yield {"model": naive_bayes.GaussianNB(), "samples": {"minority": "smote", "clean": True}, "every": 50}
 
     def _settings(self) -> tuple[ControlConfig, DriftConfig, WindowConfig]:
         detector = {} if self.drift is None else {"action": self.drift}
@@ -175,7 +199,9 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         if k < 2:
             self._loop = None
         elif self._loop is None:
-            self._loop = Loop(self._learner, k, positive, *self._configs, costs=self._cost_of)
+            self._loop = Loop(
+                self._learner, k, positive, *self._configs, costs=self._cost_of, samples=self._samples, seed=self.seed
+            )
         elif (self._loop.n_classes, self._loop.positive) != (k, positive):
             self._loop.rebuild(k, positive)
 
@@ -221,13 +247,22 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
 
     def _teach(self, x: dict[Any, Any], label: Hashable, weight: float) -> None:
         code = self._classes.take(label)
-        if self._classes.seen == GUESS_LABELS and (wrong := self._costs.of_none(self._labels)):
-            warnings.warn(f"{wrong}: it has not come in {GUESS_LABELS:,} labels", stacklevel=4)
         self._fit_loop()
+        self._tell_misspelt()
         if self._loop is None:
             self._learner.learn(x, code, weight)  # one class so far: there is nothing to balance
         else:
             self._loop.learn(x, code, weight)
+
+    def _tell_misspelt(self) -> None:
+        """Warn, once, of what was named and has not come."""
+        if self._classes.seen != GUESS_LABELS:
+            return
+        wrong = [self._costs.of_none(self._labels)]
+        if self._samples and self._loop is not None and self._loop.columns is not None:
+            wrong.append(self._loop.columns.missing(self._samples))
+        for found in filter(None, wrong):
+            warnings.warn(f"{found}: it has not come in {GUESS_LABELS:,} labels", stacklevel=5)
 
     def predict_proba_one(self, x: dict[Any, Any], **unknown: Any) -> dict[Any, float]:
         """Probabilities under the stream's own class shares; of no class before one was seen."""
@@ -287,6 +322,14 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         """With the user's own label, a boolean as a boolean, where the loop knows the class's place."""
         label: Any = None if told.class_ is None else self._labels[int(told.class_)]
         return replace(told, class_=label)
+
+    @property
+    def taught(self) -> dict[Hashable, dict[str, int]]:
+        """Of each class how many labels came and how many lessons were given for them, since two classes are known."""
+        if self._loop is None:
+            return {}
+        counts = self._loop.rebalancer.taught.T.tolist()
+        return {k: {"labels": n, "lessons": m} for k, (n, m) in zip(self._labels, counts, strict=True)}
 
     @property
     def classes(self) -> list[Hashable]:
