@@ -95,6 +95,7 @@ class Loop:
         self.succession = Succession(self._make, n_classes, self.config.reaction.trial_lessons_max)
         self.succession.learner = learner
         self._matured = np.zeros((0, 5), np.int64)
+        self._appeared = np.zeros(n_classes, np.int64)  # the position of each class's first event
         self._recall_from = NEVER  # the first event whose decision tells of recall: thresholds were tuned by then
         self._make_room()
 
@@ -169,6 +170,7 @@ class Loop:
         rebalancer.inherit(self.rebalancer)
         self.controller, self.monitor, self.rebalancer = controller, monitor, rebalancer
         if n_classes > self.n_classes:
+            self._appeared = np.append(self._appeared, np.full(n_classes - self.n_classes, self.seen))
             self.reactor.grow(n_classes, self.evaluation.confusion())
             for part in (self.windows, self.evaluation, self.succession):
                 part.grow(n_classes)
@@ -276,5 +278,22 @@ class Loop:
             self.monitor.forget_classes(RECALL, self.held.renew(plan.offsets(), plan.shares))
 
     def _renew_plan(self, *, at_once: bool) -> Plan:
-        counts, events = self.windows.counts("rarest"), self.windows.length("rarest")
+        events = self.windows.length("rarest")
+        counts = since_seen(self.windows.counts("rarest"), self.seen - self._appeared, events)
         return self.controller.renew(counts, self.rebalancer.trained, window_events=events, at_once=at_once)
+
+
+def since_seen(counts: NDArray[np.int64], ages: NDArray[np.int64], events: int) -> NDArray[np.int64]:
+    """Class counts of a window, int64 (K,), a class that appeared inside it as often as it has come since.
+
+    ages: int64 (K,), events since each class appeared, its first among them; events: those of the window, which knew
+    nothing of the class before. The first event, which is what made it appear, tells of no share. Up to a half.
+
+    >>> since_seen(np.array([4_000, 200, 9]), np.array([4_209, 4_209, 201]), 4_209)
+    array([4000,  200,  175])
+    """
+    told = counts.copy()
+    for k in np.flatnonzero((ages < events) & (counts > 1)).tolist():
+        share = min((counts[k] - 1) / (ages[k] - 1), 0.5)
+        told[k] = max(round(share / (1 - share) * (events - counts[k])), counts[k])
+    return told

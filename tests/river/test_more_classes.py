@@ -19,7 +19,7 @@ from streamimb.drift.scan import ScanBank
 from streamimb.errors import ConfigError
 from streamimb.kernel import uniform
 from streamimb.outcome import Signal
-from streamimb.river import RebalancedClassifier
+from streamimb.river import CompiledClassifier, RebalancedClassifier
 from streamimb.river.classes import GUESS_LABELS
 from streamimb.river.learner import DictLearner
 from streamimb.river.loop import Loop
@@ -299,3 +299,19 @@ def test_a_class_more_costs_the_detectors_one_pass_however_many_there_are(detect
         return count
 
     assert grown(3) == grown(12) > 0
+
+
+@pytest.mark.parametrize("make", [naive_bayes.GaussianNB, lambda: CompiledClassifier("linear")])
+def test_a_class_that_appears_is_as_frequent_as_it_has_come_since(make):
+    """The window of the shares also holds what came before it; so a third class was told of at a third of its share."""
+    model = RebalancedClassifier(make(), objective="g_mean", drift="tell")
+    told, came = [], []
+    for i in range(3_800):
+        u = uniform(1, i, 0)
+        y = "c" if u < 0.06 and i >= 3_000 else "b" if u < 0.16 else "a"
+        x = {"x": uniform(1, i, 1) + (y == "b"), "z": uniform(1, i, 2) + (y == "c")}
+        if i >= 3_400:
+            told.append(model.predict_proba_one(x)["c"])
+            came.append(y == "c")
+        model.learn_one(x, y)
+    assert np.mean(told) == pytest.approx(np.mean(came), rel=0.35)
