@@ -40,7 +40,8 @@ class Monitor:
     the change, ``reference`` that before it. While a class has no events its recall detector stands still.
     For ``cooldown`` mature events after a drift nothing else of the same signal and class is told, though the detector
     still forgets; as long after a warning no other warning. A warning silences no drift. A drift that a cool-down kept
-    silent is told at its end, if what is then is neither what was told nor what was before that.
+    silent is told at its end, if what is then is neither what was told nor what was before that. A share that fell is
+    not told to have fallen again before an event of its class came: a class that vanishes is told once.
 
     has_time: whether times are microseconds, so that false alarms may be asked for in pages a week. Raises ConfigError
     where a signal cannot be watched as configured.
@@ -79,6 +80,8 @@ class Monitor:
         }
         # Of each, the reference and the value of the drift told last, and whether another was kept silent since.
         self._told = {signal: np.zeros((3, len(classes))) for signal, classes in self._classes.items()}
+        # Of each class, the number of its last event; of each share, that of the event at which a fall was told last.
+        self._came, self._fell = np.full(n_classes, -1, np.int64), np.full(len(self.watched), -1, np.int64)
         self._seen = 0
         self._find_end()
         # Room, used again: of each value that a bank takes in the detector and the events so far, and itself.
@@ -131,7 +134,8 @@ class Monitor:
                 n = _recalls(y, decision, self._seen, whole, value)
             firings = bank.update(whole[0, :n], value[:n], whole[1, :n])
             if len(firings.index):
-                self._tell(signal, firings, whole[1, :n] - (self._seen + 1), whole[0, :n], position, time, found)
+                self._tell(signal, firings, whole[1, :n] - (self._seen + 1), whole[0, :n], position, time, y, found)
+        _note(y, self._seen, self._came)
         self._seen += len(y)
 
     def _tell(
@@ -142,13 +146,14 @@ class Monitor:
         which: Array,
         position: Array,
         time: Array,
+        y: Array,
         found: list[tuple[int, str, Signal]],
     ) -> None:
         config, silent, last = self._configs[signal], self._silent_until[signal], self._told[signal]
         for at, before, after, _, level in zip(*(column.tolist() for column in firings), strict=True):
             i, d = int(event[at]), int(which[at])
             now = self._seen + i
-            if signal == RECALL and after >= before:
+            if after >= before if signal == RECALL else after < before and self._is_gone(d, y[: i + 1]):
                 continue
             if now < silent[level - 1, d]:
                 last[HELD, d] += level == DRIFT and config.cooldown >= COOLDOWN_MIN
@@ -156,9 +161,17 @@ class Monitor:
             silent[:level, d] = now + 1 + config.cooldown
             if level == DRIFT:
                 last[:, d] = before, after, 0.0
+                if signal == SHARE:
+                    self._fell[d] = now if after < before else -1
             name, kind = self.class_names[self._classes[signal][d]], KINDS[level]
             told = Signal(int(position[i]), int(time[i]), signal, config.detector, name, kind, after, before, "")
             found.append((now, signal, told))
+
+    def _is_gone(self, d: int, y: Array) -> bool:
+        """Whether no event of a share's class came since its fall was told; y: the batch's classes so far."""
+        in_batch = np.flatnonzero(y == self.watched[d])
+        last = self._seen + in_batch[-1] if len(in_batch) else self._came[self.watched[d]]
+        return bool(last <= self._fell[d])
 
     def _find_end(self) -> None:
         """Find where the next cool-down ends, and how many events may be taken before one that begins then ends."""
@@ -179,6 +192,8 @@ class Monitor:
                     continue
                 silent[:, d] = self._seen + config.cooldown
                 last[:2, d] = value, now
+                if signal == SHARE:
+                    self._fell[d] = self._seen - 1 if now < value else -1
                 name = self.class_names[k]
                 told = Signal(position, time, signal, config.detector, name, KINDS[DRIFT], now, value, "")
                 found.append((self._seen - 1, signal, told))
@@ -211,6 +226,7 @@ class Monitor:
         """
         self._seen = old._seen
         self._pace.restore(old._pace.state())
+        self._came[: len(old._came)] = old._came
         for signal, bank in self._banks.items():
             before = {k: d for d, k in enumerate(old._classes[signal])}
             new = [d for d, k in enumerate(self._classes[signal]) if k not in before]
@@ -220,6 +236,8 @@ class Monitor:
             go_on(bank, old._banks[signal], kept, theirs)
             self._silent_until[signal][:, kept] = old._silent_until[signal][:, theirs]
             self._told[signal][:, kept] = old._told[signal][:, theirs]
+            if signal == SHARE:
+                self._fell[kept] = old._fell[theirs]
         self._find_end()
 
     def width(self, signal: str, k: int) -> int:
@@ -245,6 +263,7 @@ class Monitor:
             "banks": {signal: bank.state() for signal, bank in self._banks.items()},
             "silent_until": {signal: silent.copy() for signal, silent in self._silent_until.items()},
             "told": {signal: told.copy() for signal, told in self._told.items()},
+            "gone": {"came": self._came.copy(), "fell": self._fell.copy()},
             "pace": self._pace.state(),
             "seen": self._seen,
         }
@@ -261,6 +280,9 @@ class Monitor:
             bank.restore(state["banks"][signal])
         for signal in silent:
             self._silent_until[signal][:], self._told[signal][:] = silent[signal], told[signal]
+        self._came[:], self._fell[:] = -1, -1
+        if "gone" in state:  # a version before did not know
+            self._came[:], self._fell[:] = state["gone"]["came"], state["gone"]["fell"]
         self._pace.restore(state["pace"])
         self._seen = int(state["seen"])
         self._find_end()
@@ -278,6 +300,12 @@ def _first_bad(y: Array, n_classes: int) -> int:
         if y[i] < 0 or y[i] >= n_classes:
             return i
     return -1
+
+
+@leaf
+def _note(y: Array, seen: int, came: Array) -> None:
+    for i in range(len(y)):
+        came[y[i]] = seen + i
 
 
 @leaf

@@ -25,8 +25,8 @@ class ShareTest(FlatDetector):
     or ``warning`` over the number of classes (Bonferroni). After a drift all is forgotten, the window too: it lies on
     both sides of the change, and what came after would differ from it, so that one change would be told twice.
 
-    ``before`` and ``after`` are the shares of the class that moved most, ``estimation`` is the share of the last class
-    in the window: with two classes, the mean of the values.
+    ``before`` and ``after`` are the shares of the class that moved most (of two, of the second), ``estimation`` is the
+    share of the last class in the window: with two classes, the mean of the values.
 
     >>> rng = np.random.default_rng(1)
     >>> codes = np.r_[rng.choice(3, 5000, p=[0.9, 0.08, 0.02]), rng.choice(3, 2000, p=[0.86, 0.08, 0.06])]
@@ -105,10 +105,11 @@ def _update(
 
 @kernel
 def _moved(old: Array, new: Array) -> tuple[int, float]:
-    """The class whose share moved most, and its G."""
+    """The class whose share moved most, and its G; of two, whose G is the same, the second."""
     moved, most = 0, 0.0
+    first = 1 if len(old) == 2 else 0
     n0, n1 = float(old.sum()), float(new.sum())
-    for k in range(len(old)):
+    for k in range(first, len(old)):
         share = (old[k] + new[k]) / (n0 + n1)
         g = 2.0 * (
             _cell(old[k], n0 * share)

@@ -297,3 +297,25 @@ def test_what_a_cool_down_kept_silent_is_told_at_its_end_if_it_stands(detector):
     assert told[1].reference == told[0].value
     assert told[1].value == pytest.approx(0.6, abs=0.05)
     assert len(feed(monitor(detector=detector, share={"cooldown": 2_000}), returns)) == 1
+
+
+@pytest.mark.parametrize("detector", ["adwin", "scan", "share_test"])
+@pytest.mark.parametrize("cooldown", [0, 5_000])
+def test_a_class_that_vanishes_is_told_once_whatever_is_left_of_it_in_a_window(detector, cooldown):
+    """A first cut that lies a little early leaves some of its events in the window; they are no second fall."""
+
+    def made() -> Monitor:
+        return monitor(detector=detector, share={"cooldown": cooldown}, recall={"detector": "none"})
+
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        y = np.r_[rng.random(20_000) < 0.05, np.zeros(30_000), rng.random(5_000) < 0.05].astype(np.int16)
+        whole, cut = (made() for _ in range(2))
+        found = feed(whole, y)
+        halves = feed(cut, y[:20_800])
+        state, cut = cut.state(), made()
+        cut.restore(state)
+        assert halves + feed(cut, y[20_800:], first=20_800) == found
+        told = [(s.position, s.value > s.reference) for s in found if s.position >= 20_000]
+        assert [rose for position, rose in told if position < 50_000] == [False]
+        assert [rose for position, rose in told if position >= 50_000][:1] == [True]
