@@ -40,6 +40,12 @@ class Bank(Protocol):
     ) -> Firings:
         """Give value[i] to detector which[i], in order; at[i]: events of the stream so far, with this value's."""
 
+    def tune(self, between: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        """Let there be so many events of the stream between two false alarms of each detector, float64 (n,).
+
+        values: float64 (n,), how many each is given an event. Raises TypeError where no parameter says that.
+        """
+
     @property
     def width(self) -> NDArray[np.int64]:
         """Values since the last change that each saw, int64 (n,)."""
@@ -80,6 +86,10 @@ class SingleBank:
             found.append(firings._replace(index=places[firings.index]))
         joined = Firings(*(np.concatenate(column) for column in zip(*found, strict=True)))
         return joined.at(np.argsort(joined.index))
+
+    def tune(self, between: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        for detector, wanted in zip(self.detectors, (between * values).tolist(), strict=True):
+            detector.tune(wanted)
 
     @property
     def width(self) -> NDArray[np.int64]:

@@ -87,6 +87,13 @@ class Detector(DriftAndWarningDetector, abc.ABC):  # type: ignore[misc]  # river
         self._drift_detected, self._warning_detected = last == DRIFT, last == WARNING
         return firings
 
+    def tune(self, between: float) -> None:
+        """Let there be so many values between two false alarms, as far as a parameter says that.
+
+        Raises TypeError where none does.
+        """
+        raise TypeError(f"{type(self).__name__} has no parameter that says how often it is wrong (not {between:g})")
+
     @property
     @abc.abstractmethod
     def width(self) -> int:

@@ -50,6 +50,7 @@ class FlatDetector(Detector, abc.ABC):
         super().__init__()
         self._reals, self._wholes = reals, wholes
         self._parameters = np.array(parameters, np.float64)
+        self._made_with = self._parameters.copy()  # those in force may be tuned
 
     @property
     def width(self) -> int:
@@ -71,6 +72,7 @@ class FlatDetector(Detector, abc.ABC):
 
     def state(self) -> dict[str, Any]:
         arrays = {name: getattr(self, f"_{name}").copy() for name in ARRAYS}
+        arrays["made_with"] = self._made_with.copy()
         return {**arrays, "drift_detected": self._drift_detected, "warning_detected": self._warning_detected}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -78,11 +80,11 @@ class FlatDetector(Detector, abc.ABC):
             mine, saved = getattr(self, f"_{name}"), state.get(name)
             if saved is None or saved.shape != mine.shape or saved.dtype != mine.dtype or not _is_finite(saved):
                 raise StateError(f"{type(self).__name__}: {name} does not fit")
-        if not np.array_equal(state["parameters"], self._parameters):
+        if not np.array_equal(state.get("made_with", state["parameters"]), self._made_with):
             raise StateError(f"{type(self).__name__}: the state was saved under other parameters")
         if state["wholes"].min(initial=0) < 0 or not self._possible(state["reals"], state["wholes"]):
             raise StateError(f"{type(self).__name__}: the saved counts are not possible")
-        self._reals[:], self._wholes[:] = state["reals"], state["wholes"]
+        self._reals[:], self._wholes[:], self._parameters[:] = state["reals"], state["wholes"], state["parameters"]
         self._drift_detected, self._warning_detected = bool(state["drift_detected"]), bool(state["warning_detected"])
 
 

@@ -13,7 +13,6 @@ from streamimb.config import DriftConfig
 from streamimb.drift.bank import RECALL, SHARE, Bank, begin_anew, begin_at, go_on, make_bank
 from streamimb.drift.base import DRIFT, Firings
 from streamimb.drift.pace import Pace
-from streamimb.drift.scan import ScanBank
 from streamimb.errors import ConfigError, StateError
 from streamimb.kernel import Array, leaf
 from streamimb.outcome import Signal
@@ -81,6 +80,9 @@ class Monitor:
         # Of each, the reference and the value of the drift told last, and whether another was kept silent since.
         self._told = {signal: np.zeros((3, len(classes))) for signal, classes in self._classes.items()}
         # Of each class, the number of its last event; of each share, that of the event at which a fall was told last.
+        self._taken = np.zeros(
+            n_classes, np.int64
+        )  # decided events of each class so far, where a recall is tuned by them
         self._came, self._fell = np.full(n_classes, -1, np.int64), np.full(len(self.watched), -1, np.int64)
         self._seen = 0
         self._find_end()
@@ -132,6 +134,8 @@ class Monitor:
                 n = _shares(y, self.watched[0], len(self.watched), self._seen, whole, value)
             else:
                 n = _recalls(y, decision, self._seen, whole, value)
+                if self._configs[RECALL].pages_a_week is not None:
+                    self._taken += np.bincount(whole[0, :n], minlength=len(self._taken))
             firings = bank.update(whole[0, :n], value[:n], whole[1, :n])
             if len(firings.index):
                 self._tell(signal, firings, whole[1, :n] - (self._seen + 1), whole[0, :n], position, time, y, found)
@@ -201,9 +205,10 @@ class Monitor:
     def _tune(self) -> None:
         """Renew what the detectors are tuned for, at the stream's present rate."""
         for signal, bank in self._banks.items():
-            pages = self._configs[signal].pages_a_week
-            if pages is not None and isinstance(bank, ScanBank):
-                bank.between = self._pace.between(pages) * len(bank)
+            pages, n = self._configs[signal].pages_a_week, len(self._classes[signal])
+            if pages is not None and self._pace.is_known:
+                values = np.ones(n) if signal == SHARE else np.maximum(self._taken, 1) / max(self._seen, 1)
+                bank.tune(np.full(n, self._pace.between(pages) * n), values)
 
     def forget(self, signal: str) -> None:
         """Begin a signal's detectors anew: what they watch is not what it was, and that is no drift."""
@@ -216,6 +221,7 @@ class Monitor:
             assert fresh is not None, "there was one"
             places = [self._place(signal, k) for k in classes]
             begin_anew(self._banks[signal], fresh, places, self._seen)
+            self._tune()
             self._told[signal][HELD, places] = 0.0
 
     def inherit(self, old: Monitor) -> None:
@@ -226,7 +232,7 @@ class Monitor:
         """
         self._seen = old._seen
         self._pace.restore(old._pace.state())
-        self._came[: len(old._came)] = old._came
+        self._came[: len(old._came)], self._taken[: len(old._taken)] = old._came, old._taken
         for signal, bank in self._banks.items():
             before = {k: d for d, k in enumerate(old._classes[signal])}
             new = [d for d, k in enumerate(self._classes[signal]) if k not in before]
@@ -263,7 +269,7 @@ class Monitor:
             "banks": {signal: bank.state() for signal, bank in self._banks.items()},
             "silent_until": {signal: silent.copy() for signal, silent in self._silent_until.items()},
             "told": {signal: told.copy() for signal, told in self._told.items()},
-            "gone": {"came": self._came.copy(), "fell": self._fell.copy()},
+            "gone": {"came": self._came.copy(), "fell": self._fell.copy(), "taken": self._taken.copy()},
             "pace": self._pace.state(),
             "seen": self._seen,
         }
@@ -280,9 +286,10 @@ class Monitor:
             bank.restore(state["banks"][signal])
         for signal in silent:
             self._silent_until[signal][:], self._told[signal][:] = silent[signal], told[signal]
-        self._came[:], self._fell[:] = -1, -1
+        self._came[:], self._fell[:], self._taken[:] = -1, -1, 0
         if "gone" in state:  # a version before did not know
-            self._came[:], self._fell[:] = state["gone"]["came"], state["gone"]["fell"]
+            gone = state["gone"]
+            self._came[:], self._fell[:], self._taken[:] = gone["came"], gone["fell"], gone["taken"]
         self._pace.restore(state["pace"])
         self._seen = int(state["seen"])
         self._find_end()

@@ -97,6 +97,10 @@ class ScanBank:
             raise ValueError(f"{value!r} events between two false alarms")
         self.reals[:, WANTED] = wanted
 
+    def tune(self, between: NDArray[np.float64], values: NDArray[np.float64]) -> None:  # noqa: ARG002  # as any bank
+        """As any bank: how many values there are is told with each."""
+        self.between = between
+
     def update(
         self, which: NDArray[np.int64], value: NDArray[np.float64], at: NDArray[np.int64] | None = None
     ) -> Firings:

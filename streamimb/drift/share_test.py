@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from streamimb.drift.base import DRIFT, WARNING
 from streamimb.drift.chi2 import chi2_upper
 from streamimb.drift.flat import FlatDetector
+from streamimb.drift.tuning import significance
 from streamimb.kernel import Array, kernel
 
 # Places in ``wholes``; then counts of each class before the window, in the window, and the window's codes.
@@ -50,9 +51,17 @@ class ShareTest(FlatDetector):
         self.every = every
         wholes = np.zeros(COUNTS + 2 * n_classes + window, np.int64)
         parameters = (float(n_classes), float(window), drift, warning, float(every))
-        super().__init__(
-            np.array([chi2_upper(drift / n_classes, 1), chi2_upper(warning / n_classes, 1)]), wholes, *parameters
-        )
+        super().__init__(self._levels(drift, warning), wholes, *parameters)
+
+    def _levels(self, drift: float, warning: float) -> NDArray[np.float64]:
+        return np.array([chi2_upper(level / self.n_classes, 1) for level in (drift, warning)])
+
+    def tune(self, between: float) -> None:
+        """Each ``every`` values there is a look; a warning keeps its multiple of a drift's significance."""
+        drift = float(significance(between / self.every))
+        warning = min(drift * self.warning / self.drift, (1.0 + drift) / 2.0)
+        self._parameters[2:4] = drift, warning
+        self._reals[:] = self._levels(drift, warning)
 
     @property
     def estimation(self) -> float:
@@ -61,7 +70,8 @@ class ShareTest(FlatDetector):
 
     def _possible(self, reals: NDArray[np.float64], wholes: NDArray[np.int64]) -> bool:
         codes = wholes[COUNTS + 2 * self.n_classes :]
-        return bool(np.array_equal(reals, self._reals) and wholes[NEXT] < self.window and codes.max() < self.n_classes)
+        levels = bool(reals[0] >= reals[1] > 0.0)
+        return bool(levels and wholes[NEXT] < self.window and codes.max() < self.n_classes)
 
     def _run(self, values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
         return _update(values, self._reals, self._wholes, self.n_classes, self.window, self.every)
