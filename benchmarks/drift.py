@@ -1,6 +1,6 @@
 """Delay, missed drifts and false alarms of every drift detector, at class ratios from 1:1 to 1:1,000.
 
-    python benchmarks/drift.py [--quick] [--only NAME ...] [--kind KIND] [--held-out | --unlabelled | --loop]
+    python benchmarks/drift.py [--quick] [--only NAME ...] [--kind KIND] [--held-out | --unlabelled | --pages | --loop]
 
 Streams are drawn, with fixed seeds: 500 minority events on average before the change, after it as many events as held
 400 minority events before. A change that is not told by then is missed; the delay of the others is counted in minority
@@ -10,6 +10,7 @@ recall (.8 to .5, .9 to .6, .7 to .4, a ramp from .85 to .45), monitors of both 
 of the two sees a change of both, too, and watches its own quantity.
 
 With ``--unlabelled`` ten features, scores and alerts are drawn, and the signals that need no labels are looked for.
+With ``--pages`` detectors are tuned for a rate of false alarms, and those that come are counted.
 
 With ``--loop`` no decision is drawn: a whole pipeline learns generated streams of two classes, and its decisions, which
 hang together, are what is watched. False alarms are counted where nothing ever changes, delays where the concept does
@@ -24,19 +25,19 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from drift_unlabelled import unlabelled_table
 from numpy.typing import NDArray
 
 from streamimb.config import Config, DetectorConfig, DriftConfig, RecallDetectorConfig
 from streamimb.drift.adwin import ADWIN
-from streamimb.drift.bank import BETWEEN
 from streamimb.drift.base import Detector
 from streamimb.drift.ddm_oci import DDMOCI
 from streamimb.drift.hddm_w import HDDMW
 from streamimb.drift.lfr import LFR
 from streamimb.drift.monitor import Monitor
+from streamimb.drift.pace import WEEK_US
 from streamimb.drift.pauc_ph import PAUCPageHinkley
 from streamimb.drift.share_test import ShareTest
-from streamimb.drift.unlabelled import ALERT_RATE, FEATURE, MISSING, SCORE, UnlabelledMonitor
 from streamimb.outcome import Signal
 from streamimb.pipeline import Pipeline
 from streamimb.streams import Spec, Stream, generate
@@ -254,74 +255,36 @@ def held_out_table(*, quick: bool) -> Iterator[str]:
             yield "| " + " | ".join([told + (", a ramp" if change.ramp else ""), *cells]) + " |"
 
 
-UNLABELLED_FEATURES: Final = 10
-UNLABELLED_REPEATS: Final = 20
-#: Events before and after each change, and where nothing moves.
-UNLABELLED_EVENTS: Final = 40_960
-UNLABELLED_STILL_EVENTS: Final = 20_000_000
+PAGES_RATIO: Final = 100
+PAGES_BETWEEN: Final = (20_000, 200_000, 2_000_000)
+PAGES_STILL_EVENTS: Final = 10_000_000
+PAGES_DETECTORS: Final = {"share": ("scan", "adwin", "hddm_w", "share_test"), "recall": ("scan", "adwin", "hddm_w")}
 
 
-class Shift(NamedTuple):
-    """What moves: a feature's mean and the scores' (standard deviations), shares of missing values and of alerts."""
-
-    told: str
-    signal: str
-    mean: float = 0.0
-    missing: float = 0.02
-    score: float = 0.0
-    alerts: float = 0.01
-
-
-SHIFTS: Final = (
-    Shift("feature + 0.5 sd", FEATURE, mean=0.5),
-    Shift("feature + 1 sd", FEATURE, mean=1.0),
-    Shift("missing 2 % to 4 %", MISSING, missing=0.04),
-    Shift("scores + 0.5 sd", SCORE, score=0.5),
-    Shift("alerts 1 % to 2 %", ALERT_RATE, alerts=0.02),
-)
-STILL: Final = Shift("", "")
+def paged(signal: str, detector: str, between: int, n: int) -> int:
+    """Drifts of a pipeline's monitor where nothing moves, tuned for a page every so many events."""
+    on = {"detector": detector, "pages_a_week": WEEK_US / between, "cooldown": 0}  # an event a microsecond
+    share, recall = (on, OFF) if signal == "share" else (OFF, on)
+    config = DriftConfig(share=DetectorConfig(**share), recall=RecallDetectorConfig(**recall))
+    monitor, first, told = Monitor(2, 1, config, ("majority", "minority")), 0, 0
+    for events in still(PAGES_RATIO, n):
+        at = np.arange(first, first + len(events.y))
+        decided = np.where(events.y == 1, events.decision, -1).astype(np.int16)  # of the minority, as in a pipeline
+        told += sum(s.kind == "drift" for s in monitor.update(at, at, events.y, decided))
+        first += len(at)
+    return told
 
 
-def seen(
-    monitor: UnlabelledMonitor, rng: np.random.Generator, n: int, first: int, shift: Shift = STILL
-) -> list[Signal]:
-    """What is told of n events whose first feature, scores and alerts have moved so; each is drawn for itself."""
-    X = rng.standard_normal((n, UNLABELLED_FEATURES), np.float32)
-    X[:, 0] += shift.mean
-    share = np.full(UNLABELLED_FEATURES, STILL.missing, np.float32)
-    share[0] = shift.missing
-    X[rng.random(X.shape, np.float32) < share] = np.nan
-    scores = (1 / (1 + np.exp(4 - rng.standard_normal(n, np.float32) - shift.score))).astype(np.float32)
-    at = np.arange(first, first + n)
-    return monitor.update(at, at, X, scores, (rng.random(n) < shift.alerts).astype(np.int16))
-
-
-def unlabelled(setting: str) -> UnlabelledMonitor:
-    """The pipeline's, without a cool-down."""
-    names = [f"x{j}" for j in range(UNLABELLED_FEATURES)]
-    return UnlabelledMonitor(UNLABELLED_FEATURES, names, between=BETWEEN[setting], cooldown=0)
-
-
-def unlabelled_table(*, quick: bool) -> Iterator[str]:
-    """The lines of a table, a row a setting: events until each change is told, missed; events between false alarms."""
-    repeats, still = (1, QUICK_STILL_EVENTS) if quick else (UNLABELLED_REPEATS, UNLABELLED_STILL_EVENTS)
-    yield "| " + " | ".join(["without labels", *(shift.told for shift in SHIFTS), "events between false alarms"]) + " |"
-    yield "|---" * (len(SHIFTS) + 2) + "|"
-    for setting in BETWEEN:
-        cells = []
-        for number, shift in enumerate(SHIFTS):
-            found = []
-            for repeat in range(repeats):
-                monitor, rng = unlabelled(setting), np.random.default_rng([3, number, repeat])
-                seen(monitor, rng, UNLABELLED_EVENTS, 0)
-                told = seen(monitor, rng, UNLABELLED_EVENTS, UNLABELLED_EVENTS, shift)
-                found += [s.position + 1 - UNLABELLED_EVENTS for s in told if s.signal == shift.signal][:1]
-            delay = f"{np.mean(found):,.0f}" if found else "-"
-            cells.append(f"{delay}, {1 - len(found) / repeats:.0%}")
-        monitor, rng = unlabelled(setting), np.random.default_rng(4)
-        chunks = range(0, still, CHUNK_EVENTS)
-        false = sum(len(seen(monitor, rng, min(CHUNK_EVENTS, still - a), a)) for a in chunks)
-        yield "| " + " | ".join([setting, *cells, f"{still / false:,.0f}" if false else f"> {still:,}"]) + " |"
+def pages_table(*, quick: bool) -> Iterator[str]:
+    """The lines of a table, a row a detector: events between false alarms, by those asked for."""
+    n = QUICK_STILL_EVENTS if quick else PAGES_STILL_EVENTS
+    yield "| " + " | ".join(["asked for", *(f"{between:,}" for between in PAGES_BETWEEN)]) + " |"
+    yield "|---" * (len(PAGES_BETWEEN) + 1) + "|"
+    for signal, detectors in PAGES_DETECTORS.items():
+        for detector in detectors:
+            found = [paged(signal, detector, between, n) for between in PAGES_BETWEEN]
+            cells = [f"{n / false:,.0f}" if false else f"> {n:,}" for false in found]
+            yield "| " + " | ".join([f"{signal}, {detector}", *cells]) + " |"
 
 
 LOOP_RATIOS: Final = (20, 100)
@@ -375,11 +338,13 @@ def main(arguments: list[str] | None = None) -> None:
     cli.add_argument("--only", nargs="*", default=[], help="detectors by the names of the table")
     cli.add_argument("--kind", choices=tuple(CHANGES), help="the table of one kind of change alone")
     cli.add_argument("--unlabelled", action="store_true", help="the signals that need no labels")
+    cli.add_argument("--pages", action="store_true", help="detectors tuned by pages a week: asked for and measured")
     cli.add_argument("--loop", action="store_true", help="through the whole pipeline, on generated streams")
     cli.add_argument("--held-out", action="store_true", help="changes that nothing was tuned on, at 1:100")
     args = cli.parse_args(arguments)
-    for asked, lines in ((args.loop, loop_table), (args.held_out, held_out_table), (args.unlabelled, unlabelled_table)):
-        if asked:
+    others = {"loop": loop_table, "held_out": held_out_table, "unlabelled": unlabelled_table, "pages": pages_table}
+    for name, lines in others.items():
+        if getattr(args, name):
             for line in lines(quick=args.quick):
                 print(line, flush=True)
             return
