@@ -1,12 +1,16 @@
 """Delay, missed drifts and false alarms of every drift detector, at class ratios from 1:1 to 1:1,000.
 
-    python benchmarks/drift.py [--quick] [--only NAME ...] [--loop]
+    python benchmarks/drift.py [--quick] [--only NAME ...] [--kind KIND] [--held-out | --unlabelled | --pages | --loop]
 
 Streams are drawn, with fixed seeds: 500 minority events on average before the change, after it as many events as held
 400 minority events before. A change that is not told by then is missed; the delay of the others is counted in minority
 events. False alarms are counted on streams where nothing moves. Share detectors see changes of the minority's share
 (sudden: doubled, halved, fivefold; ramps to triple and to a third over half the time), recall detectors those of its
-recall (.8 to .5, .9 to .6, .7 to .4, a ramp from .85 to .45), monitors of both signals both at once.
+recall (.8 to .5, .9 to .6, .7 to .4, a ramp from .85 to .45), monitors of both signals both at once. A detector of one
+of the two sees a change of both, too, and watches its own quantity.
+
+With ``--unlabelled`` ten features, scores and alerts are drawn, and the signals that need no labels are looked for.
+With ``--pages`` detectors are tuned for a rate of false alarms, and those that come are counted.
 
 With ``--loop`` no decision is drawn: a whole pipeline learns generated streams of two classes, and its decisions, which
 hang together, are what is watched. False alarms are counted where nothing ever changes, delays where the concept does
@@ -21,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from drift_unlabelled import unlabelled_table
 from numpy.typing import NDArray
 
 from streamimb.config import Config, DetectorConfig, DriftConfig, RecallDetectorConfig
@@ -30,6 +35,7 @@ from streamimb.drift.ddm_oci import DDMOCI
 from streamimb.drift.hddm_w import HDDMW
 from streamimb.drift.lfr import LFR
 from streamimb.drift.monitor import Monitor
+from streamimb.drift.pace import WEEK_US
 from streamimb.drift.pauc_ph import PAUCPageHinkley
 from streamimb.drift.share_test import ShareTest
 from streamimb.outcome import Signal
@@ -169,6 +175,10 @@ WATCHES: Final[dict[str, dict[str, Callable[[], Watch]]]] = {
         "scan, calm": lambda: monitored(CALM, CALM),
         "ADWIN": lambda: monitored({"detector": "adwin"}, {"detector": "adwin"}),
         "HDDM_W": lambda: monitored({"detector": "hddm_w"}, {"detector": "hddm_w"}),
+        "ShareTest": lambda: on_share(ShareTest()),
+        "DDM-OCI": lambda: on_recall(DDMOCI()),
+        "LFR": lambda: on_cells(LFR()),
+        "PAUC-PH": lambda: on_scores(PAUCPageHinkley()),
     },
 }
 
@@ -245,6 +255,38 @@ def held_out_table(*, quick: bool) -> Iterator[str]:
             yield "| " + " | ".join([told + (", a ramp" if change.ramp else ""), *cells]) + " |"
 
 
+PAGES_RATIO: Final = 100
+PAGES_BETWEEN: Final = (20_000, 200_000, 2_000_000)
+PAGES_STILL_EVENTS: Final = 10_000_000
+PAGES_DETECTORS: Final = {"share": ("scan", "adwin", "hddm_w", "share_test"), "recall": ("scan", "adwin", "hddm_w")}
+
+
+def paged(signal: str, detector: str, between: int, n: int) -> int:
+    """Drifts of a pipeline's monitor where nothing moves, tuned for a page every so many events."""
+    on = {"detector": detector, "pages_a_week": WEEK_US / between, "cooldown": 0}  # an event a microsecond
+    share, recall = (on, OFF) if signal == "share" else (OFF, on)
+    config = DriftConfig(share=DetectorConfig(**share), recall=RecallDetectorConfig(**recall))
+    monitor, first, told = Monitor(2, 1, config, ("majority", "minority")), 0, 0
+    for events in still(PAGES_RATIO, n):
+        at = np.arange(first, first + len(events.y))
+        decided = np.where(events.y == 1, events.decision, -1).astype(np.int16)  # of the minority, as in a pipeline
+        told += sum(s.kind == "drift" for s in monitor.update(at, at, events.y, decided))
+        first += len(at)
+    return told
+
+
+def pages_table(*, quick: bool) -> Iterator[str]:
+    """The lines of a table, a row a detector: events between false alarms, by those asked for."""
+    n = QUICK_STILL_EVENTS if quick else PAGES_STILL_EVENTS
+    yield "| " + " | ".join(["asked for", *(f"{between:,}" for between in PAGES_BETWEEN)]) + " |"
+    yield "|---" * (len(PAGES_BETWEEN) + 1) + "|"
+    for signal, detectors in PAGES_DETECTORS.items():
+        for detector in detectors:
+            found = [paged(signal, detector, between, n) for between in PAGES_BETWEEN]
+            cells = [f"{n / false:,.0f}" if false else f"> {n:,}" for false in found]
+            yield "| " + " | ".join([f"{signal}, {detector}", *cells]) + " |"
+
+
 LOOP_RATIOS: Final = (20, 100)
 LOOP_LEARNERS: Final = ("linear", "blend")
 #: Streams of each, and events of a still one.
@@ -294,14 +336,19 @@ def main(arguments: list[str] | None = None) -> None:
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument("--quick", action="store_true", help="a few short streams: that it runs, not what it shows")
     cli.add_argument("--only", nargs="*", default=[], help="detectors by the names of the table")
+    cli.add_argument("--kind", choices=tuple(CHANGES), help="the table of one kind of change alone")
+    cli.add_argument("--unlabelled", action="store_true", help="the signals that need no labels")
+    cli.add_argument("--pages", action="store_true", help="detectors tuned by pages a week: asked for and measured")
     cli.add_argument("--loop", action="store_true", help="through the whole pipeline, on generated streams")
     cli.add_argument("--held-out", action="store_true", help="changes that nothing was tuned on, at 1:100")
     args = cli.parse_args(arguments)
-    if args.loop or args.held_out:
-        for line in (loop_table if args.loop else held_out_table)(quick=args.quick):
-            print(line, flush=True)
-        return
-    for kind in CHANGES:
+    others = {"loop": loop_table, "held_out": held_out_table, "unlabelled": unlabelled_table, "pages": pages_table}
+    for name, lines in others.items():
+        if getattr(args, name):
+            for line in lines(quick=args.quick):
+                print(line, flush=True)
+            return
+    for kind in [args.kind] if args.kind else CHANGES:
         for line in table(kind, args.only, quick=args.quick):
             print(line, flush=True)
         print()

@@ -33,8 +33,8 @@ COST_MAX: Final = 1e9
 
 WindowEvents = Annotated[int, Field(gt=0, le=WINDOW_EVENTS_MAX)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-#: The keys by which each detector is tuned, beside those that any takes.
-DETECTOR_KEYS: Final = {"scan": ("setting", "pages_a_week"), "adwin": ("delta",), "hddm_w": ("delta",)}
+#: The keys by which each detector is tuned, beside those that any takes and pages a week, which all but one take.
+DETECTOR_KEYS: Final = {"scan": ("setting",), "adwin": ("delta",), "hddm_w": ("delta",)}
 #: Detectors of streamimb.drift that no pipeline can be told to use: of each, its names and why.
 LIBRARY_ONLY: Final = {
     "linear four rates": (("lfr", "linear_four_rates"), "labels beside decisions of both classes", "20,000"),
@@ -113,11 +113,11 @@ class ControlConfig(Strict):
 class DetectorConfig(Strict):
     """A drift detector and what its alarm does.
 
-    ``scan``, this library's own, is tuned from false alarms as they are lived: ``pages_a_week`` or ``setting``.
-    ``adwin`` and ``hddm_w`` take ``delta``; ``ddm_oci`` (recall) and ``share_test`` (share) are as published. A key of
-    another detector is refused. ``LFR`` and ``PAUCPageHinkley`` of streamimb.drift are not to be had here: they watch
-    confusion and scores, where a pipeline's detectors are told shares and hits of one class at a time, and at 1:100
-    they give a false alarm every 20,000 and every 3,000 events (docs/drift.md).
+    ``scan``, this library's own, is tuned from false alarms as they are lived: ``pages_a_week`` or ``setting``. The
+    first also tunes ``adwin``, ``hddm_w`` (else: ``delta``) and ``share_test`` (of shares), as a bound: false alarms
+    come more rarely. ``ddm_oci`` (recall) is as published. ``LFR`` and ``PAUCPageHinkley`` of streamimb.drift are not
+    to be had here: they watch confusion and scores, where a pipeline's detectors are told shares and hits of one class
+    at a time; at 1:100 they give a false alarm every 20,000 and every 3,000 events (docs/drift.md).
     """
 
     _table: ClassVar[str] = "drift.share"
@@ -126,7 +126,7 @@ class DetectorConfig(Strict):
     detector: Literal["scan", "adwin", "hddm_w", "ddm_oci", "share_test", "none"] = "scan"
     #: 200,000 events between two false alarms (``sensitive``) or 5,000,000 (``calm``); for ``scan``.
     setting: Literal["sensitive", "calm"] = "sensitive"
-    #: So many false alarms a week over all classes at the stream's own rate; for ``scan``, with event times.
+    #: So many false alarms a week over all classes at the stream's own rate, with event times; not for ``ddm_oci``.
     pages_a_week: Annotated[float, Field(gt=0)] | None = None
     #: Significance; for ``adwin`` and ``hddm_w``.
     delta: Share = 0.002
@@ -148,7 +148,7 @@ class DetectorConfig(Strict):
 
     @model_validator(mode="after")
     def _no_key_of_another_detector(self) -> Self:
-        taken = DETECTOR_KEYS.get(self.detector, ())
+        taken = DETECTOR_KEYS.get(self.detector, ()) + ("pages_a_week",) * (self.detector != "ddm_oci")
         for key in ("setting", "pages_a_week", "delta") if self.detector != "none" else ():
             value = getattr(self, key)
             if key not in taken and value != type(self).model_fields[key].default:

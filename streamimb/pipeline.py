@@ -247,8 +247,7 @@ class Pipeline:
             self.controller.renew(counts, self.rebalancer.trained, window_events=events, at_once=at_once)
             if self._recall_from != NEVER:
                 plan = self.controller.plan
-                for k in self.held.renew(plan.offsets(), plan.shares):
-                    self.monitor.forget_class(RECALL, k)
+                self.monitor.forget_classes(RECALL, self.held.renew(plan.offsets(), plan.shares))
             if events:
                 self._refer(self.windows.shares("rarest"), at_once=at_once)
         if position % self.config.evaluation.every == 0:

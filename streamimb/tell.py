@@ -69,6 +69,8 @@ def summarise(pipeline: Pipeline) -> dict[str, Any]:
     totals = pipeline.evaluation.totals()
     classes = {names[k]: measured for k, measured in totals.pop("classes").items()}
     shares, until = pipeline.windows.shares("rarest"), pipeline.store.labelled_until()
+    queue = pipeline.queue.totals()
+    alerts_per_day = queue["windows"]["all"]["alerts_per_day"][0]
     return {
         "events": pipeline.store.next_position,
         "predicted": pipeline.store.next_position,
@@ -90,8 +92,8 @@ def summarise(pipeline: Pipeline) -> dict[str, Any]:
         },
         "samples": _samples(pipeline),
         "objective": pipeline.controller.objectives[0].name,
-        "objectives": pipeline.controller.shown(pipeline.evaluation.confusion()),
-        "queue": {"cost": pipeline.controller.losses.name, **pipeline.queue.totals()},
+        "objectives": pipeline.controller.shown(pipeline.evaluation.confusion(), alerts_per_day),
+        "queue": {"cost": pipeline.controller.losses.name, **queue},
         "false_positives": pipeline.false_positives.told(),
         "signals": [told_row(s, has_time=has_time) for s in pipeline.signals],
         "signals_total": sum(pipeline.signal_counts.values()),

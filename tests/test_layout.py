@@ -287,3 +287,39 @@ def test_never_said(what):
 def test_what_is_never_said_is_seen(what, line):
     """The patterns find what they forbid."""
     assert re.search(NEVER_SAID[what], line)
+
+
+#: Packages whose classes are parts that can be used alone, so that each shows how.
+SHOWN_PACKAGES = ("control", "drift", "evaluation", "learners", "rebalance", "river")
+#: What such a package may also hold: records, interfaces and parameters, which do nothing by themselves.
+DO_NOTHING = ("NamedTuple", "Protocol", "Strict", "Parameters", "dataclass")
+
+
+def parts_without_doctest(source: str) -> list[str]:
+    """Public classes that do something and have no example, neither their own nor their module's."""
+    tree = ast.parse(source)
+    module = ast.get_docstring(tree) or ""
+    found = []
+    for node in tree.body:
+        if not isinstance(node, ast.ClassDef) or node.name.startswith("_"):
+            continue
+        kind = " ".join(ast.unparse(n) for n in (*node.bases, *node.decorator_list))
+        if any(word in kind for word in DO_NOTHING) or ">>>" in module + (ast.get_docstring(node) or ""):
+            continue
+        found.append(node.name)
+    return found
+
+
+@pytest.mark.parametrize("package", SHOWN_PACKAGES)
+def test_every_part_shows_how_it_is_used(package):
+    """A class that can be used alone has a doctest."""
+    assert [
+        (name_of(p), c) for p in files(f"streamimb/{package}/*.py") for c in parts_without_doctest(p.read_text())
+    ] == []
+
+
+def test_a_part_without_an_example_is_found():
+    """A record needs none."""
+    assert parts_without_doctest("class Part:\n    'Does something.'\n\nclass Row(NamedTuple):\n    'Holds.'\n") == [
+        "Part"
+    ]

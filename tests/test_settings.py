@@ -207,13 +207,13 @@ def test_a_detector_of_the_library_alone_is_refused_with_the_reason(write, table
     [
         ("[drift.share]\ndelta = 0.01", "drift.share.delta = 0.01: the detector scan takes setting and pages_a_week"),
         ("[drift.recall]\ndetector = 'adwin'\nsetting = 'calm'",
-         "drift.recall.setting = 'calm': the detector adwin takes delta"),
-        ("[drift.share]\ndetector = 'hddm_w'\npages_a_week = 1",
-         "drift.share.pages_a_week = 1.0: the detector hddm_w takes delta"),
+         "drift.recall.setting = 'calm': the detector adwin takes delta and pages_a_week"),
+        ("[drift.recall]\ndetector = 'ddm_oci'\npages_a_week = 1",
+         "drift.recall.pages_a_week = 1.0: the detector ddm_oci takes none of the keys that tune others"),
         ("[drift.recall]\ndetector = 'ddm_oci'\ndelta = 0.1",
          "drift.recall.delta = 0.1: the detector ddm_oci takes none of the keys that tune others"),
         ("[drift.share]\ndetector = 'share_test'\nsetting = 'calm'",
-         "drift.share.setting = 'calm': the detector share_test takes none of"),
+         "drift.share.setting = 'calm': the detector share_test takes pages_a_week"),
     ],
 )  # fmt: skip
 def test_a_key_that_a_detector_would_ignore_is_refused(write, text, message):

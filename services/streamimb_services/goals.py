@@ -56,7 +56,7 @@ def _goal(objective: Objective, positive: int) -> Goal:
     sign = -1.0 if objective.kind == kinds.COST else 1.0
 
     def formula(rows: Vector, cols: Vector, hits: Vector) -> float:
-        return sign * value_at(objective, _two(rows, cols, hits, positive), 0.0)["value"]
+        return sign * value_at(objective, _two(rows, cols, hits, positive))["value"]
 
     return Goal(formula, more_is_better=objective.kind != kinds.COST)
 

@@ -16,7 +16,7 @@ from streamimb.control.many import many_at, tune_many
 from streamimb.control.objectives import MANY, parse_objective, tuned_objectives, value_at
 from streamimb.control.plan import Plan, smooth
 from streamimb.control.scoring import PROBABILITY_MIN, calibrate
-from streamimb.control.window import ScoreWindow
+from streamimb.control.window import ScoreWindow, alerts_of
 from streamimb.errors import ConfigError
 from streamimb.learners.base import State
 from streamimb.rebalance.weights import class_weights, rules_of
@@ -42,6 +42,19 @@ class Controller:
     """Reads what was sensed, writes the Plan.
 
     ``observe`` takes mature events as they come; ``renew`` makes the next Plan from the class counts of a window.
+
+    >>> from streamimb.schema import Feature, Label
+    >>> schema = Schema(features=[Feature(name="amount")], label=Label(classes=["legit", "fraud"]))
+    >>> controller = Controller(schema, ControlConfig(weights="inverse_frequency"), "f1", events_max=10_000)
+    >>> rng, events = np.random.default_rng(1), np.arange(2_000)
+    >>> y = (rng.random(2_000) < 0.1).astype(np.int16)
+    >>> log_odds = rng.normal(2.0 * y - 1.0)
+    >>> raw = np.stack([-log_odds / 2, log_odds / 2], axis=1).astype(np.float32)
+    >>> controller.observe(raw, y, events, np.zeros(2_000, np.int16))
+    >>> counts = np.bincount(y, minlength=2)
+    >>> plan = controller.renew(counts, counts.astype(float), window_events=2_000, at_once=True)
+    >>> plan.weights.round(2), plan.shares.round(2), plan.thresholds.round(2)
+    (array([0.55, 3.  ]), array([0.91, 0.09]), array([0.98, 0.02]))
     """
 
     def __init__(
@@ -246,28 +259,31 @@ class Controller:
     def _put_in(self, shares: Floats) -> Floats:
         return np.log(shares) if self._config.prior_correction else np.zeros(self._k)
 
-    def shown(self, confusion: NDArray[np.int64]) -> dict[str, dict[str, float]]:
+    def shown(self, confusion: NDArray[np.int64], alerts_per_day: float = math.nan) -> dict[str, dict[str, float]]:
         """What each objective would have decided; confusion: int64 (K, K), what was decided.
 
-        Threshold now, value, recall and precision of the positive class, alerts a day, and what an event would have
-        cost. For two classes over all mature events; for more the chosen objective's so, and the others' over the
-        newer half of the recent events, with thresholds tuned on the older half.
+        Threshold now, value, recall and precision of the positive class, alerts on a complete day (as the queue counts
+        days), and what an event would have cost. For two classes over all mature events; for more the chosen
+        objective's so, with the queue's ``alerts_per_day``, and the others' over the newer half of the recent events,
+        with thresholds tuned on the older half.
         """
         if self._k > 2:
-            return self._shown_many(confusion)
-        scores, days = self.scores, self.scores.days_seen() if self._has_time else 0.0
-        return {
-            o.name: {"threshold": float(cut), **value_at(o, counts, days, lost), "cost": self._cost(counts, lost)}
-            for o, cut, counts, lost in zip(self.objectives, self.plan.cuts, scores.confusion, scores.lost, strict=True)
-        }
+            return self._shown_many(confusion, alerts_per_day)
+        scores, told = self.scores, {}
+        alerts = scores.alerts_per_day().tolist() if self._has_time else [math.nan] * len(self.objectives)
+        for i, o in enumerate(self.objectives):
+            counts, lost = scores.confusion[i], float(scores.lost[i])
+            row = {"threshold": float(self.plan.cuts[i]), **value_at(o, counts, lost), "alerts_per_day": alerts[i]}
+            told[o.name] = row | {"cost": self._cost(counts, lost)}
+        return told
 
-    def _shown_many(self, confusion: NDArray[np.int64]) -> dict[str, dict[str, float]]:
+    def _shown_many(self, confusion: NDArray[np.int64], alerts_per_day: float) -> dict[str, dict[str, float]]:
         chosen, positive = self.objectives[0], self._positive
-        days = self.scores.days_seen() if self._has_time else 0.0
-        told = {chosen.name: many_at(chosen.kind, confusion, positive, float(self.plan.thresholds[positive]), days)}
-        raw, y, _ = self.scores.contents()
+        threshold = float(self.plan.thresholds[positive])
+        told = {chosen.name: many_at(chosen.kind, confusion, positive, threshold, alerts_per_day)}
+        raw, y, time = self.scores.contents()
         u = (self.plan.temperature * (raw + self._put_in(self.plan.shares)) + self.plan.bias).astype(np.float64)
-        half, days = len(y) // 2, self.scores.days() / 2 if self._has_time else 0.0
+        half = len(y) // 2
         for objective in (parse_objective(name) for name in MANY if name != chosen.name):
             logs = objective.prior_power * np.log(self.plan.shares)
             logs -= logs.max()
@@ -277,8 +293,9 @@ class Controller:
             table = np.zeros_like(confusion)
             np.add.at(table, (y[half:], decided), 1)
             thresholds = np.exp(logs - logs.max())
+            alerts = alerts_of(time[half:], decided == positive) if self._has_time else math.nan
             told[objective.name] = many_at(
-                objective.kind, table, positive, float(thresholds[positive] / thresholds.sum()), days
+                objective.kind, table, positive, float(thresholds[positive] / thresholds.sum()), alerts
             )
         return told
 

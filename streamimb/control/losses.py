@@ -52,6 +52,12 @@ class Losses:
     An amount is held within 0 and LOSS_MAX. A missing one counts as the mean of those known so far on its side (the
     last MEAN_EVENTS or so), 0 before any. ``key``: the key of the configuration that the cost stands in. Raises
     ConfigError where a named amount is no numeric feature.
+
+    >>> from streamimb.schema import Feature, Label
+    >>> schema = Schema(features=[Feature(name="amount")], label=Label(classes=["legit", "fraud"]))
+    >>> losses = Losses(schema, parse_objective("cost:FN=amount,FP=2"))
+    >>> losses.of(np.array([[80.0], [70.0], [np.nan]], np.float32), np.arange(3), np.array([0, 1, 1], np.int16))
+    array([ 2., 70., 70.])
     """
 
     def __init__(self, schema: Schema, cost: Objective | None, key: str = "control.objective") -> None:

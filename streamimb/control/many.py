@@ -95,10 +95,12 @@ def tune_many(u: Array, y: Array, kind: int, events_min: int, log_thresholds: Ar
     return float(reached)
 
 
-def many_at(kind: int, confusion: NDArray[np.int64], positive: int, threshold: float, days: float) -> dict[str, float]:
-    """An objective's value and the positive class's recall, precision and alerts a day from counts, int64 (K, K).
+def many_at(
+    kind: int, confusion: NDArray[np.int64], positive: int, threshold: float, alerts_per_day: float
+) -> dict[str, float]:
+    """A row of the objectives' table: its value, the positive class's recall and precision, from counts, int64 (K, K).
 
-    days: the time that the counts span. Undefined is NaN.
+    Undefined is NaN.
     """
     rows, columns, hits = confusion.sum(axis=1), confusion.sum(axis=0), confusion.diagonal()
     value = math.nan
@@ -109,6 +111,6 @@ def many_at(kind: int, confusion: NDArray[np.int64], positive: int, threshold: f
         "value": value,
         "recall": float(hits[positive] / rows[positive]) if rows[positive] else math.nan,
         "precision": float(hits[positive] / columns[positive]) if columns[positive] else math.nan,
-        "alerts_per_day": float(columns[positive] / days) if days > 0 else math.nan,
+        "alerts_per_day": alerts_per_day,
         "cost": math.nan,
     }

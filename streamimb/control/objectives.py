@@ -50,6 +50,10 @@ class Objective:
     """A parsed objective: its kind and one or two numbers (beta; cost of FN and FP; a bound; alerts a day).
 
     ``amounts``: the features that hold what a false negative and a false positive cost, None where it is a number.
+
+    >>> objective = parse_objective("cost:FN=50,FP=1")
+    >>> objective.a, objective.b, round(objective.start, 4)
+    (50.0, 1.0, 0.0196)
     """
 
     name: str
@@ -159,11 +163,11 @@ def tuned_objectives(chosen: Objective, n_classes: int, *, has_time: bool) -> li
     return [chosen, *(parse_objective(s) for s in shown if s != chosen.name)]
 
 
-def value_at(objective: Objective, confusion: NDArray[np.int64], days: float, lost: float = NAN) -> dict[str, float]:
-    """An objective's value, recall, precision and alerts a day from counts.
+def value_at(objective: Objective, confusion: NDArray[np.int64], lost: float = NAN) -> dict[str, float]:
+    """An objective's value, recall and precision from counts.
 
-    confusion: int64 (2, 2), rows the truth, columns the decision, negative first; days: the time they span; lost: what
-    the wrong decisions cost. A bound (``recall>=0.9``) has as its value the quantity that it leaves free: precision,
+    confusion: int64 (2, 2), rows the truth, columns the decision, negative first; lost: what the
+    wrong decisions cost. A bound (``recall>=0.9``) has as its value the quantity that it leaves free: precision,
     recall, recall; so many alerts a day have their precision; a cost is negative, an event's. Undefined is NaN.
     """
     (tn, fp), (fn, tp) = confusion.astype(float).tolist()
@@ -178,5 +182,4 @@ def value_at(objective: Objective, confusion: NDArray[np.int64], days: float, lo
         value = float(-lost / (tp + fn + tn + fp))
     elif both:
         value = value_of(objective.kind, objective.a, objective.b, tp, fp, tp + fn, tn + fp)
-    alerts = (tp + fp) / days if days > 0 else NAN
-    return {"value": value, "recall": recall, "precision": precision, "alerts_per_day": alerts}
+    return {"value": value, "recall": recall, "precision": precision}

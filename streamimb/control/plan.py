@@ -47,6 +47,12 @@ class Plan:
     weights, decision thresholds, present class shares (from mature events) and the shares that the learner was trained
     on, after weighting; temperature and bias (K,): the calibration; cuts: float64 (S,), where each shown objective
     would cut the positive class's probability; corrects_prior: whether scores are moved to the present shares.
+
+    >>> even = np.full(2, 0.5)
+    >>> plan = Plan(number=0, weights=np.ones(2), thresholds=np.array([0.8, 0.2]), shares=np.array([0.9, 0.1]),
+    ...     trained_shares=even, temperature=1.0, bias=np.zeros(2), cuts=np.array([0.2]), corrects_prior=True)
+    >>> plan.offsets().round(2)  # raw log odds decide for the second class from 0.81 on
+    array([ 0.12, -0.69])
     """
 
     number: int

@@ -44,7 +44,22 @@ EVENTS_PER_HOUR: Final = 10_000
 
 
 class Reactor:
-    """Remembers what signals ask for, bounds it, and measures what came of it."""
+    """Remembers what signals ask for, bounds it, and measures what came of it.
+
+    >>> reactor = Reactor(ReactionConfig(), has_time=False)
+    >>> fell = Signal(position=100, time=0, signal="recall", detector="scan", class_="fraud", kind="drift", value=0.1,
+    ...     reference=0.9, action="")
+    >>> reactor.note(fell, wanted="reset").action
+    'reset'
+    >>> [cause] = reactor.take()  # where the next Plan is made
+    >>> taken = reactor.did("reset", cause, 250, 250, np.array([[80, 20], [10, 10]]))
+    >>> start = np.array([[500, 100], [30, 20]])
+    >>> reactor.measure(300, 299, start)
+    []
+    >>> [judged] = reactor.measure(900, 899, start + np.array([[450, 50], [20, 80]]))
+    >>> round(judged.before, 2), round(judged.after, 2), judged.helped
+    (0.63, 0.85, 'yes')
+    """
 
     def __init__(self, config: ReactionConfig, *, has_time: bool) -> None:
         self._config = config

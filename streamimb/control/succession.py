@@ -59,6 +59,24 @@ class Succession:
     """Runs tapes through the learner in force and, while a trial is under way, through a new one.
 
     make: makes a learner that knows nothing; lessons_max: a trial that has not been decided after so many is dropped.
+
+    >>> from streamimb.config import LearnerConfig
+    >>> from streamimb.learners.registry import make_learner
+    >>> from streamimb.schema import Feature, Label, Schema
+    >>> schema = Schema(features=[Feature(name="a")], label=Label(classes=[0, 1]))
+    >>> succession = Succession(lambda: make_learner(schema, LearnerConfig(model="linear")), 2, lessons_max=5_000)
+    >>> def teach(X, y):
+    ...     n = len(y)
+    ...     ops = np.repeat(np.arange(n), 2)[:, None].repeat(4, axis=1)
+    ...     ops[:, 1] = np.tile([at.PREDICT, at.LEARN_LABEL], n)
+    ...     succession.run(X, y, Tape.interleaved(n), np.ones(2), np.arange(n), ops, y)
+    >>> X = np.random.default_rng(1).normal(size=(4_000, 1)).astype(np.float32)
+    >>> y = (X[:, 0] > 0).astype(np.int16)
+    >>> teach(X, y)
+    >>> succession.begin()  # a drift was told, and the meaning of the feature turns round
+    >>> teach(X[:500], 1 - y[:500])
+    >>> bool(succession.verdict() > Z_BETTER), succession.settle(contested=True)
+    (True, 'replaced')
     """
 
     def __init__(self, make: Callable[[], Learner], n_classes: int, lessons_max: int) -> None:

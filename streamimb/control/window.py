@@ -18,7 +18,9 @@ LOSS_UNITS = 1e6
 BIN_UNITS_MAX = 2.0**62
 
 HEAD, TAIL = 0, 1
-NO_TIME = np.iinfo(np.int64).min
+# Of the days (UTC) of events that are counted: how many have begun, and the last.
+OPENED, DAY = 0, 1
+DAY_US = 86_400_000_000
 
 
 @part
@@ -39,19 +41,24 @@ def drop(
 @leaf
 def push(
     raw: Array, y: Array, time: Array, shadows: Array, loss: Array, ring_raw: Array, ring_y: Array, ring_time: Array,
-    ring_loss: Array, ends: Array, seen: Array, histogram: Array, amounts: Array, confusion: Array, lost: Array,
-    positive: int, units_max: float,
+    ring_loss: Array, ends: Array, days: Array, alerts: Array, histogram: Array, amounts: Array, confusion: Array,
+    lost: Array, positive: int, units_max: float,
 ) -> None:  # fmt: skip
     """Add mature events; count what each shown objective would have decided into confusion, int64 (S, 2, 2).
 
-    seen: int64 (2,), the earliest and the latest time so far. Shadows below 0 are counted in neither. Where there are
-    losses: sum them into amounts as into the histogram, and those of wrong decisions into lost (S,).
+    days: int64 (2,); alerts: int64 (2, S), of each objective when the first day began and when the last did. Shadows
+    below 0 are counted nowhere. Where there are losses: sum them into amounts as into the histogram, and those of wrong
+    decisions into lost (S,).
     """
     capacity = len(ring_y)
     for i in range(len(y)):
-        if shadows[i] >= 0:
-            seen[0] = time[i] if seen[0] == NO_TIME else min(seen[0], time[i])
-            seen[1] = max(seen[1], time[i])
+        if shadows[i] >= 0 and (days[OPENED] == 0 or time[i] // DAY_US > days[DAY]):
+            for s in range(len(confusion)):
+                alerts[1, s] = confusion[s, 0, 1] + confusion[s, 1, 1]
+                if days[OPENED] == 0:
+                    alerts[0, s] = alerts[1, s]
+            days[OPENED] += 1
+            days[DAY] = time[i] // DAY_US
         if ends[HEAD] - ends[TAIL] == capacity:
             drop(ring_raw, ring_y, ring_loss, ends, histogram, amounts, positive)
         at = ends[HEAD] % capacity
@@ -89,6 +96,17 @@ class ScoreWindow:
 
     For two classes histograms of the log likelihood ratio follow it, and the confusion of each shown objective over
     the whole run. ``by_amount``: each event has a loss, too, of which the ring keeps whole millionths (n,).
+
+    >>> window = ScoreWindow(2, 1, events_max=1_000, objectives=1)
+    >>> raw = np.array([[0.5, -0.5], [-0.5, 0.5], [0.5, -0.5]], np.float32)
+    >>> y, decided_positive = np.array([0, 1, 1], np.int16), np.array([0, 1, 0], np.int16)
+    >>> window.push(raw, y, np.arange(3), decided_positive, np.zeros(0))
+    >>> window.confusion[0], len(window)
+    (array([[1, 0],
+           [1, 1]]), 3)
+    >>> window.keep(1)
+    >>> window.contents()[1], window.histogram.sum(axis=1), int(window.confusion.sum())
+    (array([1], dtype=int16), array([0, 1]), 3)
     """
 
     def __init__(
@@ -100,7 +118,7 @@ class ScoreWindow:
         self._allocate(min(1_024, self._capacity_max))
         self.histogram, self.amounts = np.zeros((2, BINS), np.int64), np.zeros((2, BINS), np.int64)
         self.confusion, self.lost = np.zeros((objectives, 2, 2), np.int64), np.zeros(objectives)
-        self._seen = np.array([NO_TIME, NO_TIME], np.int64)
+        self._days, self._alerts = np.zeros(2, np.int64), np.zeros((2, objectives), np.int64)
 
     def _allocate(self, capacity: int) -> None:
         self._raw = np.zeros((capacity, self._k), np.float32)
@@ -124,8 +142,9 @@ class ScoreWindow:
             old = self._raw[rows], self._y[rows], self._time[rows], self._loss[rows if self._by_amount else []]
             self._allocate(min(2 * (len(self) + len(y)), self._capacity_max))
             self._fill(*old)
-        push(raw, y, time, shadows, loss, self._raw, self._y, self._time, self._loss, self._ends, self._seen,
-             self.histogram, self.amounts, self.confusion, self.lost, self._positive, self._units_max)  # fmt: skip
+        push(raw, y, time, shadows, loss, self._raw, self._y, self._time, self._loss, self._ends, self._days,
+             self._alerts, self.histogram, self.amounts, self.confusion, self.lost, self._positive,
+             self._units_max)  # fmt: skip
 
     def _fill(self, raw: Array, y: Array, time: Array, loss: Array) -> None:
         n = len(y)
@@ -180,16 +199,20 @@ class ScoreWindow:
         newest = self._time[(self._ends[HEAD] - 1) % len(self._y)]
         return float(newest - oldest) / 86_400e6
 
-    def days_seen(self) -> float:
-        """The time that all events so far span, in days; 0 before any."""
-        return float(self._seen[1] - self._seen[0]) / 86_400e6 if self._seen[0] != NO_TIME else 0.0
+    def alerts_per_day(self) -> NDArray[np.float64]:
+        """Alerts of each objective on a day that a later one has followed, float64 (S,); NaN before there is one.
+
+        As the queue counts (``streamimb.evaluation.queue``): days of UTC, and days without events are none.
+        """
+        complete = self._days[OPENED] - 1
+        return np.asarray((self._alerts[1] - self._alerts[0]) / (complete if complete > 0 else np.nan))
 
     def state(self) -> State:
         raw, y, time = self.contents()
         return {
             "raw": raw, "y": y, "time": time, "histogram": self.histogram.copy(), "confusion": self.confusion.copy(),
-            "seen": self._seen.copy(), "loss": self._loss[self._rows() if self._by_amount else []],
-            "amounts": self.amounts.copy(), "lost": self.lost.copy(),
+            "days": self._days.copy(), "alerts": self._alerts.copy(), "amounts": self.amounts.copy(),
+            "loss": self._loss[self._rows() if self._by_amount else []], "lost": self.lost.copy(),
         }  # fmt: skip
 
     def restore(self, state: State) -> None:
@@ -200,7 +223,8 @@ class ScoreWindow:
             raise StateError("control: the saved scores are those of other objectives")
         self._take(state, state["loss"])
         self.confusion[:], self.amounts[:], self.lost[:] = state["confusion"], state["amounts"], state["lost"]
-        self._seen[:] = state["seen"]
+        if "days" in state:  # a version before did not count them: they are counted from here on
+            self._days[:], self._alerts[:] = state["days"], state["alerts"]
 
     def take_over(self, state: State) -> None:
         """Go on from the scores of a window of other objectives: its counts and losses say nothing here."""
@@ -210,3 +234,15 @@ class ScoreWindow:
         self._allocate(max(len(state["y"]), min(1_024, self._capacity_max)))
         self._fill(state["raw"], state["y"], state["time"], loss)
         self.histogram[:] = state["histogram"]
+
+
+def alerts_of(time: NDArray[np.int64], alert: NDArray[np.bool_]) -> float:
+    """Alerts a day of events in event-time order, (m,) each, on the days that a later one has followed; NaN without.
+
+    >>> alerts_of(np.array([0, 5, 3 * DAY_US, 4 * DAY_US]), np.array([True, True, True, True]))
+    1.5
+    """
+    day = time // DAY_US
+    complete = day < day[-1:]
+    days = len(np.unique(day[complete]))
+    return float(alert[complete].sum() / days) if days else float("nan")

@@ -33,6 +33,7 @@ from streamimb.drift.adwin_kernels import (
     update,
 )
 from streamimb.drift.base import Detector, Firings
+from streamimb.drift.tuning import significance
 from streamimb.errors import StateError
 
 #: Rows of buckets, of 2^row values each.
@@ -48,6 +49,12 @@ class AdwinBank:
     significant cut (``keep``) or from nothing, as river does.
     That cut is also what a firing's ``before``, ``after`` and ``kept`` are of. Values that are not finite, or beyond
     ``VALUE_ABS_MAX``, are ignored and counted.
+
+    >>> bank = AdwinBank(2, delta=0.002)
+    >>> values = np.stack([np.tile([0.0, 1.0], 500), np.repeat([0.2, 0.8], 500)], axis=1).ravel()
+    >>> firings = bank.update(np.tile([0, 1], 1_000), values)  # the second moves, once
+    >>> firings.index % 2, firings.before, firings.after, bank.estimation.round(2)
+    (array([1]), array([0.2]), array([0.75]), array([0.5, 0.8]))
     """
 
     def __init__(
@@ -74,6 +81,7 @@ class AdwinBank:
         self.buckets = np.zeros((n, rows * (max_buckets + 1) * 2))  # row by row, of each bucket its total and variance
         self.reals = np.zeros((n, WARNING_DELTA + 1))
         self.reals[:, DELTA], self.reals[:, WARNING_DELTA] = deltas, warning_delta
+        self._made_with = self.reals[:, DELTA:].copy()  # those in force may be tuned
         self.wholes = np.zeros((n, COUNTS + rows), np.int64)
         self.wholes[:, USED] = 1
         self.wholes[:, CLOCK] = clocks
@@ -98,6 +106,12 @@ class AdwinBank:
         if bad >= 0:
             raise ValueError(f"value {bad}: detector {which[bad]} of {len(self)}")
         return Firings.of(fired, report)
+
+    def tune(self, between: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        """As any bank: each ``clock`` values there is a look; a warning keeps its multiple of a drift's delta."""
+        delta = significance(between * values / self.wholes[:, CLOCK])
+        warning = delta * self._made_with[:, 1] / self._made_with[:, 0]
+        self.reals[:, DELTA], self.reals[:, WARNING_DELTA] = delta, np.minimum(warning, (1.0 + delta) / 2.0)
 
     @property
     def width(self) -> NDArray[np.int64]:
@@ -132,7 +146,8 @@ class AdwinBank:
 
     def state(self) -> dict[str, Any]:
         """The bank's arrays, copied."""
-        return {name: getattr(self, name).copy() for name in ("buckets", "reals", "wholes")}
+        arrays = {name: getattr(self, name).copy() for name in ("buckets", "reals", "wholes")}
+        return {**arrays, "made_with": self._made_with.copy()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state of a bank that was made with the same arguments. Raises StateError."""
@@ -140,7 +155,7 @@ class AdwinBank:
             mine, saved = getattr(self, name), state.get(name)
             if saved is None or saved.shape != mine.shape or saved.dtype != mine.dtype:
                 raise StateError(f"adwin: {name} does not fit a bank of {len(self)} detectors")
-        same = np.array_equal(state["reals"][:, DELTA:], self.reals[:, DELTA:])
+        same = np.array_equal(state.get("made_with", state["reals"][:, DELTA:]), self._made_with)
         if not same or not np.array_equal(state["wholes"][:, CLOCK : FULL + 1], self.wholes[:, CLOCK : FULL + 1]):
             raise StateError("adwin: the state was saved under other parameters")
         counts = state["wholes"][:, COUNTS:]

@@ -40,6 +40,12 @@ class Bank(Protocol):
     ) -> Firings:
         """Give value[i] to detector which[i], in order; at[i]: events of the stream so far, with this value's."""
 
+    def tune(self, between: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        """Let there be so many events of the stream between two false alarms of each detector, float64 (n,).
+
+        values: float64 (n,), how many each is given an event. Raises TypeError where no parameter says that.
+        """
+
     @property
     def width(self) -> NDArray[np.int64]:
         """Values since the last change that each saw, int64 (n,)."""
@@ -56,7 +62,13 @@ class Bank(Protocol):
 
 
 class SingleBank:
-    """Any detectors as a bank, each fed its own values at once."""
+    """Any detectors as a bank, each fed its own values at once.
+
+    >>> bank = SingleBank([DDMOCI(), DDMOCI()])
+    >>> hits = np.r_[np.tile([1.0, 1.0, 1.0, 0.0], 50), np.zeros(3)]
+    >>> bank.update(np.ones(203, np.int64), hits).drifts.index, bank.width  # all for the second
+    (array([202]), array([  0, 203]))
+    """
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self.detectors = list(detectors)
@@ -74,6 +86,10 @@ class SingleBank:
             found.append(firings._replace(index=places[firings.index]))
         joined = Firings(*(np.concatenate(column) for column in zip(*found, strict=True)))
         return joined.at(np.argsort(joined.index))
+
+    def tune(self, between: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        for detector, wanted in zip(self.detectors, (between * values).tolist(), strict=True):
+            detector.tune(wanted)
 
     @property
     def width(self) -> NDArray[np.int64]:
@@ -139,23 +155,32 @@ def make_bank(n: int, signal: str, config: DetectorConfig) -> Bank | None:
     return None if config.detector == "none" else MAKERS[config.detector](n, signal, config)
 
 
-def begin_anew(bank: Bank, fresh: Bank, d: int, now: int) -> None:
-    """Let detector d of a bank be as that of one just made with the same arguments; now: events of the stream."""
-    go_on(bank, fresh, d, d)
+def begin_anew(bank: Bank, fresh: Bank, which: Sequence[int], now: int) -> None:
+    """Let detectors of a bank be as those of one just made with the same arguments; now: events of the stream."""
+    go_on(bank, fresh, which, which)
+    begin_at(bank, which, now)
+
+
+def begin_at(bank: Bank, which: Sequence[int], now: int) -> None:
+    """Let detectors of a bank that have seen nothing begin after ``now`` events of the stream."""
     if isinstance(bank, ScanBank):
-        state = bank.state()
-        state["wholes"][d, SINCE] = now
-        bank.restore(state)
+        bank.wholes[list(which), SINCE] = now
 
 
-def go_on(bank: Bank, other: Bank, d: int, theirs: int) -> None:
-    """Let detector d of a bank be as detector ``theirs`` of another of its kind; false alarms stay those of its own."""
+def go_on(bank: Bank, other: Bank, which: Sequence[int], theirs: Sequence[int]) -> None:
+    """Let each detector of ``which`` be as the other bank's in ``theirs``, place by place; the other is of its kind.
+
+    False alarms stay those of their own. All at once: each time, the whole bank is written and looked through.
+    """
+    if not which:
+        return
     state, given = bank.state(), other.state()
-    for name, value in given.items():
-        if isinstance(value, np.ndarray) and name != "made_with":
-            state[name][d] = value[theirs]
-        elif name == str(theirs):
-            state[str(d)] = value
+    mine, others = list(which), list(theirs)
+    if isinstance(bank, SingleBank):
+        state |= {str(d): given[str(their)] for d, their in zip(mine, others, strict=True)}
+    else:
+        for name in given.keys() - {"made_with"}:
+            state[name][mine] = given[name][others]
     if isinstance(bank, ScanBank):
-        state["reals"][d, WANTED] = bank.between[d]
+        state["reals"][mine, WANTED] = bank.between[mine]
     bank.restore(state)

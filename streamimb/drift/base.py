@@ -54,6 +54,15 @@ class Detector(DriftAndWarningDetector, abc.ABC):  # type: ignore[misc]  # river
 
     As in river, ``update`` takes one value; ``drift_detected`` and ``warning_detected`` tell what that value set off.
     A warning is told at the value that enters the zone of warning, not at each one inside it.
+
+    >>> from streamimb.drift.adwin import ADWIN
+    >>> one, many, values = ADWIN(), ADWIN(), [0.0] * 100 + [1.0] * 60
+    >>> fired = []
+    >>> for i, x in enumerate(values):
+    ...     one.update(x)
+    ...     fired += [i] if one.drift_detected else []
+    >>> fired, many.update_many(values).drifts.index
+    ([127], array([127]))
     """
 
     def update(self, x: float) -> None:
@@ -77,6 +86,13 @@ class Detector(DriftAndWarningDetector, abc.ABC):  # type: ignore[misc]  # river
         last = int(firings.level[-1]) if len(firings.index) and firings.index[-1] == len(array) - 1 else 0
         self._drift_detected, self._warning_detected = last == DRIFT, last == WARNING
         return firings
+
+    def tune(self, between: float) -> None:
+        """Let there be so many values between two false alarms, as far as a parameter says that.
+
+        Raises TypeError where none does.
+        """
+        raise TypeError(f"{type(self).__name__} has no parameter that says how often it is wrong (not {between:g})")
 
     @property
     @abc.abstractmethod

@@ -20,6 +20,28 @@ class FlatDetector(Detector, abc.ABC):
 
     A subclass allocates them and says what a run of values does. WIDTH names the place in ``wholes`` where values since
     the last drift are counted.
+
+    >>> class Run(FlatDetector):
+    ...     '''Fires at every fifth one in a row.'''
+    ...
+    ...     def __init__(self):
+    ...         super().__init__(np.zeros(1), np.zeros(1, np.int64))
+    ...
+    ...     estimation = property(lambda self: float(self._reals[0]))
+    ...
+    ...     def _run(self, values):
+    ...         fired = []
+    ...         for i, x in enumerate(values):
+    ...             self._wholes[0] = self._wholes[0] % 5 + 1 if x == 1 else 0
+    ...             fired += [i] if self._wholes[0] == 5 else []
+    ...         return np.array(fired, np.int64), np.tile([0.0, 1.0, 5.0, 2.0], (len(fired), 1)), -1
+    >>> run = Run()
+    >>> run.update_many([0, 1, 1, 1]).index, run.width
+    (array([], dtype=int64), 3)
+    >>> again = Run()
+    >>> again.restore(run.state())
+    >>> again.update_many([1, 1]).index
+    array([1])
     """
 
     WIDTH: ClassVar[int] = 0
@@ -28,6 +50,7 @@ class FlatDetector(Detector, abc.ABC):
         super().__init__()
         self._reals, self._wholes = reals, wholes
         self._parameters = np.array(parameters, np.float64)
+        self._made_with = self._parameters.copy()  # those in force may be tuned
 
     @property
     def width(self) -> int:
@@ -49,6 +72,7 @@ class FlatDetector(Detector, abc.ABC):
 
     def state(self) -> dict[str, Any]:
         arrays = {name: getattr(self, f"_{name}").copy() for name in ARRAYS}
+        arrays["made_with"] = self._made_with.copy()
         return {**arrays, "drift_detected": self._drift_detected, "warning_detected": self._warning_detected}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -56,11 +80,11 @@ class FlatDetector(Detector, abc.ABC):
             mine, saved = getattr(self, f"_{name}"), state.get(name)
             if saved is None or saved.shape != mine.shape or saved.dtype != mine.dtype or not _is_finite(saved):
                 raise StateError(f"{type(self).__name__}: {name} does not fit")
-        if not np.array_equal(state["parameters"], self._parameters):
+        if not np.array_equal(state.get("made_with", state["parameters"]), self._made_with):
             raise StateError(f"{type(self).__name__}: the state was saved under other parameters")
         if state["wholes"].min(initial=0) < 0 or not self._possible(state["reals"], state["wholes"]):
             raise StateError(f"{type(self).__name__}: the saved counts are not possible")
-        self._reals[:], self._wholes[:] = state["reals"], state["wholes"]
+        self._reals[:], self._wholes[:], self._parameters[:] = state["reals"], state["wholes"], state["parameters"]
         self._drift_detected, self._warning_detected = bool(state["drift_detected"]), bool(state["warning_detected"])
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from streamimb.drift.base import DRIFT, WARNING
 from streamimb.drift.flat import FlatDetector
+from streamimb.drift.tuning import significance
 from streamimb.kernel import Array, kernel, leaf
 
 # Columns of a sample in ``reals``: its weighted mean, its sum of squared weights; a row a sample, then the cut points.
@@ -50,6 +51,13 @@ class HDDMW(FlatDetector):
         parameters = (drift_confidence, warning_confidence, lambda_val, float(two_sided_test))
         super().__init__(np.zeros((CUTS + 1, 2)), np.zeros(COUNTS + CUTS, np.int64), *parameters)
         _start(self._reals, self._wholes)
+
+    def tune(self, between: float) -> None:
+        """Each value is a look, in one direction or two; a warning keeps its multiple of a drift's significance."""
+        ways = 2.0 if self.two_sided_test else 1.0
+        drift = float(significance(between * ways))
+        warning = min(drift * self.warning_confidence / self.drift_confidence, (1.0 + drift) / 2.0)
+        self._parameters[:2] = drift, warning
 
     @property
     def estimation(self) -> float:

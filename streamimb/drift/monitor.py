@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.config import DriftConfig
-from streamimb.drift.bank import RECALL, SHARE, Bank, begin_anew, go_on, make_bank
+from streamimb.drift.bank import RECALL, SHARE, Bank, begin_anew, begin_at, go_on, make_bank
 from streamimb.drift.base import DRIFT, Firings
 from streamimb.drift.pace import Pace
-from streamimb.drift.scan import ScanBank
 from streamimb.errors import ConfigError, StateError
 from streamimb.kernel import Array, leaf
 from streamimb.outcome import Signal
@@ -40,7 +39,8 @@ class Monitor:
     the change, ``reference`` that before it. While a class has no events its recall detector stands still.
     For ``cooldown`` mature events after a drift nothing else of the same signal and class is told, though the detector
     still forgets; as long after a warning no other warning. A warning silences no drift. A drift that a cool-down kept
-    silent is told at its end, if what is then is neither what was told nor what was before that.
+    silent is told at its end, if what is then is neither what was told nor what was before that. A share that fell is
+    not told to have fallen again before an event of its class came: a class that vanishes is told once.
 
     has_time: whether times are microseconds, so that false alarms may be asked for in pages a week. Raises ConfigError
     where a signal cannot be watched as configured.
@@ -79,6 +79,11 @@ class Monitor:
         }
         # Of each, the reference and the value of the drift told last, and whether another was kept silent since.
         self._told = {signal: np.zeros((3, len(classes))) for signal, classes in self._classes.items()}
+        # Of each class, the number of its last event; of each share, that of the event at which a fall was told last.
+        self._taken = np.zeros(
+            n_classes, np.int64
+        )  # decided events of each class so far, where a recall is tuned by them
+        self._came, self._fell = np.full(n_classes, -1, np.int64), np.full(len(self.watched), -1, np.int64)
         self._seen = 0
         self._find_end()
         # Room, used again: of each value that a bank takes in the detector and the events so far, and itself.
@@ -129,9 +134,12 @@ class Monitor:
                 n = _shares(y, self.watched[0], len(self.watched), self._seen, whole, value)
             else:
                 n = _recalls(y, decision, self._seen, whole, value)
+                if self._configs[RECALL].pages_a_week is not None:
+                    self._taken += np.bincount(whole[0, :n], minlength=len(self._taken))
             firings = bank.update(whole[0, :n], value[:n], whole[1, :n])
             if len(firings.index):
-                self._tell(signal, firings, whole[1, :n] - (self._seen + 1), whole[0, :n], position, time, found)
+                self._tell(signal, firings, whole[1, :n] - (self._seen + 1), whole[0, :n], position, time, y, found)
+        _note(y, self._seen, self._came)
         self._seen += len(y)
 
     def _tell(
@@ -142,13 +150,14 @@ class Monitor:
         which: Array,
         position: Array,
         time: Array,
+        y: Array,
         found: list[tuple[int, str, Signal]],
     ) -> None:
         config, silent, last = self._configs[signal], self._silent_until[signal], self._told[signal]
         for at, before, after, _, level in zip(*(column.tolist() for column in firings), strict=True):
             i, d = int(event[at]), int(which[at])
             now = self._seen + i
-            if signal == RECALL and after >= before:
+            if after >= before if signal == RECALL else after < before and self._is_gone(d, y[: i + 1]):
                 continue
             if now < silent[level - 1, d]:
                 last[HELD, d] += level == DRIFT and config.cooldown >= COOLDOWN_MIN
@@ -156,9 +165,17 @@ class Monitor:
             silent[:level, d] = now + 1 + config.cooldown
             if level == DRIFT:
                 last[:, d] = before, after, 0.0
+                if signal == SHARE:
+                    self._fell[d] = now if after < before else -1
             name, kind = self.class_names[self._classes[signal][d]], KINDS[level]
             told = Signal(int(position[i]), int(time[i]), signal, config.detector, name, kind, after, before, "")
             found.append((now, signal, told))
+
+    def _is_gone(self, d: int, y: Array) -> bool:
+        """Whether no event of a share's class came since its fall was told; y: the batch's classes so far."""
+        in_batch = np.flatnonzero(y == self.watched[d])
+        last = self._seen + in_batch[-1] if len(in_batch) else self._came[self.watched[d]]
+        return bool(last <= self._fell[d])
 
     def _find_end(self) -> None:
         """Find where the next cool-down ends, and how many events may be taken before one that begins then ends."""
@@ -179,6 +196,8 @@ class Monitor:
                     continue
                 silent[:, d] = self._seen + config.cooldown
                 last[:2, d] = value, now
+                if signal == SHARE:
+                    self._fell[d] = self._seen - 1 if now < value else -1
                 name = self.class_names[k]
                 told = Signal(position, time, signal, config.detector, name, KINDS[DRIFT], now, value, "")
                 found.append((self._seen - 1, signal, told))
@@ -186,42 +205,45 @@ class Monitor:
     def _tune(self) -> None:
         """Renew what the detectors are tuned for, at the stream's present rate."""
         for signal, bank in self._banks.items():
-            pages = self._configs[signal].pages_a_week
-            if pages is not None and isinstance(bank, ScanBank):
-                bank.between = self._pace.between(pages) * len(bank)
+            pages, n = self._configs[signal].pages_a_week, len(self._classes[signal])
+            if pages is not None and self._pace.is_known:
+                values = np.ones(n) if signal == SHARE else np.maximum(self._taken, 1) / max(self._seen, 1)
+                bank.tune(np.full(n, self._pace.between(pages) * n), values)
 
     def forget(self, signal: str) -> None:
         """Begin a signal's detectors anew: what they watch is not what it was, and that is no drift."""
-        for k in self._classes[signal]:
-            self.forget_class(signal, k)
+        self.forget_classes(signal, self._classes[signal])
 
-    def forget_class(self, signal: str, k: int) -> None:
-        """Begin the detector of class k anew, likewise."""
-        if signal in self._banks:
+    def forget_classes(self, signal: str, classes: Sequence[int]) -> None:
+        """Begin the detectors of some classes anew, likewise."""
+        if signal in self._banks and classes:
             fresh = make_bank(len(self._classes[signal]), signal, self._configs[signal])
             assert fresh is not None, "there was one"
-            begin_anew(self._banks[signal], fresh, self._place(signal, k), self._seen)
-            self._told[signal][HELD, self._place(signal, k)] = 0.0
+            places = [self._place(signal, k) for k in classes]
+            begin_anew(self._banks[signal], fresh, places, self._seen)
+            self._tune()
+            self._told[signal][HELD, places] = 0.0
 
     def inherit(self, old: Monitor) -> None:
-        """Go on from a monitor of the same signals and fewer classes, which are the first of these.
+        """Go on, with one just made, from a monitor of the same signals and fewer classes, the first of these.
 
         Detectors, cool-downs and what these keep silent go over for all that was watched. The others begin now: those
         of new classes, and that of a share which was not watched, since of two classes the positive one's is.
         """
         self._seen = old._seen
         self._pace.restore(old._pace.state())
+        self._came[: len(old._came)], self._taken[: len(old._taken)] = old._came, old._taken
         for signal, bank in self._banks.items():
-            fresh = make_bank(len(self._classes[signal]), signal, self._configs[signal])
-            assert fresh is not None, "there was one"
-            for d, k in enumerate(self._classes[signal]):
-                if k not in old._classes[signal]:
-                    begin_anew(bank, fresh, d, self._seen)
-                    continue
-                theirs = old._place(signal, k)
-                go_on(bank, old._banks[signal], d, theirs)
-                self._silent_until[signal][:, d] = old._silent_until[signal][:, theirs]
-                self._told[signal][:, d] = old._told[signal][:, theirs]
+            before = {k: d for d, k in enumerate(old._classes[signal])}
+            new = [d for d, k in enumerate(self._classes[signal]) if k not in before]
+            kept = [d for d, k in enumerate(self._classes[signal]) if k in before]
+            theirs = [before[self._classes[signal][d]] for d in kept]
+            begin_at(bank, new, self._seen)
+            go_on(bank, old._banks[signal], kept, theirs)
+            self._silent_until[signal][:, kept] = old._silent_until[signal][:, theirs]
+            self._told[signal][:, kept] = old._told[signal][:, theirs]
+            if signal == SHARE:
+                self._fell[kept] = old._fell[theirs]
         self._find_end()
 
     def width(self, signal: str, k: int) -> int:
@@ -247,6 +269,7 @@ class Monitor:
             "banks": {signal: bank.state() for signal, bank in self._banks.items()},
             "silent_until": {signal: silent.copy() for signal, silent in self._silent_until.items()},
             "told": {signal: told.copy() for signal, told in self._told.items()},
+            "gone": {"came": self._came.copy(), "fell": self._fell.copy(), "taken": self._taken.copy()},
             "pace": self._pace.state(),
             "seen": self._seen,
         }
@@ -263,6 +286,10 @@ class Monitor:
             bank.restore(state["banks"][signal])
         for signal in silent:
             self._silent_until[signal][:], self._told[signal][:] = silent[signal], told[signal]
+        self._came[:], self._fell[:], self._taken[:] = -1, -1, 0
+        if "gone" in state:  # a version before did not know
+            gone = state["gone"]
+            self._came[:], self._fell[:], self._taken[:] = gone["came"], gone["fell"], gone["taken"]
         self._pace.restore(state["pace"])
         self._seen = int(state["seen"])
         self._find_end()
@@ -280,6 +307,12 @@ def _first_bad(y: Array, n_classes: int) -> int:
         if y[i] < 0 or y[i] >= n_classes:
             return i
     return -1
+
+
+@leaf
+def _note(y: Array, seen: int, came: Array) -> None:
+    for i in range(len(y)):
+        came[y[i]] = seen + i
 
 
 @leaf

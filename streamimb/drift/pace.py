@@ -75,6 +75,11 @@ class Pace:
                 del self._marks[:i]
                 return
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a rate yet."""
+        return self._a_week > 0.0
+
     def between(self, pages_a_week: float) -> float:
         """Events between two pages, within bounds."""
         return min(max(self._a_week / pages_a_week, BETWEEN_MIN), BETWEEN_MAX)

@@ -59,6 +59,13 @@ class ScanBank:
     between: events between two false alarms, a number or (n,); length_min: values in the shortest first bucket, a
     number or (n,): a detector is checked no more often. After a drift a detector goes on from what came after the
     change. A ``between`` counts events of the stream, of which a detector may take few: see ``update``.
+
+    >>> y = np.random.default_rng(1).random(40_000) < np.repeat([0.01, 0.03], 20_000)
+    >>> both = np.stack([y[:20_000], y[10_000:30_000]], axis=1).ravel()  # the first sees no change, the second one
+    >>> which = np.tile([0, 1], 20_000)
+    >>> firings = ScanBank(2, between=200_000).update(which, both.astype(float)).drifts
+    >>> which[firings.index], firings.before.round(3), firings.after.round(3)
+    (array([1]), array([0.009]), array([0.033]))
     """
 
     def __init__(self, n: int, between: ArrayLike, *, length_min: ArrayLike = 8) -> None:
@@ -89,6 +96,10 @@ class ScanBank:
         if not ((wanted >= 1) & np.isfinite(wanted)).all():
             raise ValueError(f"{value!r} events between two false alarms")
         self.reals[:, WANTED] = wanted
+
+    def tune(self, between: NDArray[np.float64], values: NDArray[np.float64]) -> None:  # noqa: ARG002  # as any bank
+        """As any bank: how many values there are is told with each."""
+        self.between = between
 
     def update(
         self, which: NDArray[np.int64], value: NDArray[np.float64], at: NDArray[np.int64] | None = None
@@ -160,7 +171,17 @@ def _possible(buckets: NDArray[np.float64], reals: NDArray[np.float64], wholes: 
 
 
 class Scan(Detector):
-    """One scan of a bank as a river detector: what ``ShareScan`` and ``RecallScan`` share."""
+    """One scan of a bank as a river detector: what ``ShareScan`` and ``RecallScan`` share.
+
+    between: events between two false alarms where nothing moves.
+
+    >>> scan = Scan(between=200_000)
+    >>> for i, x in enumerate([0.0, 0.0, 0.0, 1.0] * 100 + [0.0, 1.0, 1.0, 1.0] * 100):
+    ...     scan.update(x)
+    ...     if scan.drift_detected:
+    ...         print(i, round(scan.estimation, 2), scan.width)
+    423 0.75 24
+    """
 
     LENGTH_MIN = 8
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from streamimb.drift.base import DRIFT, WARNING
 from streamimb.drift.chi2 import chi2_upper
 from streamimb.drift.flat import FlatDetector
+from streamimb.drift.tuning import significance
 from streamimb.kernel import Array, kernel
 
 # Places in ``wholes``; then counts of each class before the window, in the window, and the window's codes.
@@ -25,8 +26,8 @@ class ShareTest(FlatDetector):
     or ``warning`` over the number of classes (Bonferroni). After a drift all is forgotten, the window too: it lies on
     both sides of the change, and what came after would differ from it, so that one change would be told twice.
 
-    ``before`` and ``after`` are the shares of the class that moved most, ``estimation`` is the share of the last class
-    in the window: with two classes, the mean of the values.
+    ``before`` and ``after`` are the shares of the class that moved most (of two, of the second), ``estimation`` is the
+    share of the last class in the window: with two classes, the mean of the values.
 
     >>> rng = np.random.default_rng(1)
     >>> codes = np.r_[rng.choice(3, 5000, p=[0.9, 0.08, 0.02]), rng.choice(3, 2000, p=[0.86, 0.08, 0.06])]
@@ -50,9 +51,17 @@ class ShareTest(FlatDetector):
         self.every = every
         wholes = np.zeros(COUNTS + 2 * n_classes + window, np.int64)
         parameters = (float(n_classes), float(window), drift, warning, float(every))
-        super().__init__(
-            np.array([chi2_upper(drift / n_classes, 1), chi2_upper(warning / n_classes, 1)]), wholes, *parameters
-        )
+        super().__init__(self._levels(drift, warning), wholes, *parameters)
+
+    def _levels(self, drift: float, warning: float) -> NDArray[np.float64]:
+        return np.array([chi2_upper(level / self.n_classes, 1) for level in (drift, warning)])
+
+    def tune(self, between: float) -> None:
+        """Each ``every`` values there is a look; a warning keeps its multiple of a drift's significance."""
+        drift = float(significance(between / self.every))
+        warning = min(drift * self.warning / self.drift, (1.0 + drift) / 2.0)
+        self._parameters[2:4] = drift, warning
+        self._reals[:] = self._levels(drift, warning)
 
     @property
     def estimation(self) -> float:
@@ -61,7 +70,8 @@ class ShareTest(FlatDetector):
 
     def _possible(self, reals: NDArray[np.float64], wholes: NDArray[np.int64]) -> bool:
         codes = wholes[COUNTS + 2 * self.n_classes :]
-        return bool(np.array_equal(reals, self._reals) and wholes[NEXT] < self.window and codes.max() < self.n_classes)
+        levels = bool(reals[0] >= reals[1] > 0.0)
+        return bool(levels and wholes[NEXT] < self.window and codes.max() < self.n_classes)
 
     def _run(self, values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
         return _update(values, self._reals, self._wholes, self.n_classes, self.window, self.every)
@@ -105,10 +115,11 @@ def _update(
 
 @kernel
 def _moved(old: Array, new: Array) -> tuple[int, float]:
-    """The class whose share moved most, and its G."""
+    """The class whose share moved most, and its G; of two, whose G is the same, the second."""
     moved, most = 0, 0.0
+    first = 1 if len(old) == 2 else 0
     n0, n1 = float(old.sum()), float(new.sum())
-    for k in range(len(old)):
+    for k in range(first, len(old)):
         share = (old[k] + new[k]) / (n0 + n1)
         g = 2.0 * (
             _cell(old[k], n0 * share)

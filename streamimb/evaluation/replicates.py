@@ -49,6 +49,13 @@ class Runs:
 
     y: class codes (n,); runs: name -> its predictions. Two classes are ranked by the positive's score, more by the
     mean over classes of each against the rest (none of them above ``CLASSES_RANKED_MAX``).
+
+    >>> scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    >>> judged = {"half": Judged(np.array([0, 1, 0]), scores), "lower": Judged(np.array([0, 1, 1]), scores)}
+    >>> runs = Runs(np.array([0, 1, 1], np.int16), judged, positive=1, goals={})
+    >>> once, second_twice = np.ones(3, np.int32), np.array([1, 2, 1], np.int32)
+    >>> runs.measure(once)["recall"], runs.measure(second_twice)["recall"].round(2)
+    (array([0.5, 1. ]), array([0.67, 1.  ]))
     """
 
     def __init__(

@@ -55,6 +55,12 @@ class Spelling:
 
     An event costs a look-up for each such feature until ``TEXTS_OF_FEATURE_MAX`` (or its part of ``TEXTS_MAX``) are
     known. Memory: under 6 MB, that of ``TEXTS_MAX`` texts.
+
+    >>> spelling = Spelling((Feature(name="shop", type="categorical"),))
+    >>> X = np.array([[7.0], [9.0], [7.0]], np.float32)  # codes, as the decoder makes them
+    >>> spelling.update(X, np.arange(3), Spelled.of({0: ["toys", "food", "toys"]}, 3))
+    >>> spelling.texts()
+    {0: {7: 'toys', 9: 'food'}}
     """
 
     def __init__(self, features: tuple[Feature, ...]) -> None:

@@ -42,6 +42,10 @@ class Tape:
     rows: int64 (t,), the row of X an operation reads; kinds: int8 (t,), PREDICT or LEARN; events: int64 (t,), the
     position of the event in the stream, to which random draws belong, or NOBODYS throughout; weights: float64 (t,),
     how much each lesson counts (a prediction's is not read), or None where that is its class's weight.
+
+    >>> tape = Tape.interleaved(2)
+    >>> tape.rows, tape.kinds, tape.lesson_weights(np.array([0, 1], np.int16), np.array([1.0, 5.0]))
+    (array([0, 0, 1, 1]), array([0, 1, 0, 1], dtype=int8), array([1., 1., 5., 5.]))
     """
 
     rows: NDArray[np.int64]

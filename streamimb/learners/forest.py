@@ -50,6 +50,18 @@ class ForestClassifier(TreeEnsemble):
 
     Raises ConfigError for a parameter that is unknown or out of bounds, LearnerError where the trees would not fit
     into memory.
+
+    >>> import numpy as np
+    >>> from streamimb.learners.base import LEARN, PREDICT, Tape
+    >>> from streamimb.schema import Feature, Label
+    >>> schema = Schema(features=[Feature(name="amount")], label=Label(classes=["legit", "fraud"]))
+    >>> forest = ForestClassifier(schema, members=3)
+    >>> X = np.arange(1_000, dtype=np.float32)[:, None] % 20
+    >>> y = (X[:, 0] > 14).astype(np.int16)
+    >>> forest.run(X, y, Tape.only(LEARN, 1_000), np.ones(2)).shape
+    (0, 2)
+    >>> forest.run(X[[0, 19]], y[:2], Tape.only(PREDICT, 2), np.ones(2))[:, 1].round(2).tolist()
+    [0.0, 1.0]
     """
 
     name = "forest"

@@ -52,6 +52,16 @@ class RiverClassifier:
 
     Raises ConfigError for a path or a parameter that is not there, LearnerError for a model that cannot learn this
     schema, cannot be saved, or cannot be weighted as asked.
+
+    >>> from streamimb.schema import Feature, Label
+    >>> schema = Schema(features=[Feature(name="amount")], label=Label(classes=["legit", "fraud"]))
+    >>> learner = RiverClassifier(schema, model="river.naive_bayes.GaussianNB", parameters={})
+    >>> X = np.arange(400, dtype=np.float32)[:, None] % 20
+    >>> y = (X[:, 0] > 14).astype(np.int16)
+    >>> learner.run(X, y, Tape.only(LEARN, 400), np.ones(2)).shape
+    (0, 2)
+    >>> learner.run(X[[0, 19]], y[:2], Tape.only(PREDICT, 2), np.ones(2))[:, 1].round(2).tolist()
+    [0.0, 0.95]
     """
 
     def __init__(self, schema: Schema, *, model: str, parameters: dict[str, Any], seed: int = 1) -> None:

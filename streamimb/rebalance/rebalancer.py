@@ -36,6 +36,17 @@ class Rebalancer:
     """Weighs the lessons of a segment, lets a sampler leave out and make rows, and measures what was trained on.
 
     Raises ConfigError where a rule or a strategy is for no class or feature that the schema has.
+
+    >>> from streamimb.schema import Feature, Label
+    >>> schema = Schema(features=[Feature(name="amount")], label=Label(classes=["legit", "fraud"]))
+    >>> rebalancer = Rebalancer(schema, ControlConfig(), SamplesConfig())
+    >>> ops = np.array([[0, 0, 0, 0], [0, 1, 0, 0], [1, 0, 1, 0], [1, 1, 1, 0]])  # predict, learn, predict, learn
+    >>> X, y = np.array([[5.0], [90.0]], np.float32), np.array([0, 1], np.int16)
+    >>> lessons = rebalancer.lessons(ops, X, y, np.zeros((0, 5), np.int64), np.array([0.5, 3.0]))
+    >>> lessons.tape.rows, lessons.tape.kinds, lessons.tape.weights
+    (array([0, 0, 1, 1]), array([0, 1, 0, 1], dtype=int8), array([0. , 0.5, 0. , 3. ]))
+    >>> lessons.own, rebalancer.trained
+    (array([0, 1]), array([0.49975, 3.     ]))
     """
 
     def __init__(self, schema: Schema, control: ControlConfig, samples: SamplesConfig, *, seed: int = 1) -> None:
@@ -54,9 +65,14 @@ class Rebalancer:
         y: NDArray[np.int16],
         matured: NDArray[np.int64],
         class_weights: NDArray[np.float64],
+        *,
+        times: float = 1.0,
     ) -> Lessons:
-        """The tape of a segment: ops int64 (t, 4) on slots of X (slots, d) and y; matured int64 (m, 5)."""
-        weights = self.rates.weigh(ops, y, matured, class_weights)
+        """The tape of a segment: ops int64 (t, 4) on slots of X (slots, d) and y; matured int64 (m, 5).
+
+        times: what the weight of each lesson is multiplied by.
+        """
+        weights = self.rates.weigh(ops, y, matured, class_weights) * times
         lessons = (self._plain if self.sampler is None else self._sampled)(ops, X, y, weights)
         count_taught(ops, y, lessons.tape.rows, lessons.tape.kinds, lessons.y, self.taught)
         return lessons

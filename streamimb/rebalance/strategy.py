@@ -29,6 +29,20 @@ class Strategy(abc.ABC):
     """A sampler whose whole state is arrays; ``classes``: bool (K,), those that it acts on, or None for all.
 
     Raises ConfigError where the configuration names features that the schema does not have, or buffers do not fit.
+
+    >>> from streamimb.schema import Feature, Label
+    >>> class Halve(Strategy):
+    ...     '''Leaves out every other event of the stream.'''
+    ...
+    ...     name = "halve"
+    ...
+    ...     def _sample(self, X, y, events, weights):
+    ...         return weighed(X, y, events, np.where(events % 2, -1.0, weights))
+    >>> schema = Schema(features=[Feature(name="a")], label=Label(classes=[0, 1]))
+    >>> halve = Halve(schema, SamplesConfig())
+    >>> rows = halve.sample(np.ones((4, 1), np.float32), np.array([0, 0, 1, 0], np.int16), np.arange(4), np.ones(4))
+    >>> rows.y, rows.origin, halve.trained.round(2)
+    (array([0, 1], dtype=int16), array([0, 2]), array([0.25, 0.25]))
     """
 
     name: str

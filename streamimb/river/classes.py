@@ -176,6 +176,22 @@ class Classes:
                 why = self._why_two or f"at most {most:,} classes are learned"
                 raise ValueError(f"label: {y!r} is one class too many beside {told}: {why}")
 
+    def complete_with(self, found: Iterable[Hashable]) -> list[Hashable]:
+        """All classes, once labels that were checked are taken, where no other can come any more; else none."""
+        if not self._why_two:
+            return []
+        found = list(found)
+        presumed = bool(found) and self._seen == 0 and not isinstance(found[0], bool)
+        known = dict.fromkeys([*([] if presumed else self.labels), *found])
+        if self._declared is not None:
+            known[self._declared] = None
+        return list(known) if len(known) == TWO_CLASSES else []
+
+    @property
+    def seen(self) -> int:
+        """Labels taken so far."""
+        return self._seen
+
     def take(self, label: Hashable) -> int:
         """Count a label that was checked; its code."""
         if self._seen == 0:
@@ -190,6 +206,16 @@ class Classes:
             self._guess = min(range(len(self._counts)), key=lambda k: (self._counts[k], -k))
             self._fixed = self._seen >= GUESS_LABELS and len(self._counts) > 1
         return code
+
+    def kept(self) -> tuple[Any, ...]:
+        """What ``take_back`` goes back to."""
+        lists = list(self.labels), list(self.inner), dict(self._codes), list(self._counts)
+        return *lists, self._seen, self._boolean, self._guess, self._fixed
+
+    def take_back(self, kept: tuple[Any, ...]) -> None:
+        """Know no more than when ``kept`` was made; ``labels`` and ``inner`` stay the lists that others hold."""
+        self.labels[:], self.inner[:], self._codes, self._counts = kept[:4]
+        self._seen, self._boolean, self._guess, self._fixed = kept[4:]
 
     def _begin(self, first: Hashable) -> None:
         self._boolean = isinstance(first, bool)

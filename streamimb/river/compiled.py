@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections import Counter, deque
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -25,10 +24,9 @@ from streamimb.river.classes import (
     checked_seed,
     checked_weight,
     checked_weights_of,
-    is_missing,
 )
-from streamimb.schema import CATEGORY_CODE_MAX, NUMBER_ABS_MAX, Feature, Label, Schema
-from streamimb.text import Text
+from streamimb.river.values import code_of, fits, is_known, is_value, type_of
+from streamimb.schema import Feature, Label, Schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,16 +155,16 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
 
     def _take_in(self, x: dict[Any, Any]) -> None:
         """Take in new features, in an order that is no accident of the dict."""
-        new = [k for k, v in x.items() if k not in self._features and _known(v)]
+        new = [k for k, v in x.items() if k not in self._features and is_known(v)]
         for name in sorted(new, key=repr) if new else []:
             if len(self._features) < FEATURES_MAX:
-                self._features[name] = Feature(name=f"x{len(self._features)}", type=_type(x[name]))
+                self._features[name] = Feature(name=f"x{len(self._features)}", type=type_of(x[name]))
 
     def _count_types(self, x: dict[Any, Any]) -> None:
         for name, value in x.items():
-            if name not in self._features or not _known(value):
+            if name not in self._features or not is_known(value):
                 continue
-            if _fits(self._features[name], value):
+            if fits(self._features[name], value):
                 self._own_type[name] += 1
                 continue
             self._other_type[name] += 1
@@ -219,7 +217,7 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
         return self._learner.run(X, np.array(codes, np.int16), tape, np.ones(self._n_classes))
 
     def _encoded(self, x: dict[Any, Any]) -> list[float]:
-        return [_code(feature, x.get(name)) for name, feature in self._features.items()]
+        return [code_of(feature, x.get(name)) for name, feature in self._features.items()]
 
     def predict_proba_one(self, x: dict[Any, Any]) -> dict[Any, float]:
         """Probabilities of the classes seen so far. Raises TypeError for a feature's value of another kind."""
@@ -249,37 +247,6 @@ def _is_text(value: Any) -> bool:
 def _require_values(rows: Sequence[dict[Any, Any]]) -> None:
     for x in rows:
         for name, value in x.items():
-            if not isinstance(value, str | int | float | np.number | np.bool_) and not is_missing(value):
+            if not is_value(value):
                 kind = type(value).__name__
                 raise TypeError(f"feature {name!r}: {value!r} is a {kind}: a value is text, a bool or a number")
-
-
-def _known(value: Any) -> bool:
-    """Whether a value is there: text, or a number that is finite and no larger than a float can be."""
-    if isinstance(value, str):
-        return True
-    if is_missing(value):
-        return False
-    try:
-        return math.isfinite(float(value))
-    except OverflowError:
-        return False
-
-
-def _type(value: Any) -> Any:
-    if isinstance(value, str):
-        return "categorical"
-    return "boolean" if isinstance(value, bool | np.bool_) else "numeric"
-
-
-def _fits(feature: Feature, value: Any) -> bool:
-    return isinstance(value, str) == (feature.type == "categorical")
-
-
-def _code(feature: Feature, value: Any) -> float:
-    """A value as the learner takes it; NaN where it is missing or of another type than the feature."""
-    if not _known(value) or not _fits(feature, value):
-        return math.nan
-    if isinstance(value, str):
-        return float(Text.of([value]).hashes()[0] % np.uint64(CATEGORY_CODE_MAX))
-    return min(max(float(value), -NUMBER_ABS_MAX), NUMBER_ABS_MAX)

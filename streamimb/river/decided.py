@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,6 +52,7 @@ class Decisions:
 
     def grow(self, n_classes: int) -> None:
         """Let there be more classes, of which no event has come yet."""
+        self._windows = copy(self._windows)  # one that was kept stays as it is
         self._windows.grow(n_classes)
         more = n_classes - len(self._whole)
         self._whole = np.pad(self._whole, ((0, more), (0, more)))

@@ -38,7 +38,17 @@ def _taught(model: Any, weight: float) -> float:
 
 
 class DictLearner:
-    """Runs tapes over rows that are dicts of features; ``labels`` are the classes by their codes."""
+    """Runs tapes over rows that are dicts of features; ``labels`` are the classes by their codes.
+
+    >>> from river import naive_bayes
+    >>> from streamimb.learners.base import LEARN
+    >>> learner = DictLearner(naive_bayes.GaussianNB, ["legit", "fraud"], native=False, seed=1)
+    >>> rows, y = [{"a": 0.1}, {"a": 0.2}, {"a": 0.9}, {"a": 1.1}], np.array([0, 0, 1, 1], np.int16)
+    >>> learner.run(rows, y, Tape.only(LEARN, 4), np.ones(2)).shape
+    (0, 2)
+    >>> learner.predict({"a": 1.0}).round(2).tolist()
+    [[0.0, 1.0]]
+    """
 
     def __init__(self, make: Callable[[], Any], labels: Sequence[Any], *, native: bool, seed: int) -> None:
         self._make, self.labels, self._native, self._seed = make, labels, native, seed

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamimb.config import Config, ControlConfig, DriftConfig, WindowConfig
+from streamimb.config import Config, ControlConfig, DriftConfig, SamplesConfig, WindowConfig
 from streamimb.control import Controller, Plan, Reactor, Succession
 from streamimb.control.scoring import score_rows
 from streamimb.drift.bank import RECALL
 from streamimb.drift.held import HeldRules
 from streamimb.drift.monitor import Monitor
 from streamimb.labels import layout as at
-from streamimb.learners.base import LEARN
 from streamimb.outcome import Action, Signal
 from streamimb.react import react, wanted
 from streamimb.rebalance import Rebalancer
+from streamimb.rebalance.base import SYNTHETIC_EVENT_MIN
+from streamimb.rebalance.rebalancer import Lessons
+from streamimb.river.columns import Columns
 from streamimb.river.decided import Decisions
 from streamimb.river.learner import DictLearner
 from streamimb.schema import Feature, Label, Schema
@@ -28,6 +31,8 @@ from streamimb.windows import ClassWindows
 
 #: Signals that are remembered.
 SIGNALS_MAX: Final = 1_000
+#: Parts that a rebuild lets grow; the others that depend on the classes are made anew.
+GROWN: Final = ("windows", "evaluation", "reactor", "succession")
 #: No event that comes.
 NEVER: Final = (1 << 62) - 1
 
@@ -44,8 +49,22 @@ class Loop:
     """Windows, detectors, controller and rates around a learner, for K classes known by their place.
 
     learner: runs tapes on dicts; the labels' own names are its business; positive: the positive class's place; costs:
-    what missing a class costs, by its place, where lessons are weighted by that.
+    what missing a class costs, by its place, where lessons are weighted by that; samples: what makes and leaves out
+    rows; seed: of its draws.
     What is done about a signal is what ``streamimb.react`` does.
+
+    >>> from river import naive_bayes
+    >>> from streamimb.kernel import uniform
+    >>> learner = DictLearner(naive_bayes.GaussianNB, ["legit", "fraud"], native=False, seed=1)
+    >>> loop = Loop(learner, 2, 1, ControlConfig(objective="f1"), DriftConfig(), WindowConfig())
+    >>> for i in range(2_000):
+    ...     fraud = int(uniform(1, i, 0) < 0.05)
+    ...     loop.learn({"a": uniform(1, i, 1) + fraud}, fraud)
+    >>> loop.controller.plan.number, loop.controller.plan.weights.round(1)
+    (8, array([0.5, 3. ]))
+    >>> scored = loop.score({"a": 1.9})
+    >>> scored.scores.round(2), scored.decision
+    (array([0., 1.], dtype=float32), 1)
     """
 
     def __init__(
@@ -58,12 +77,16 @@ class Loop:
         window: WindowConfig,
         *,
         costs: Callable[[int], float] | None = None,
+        samples: SamplesConfig | None = None,
+        seed: int = 1,
     ) -> None:
-        self.config = Config(control=control, drift=drift, window=window)
+        self.config = Config(control=control, drift=drift, window=window, samples=samples or SamplesConfig())
         self.n_classes, self.positive = n_classes, positive
         self.signals: deque[Signal] = deque(maxlen=SIGNALS_MAX)
         self.seen = 0
-        self._learner, self._costs = learner, costs
+        self._learner, self._costs, self._seed = learner, costs, seed
+        self.columns = None if samples is None else Columns()
+        self._width = self._sampler_made_at = 0  # features that the sampler compares, and when it was made
         self.windows = ClassWindows(n_classes, window, time_span=None)
         self.controller, self.monitor, self.rebalancer = self._of_classes(n_classes, positive)
         self.held = HeldRules(n_classes)
@@ -72,21 +95,57 @@ class Loop:
         self.succession = Succession(self._make, n_classes, self.config.reaction.trial_lessons_max)
         self.succession.learner = learner
         self._matured = np.zeros((0, 5), np.int64)
+        self._appeared = np.zeros(n_classes, np.int64)  # the position of each class's first event
         self._recall_from = NEVER  # the first event whose decision tells of recall: thresholds were tuned by then
         self._make_room()
 
     def _of_classes(self, n_classes: int, positive: int) -> tuple[Controller, Monitor, Rebalancer]:
         """The parts that are made for so many classes. Raises ConfigError where the objective is not for so many."""
-        names, config = [str(i) for i in range(n_classes)], self.config
-        schema = Schema(features=(Feature(name="x"),), label=Label(classes=tuple(names), positive=names[positive]))
-        control, objective = config.control, config.control.objective or "f1"
-        if self._costs is not None and control.weights == "cost":
-            control = control.model_copy(update={"costs": {name: self._costs(i) for i, name in enumerate(names)}})
+        schema, config = self._schema(n_classes, positive), self.config
+        control = self._control(schema)
         return (
-            Controller(schema, control, objective, events_max=config.window.events_max),
-            Monitor(n_classes, positive, config.drift, names, has_time=False),
-            Rebalancer(schema, control, config.samples),
+            Controller(schema, control, config.control.objective or "f1", events_max=config.window.events_max),
+            Monitor(n_classes, positive, config.drift, schema.class_names, has_time=False),
+            self._rebalancer(schema, control),
         )
+
+    def _schema(self, n_classes: int, positive: int) -> Schema:
+        names = tuple(str(i) for i in range(n_classes))
+        known = self.columns.features if self.columns else ()
+        return Schema(features=known or (Feature(name="x"),), label=Label(classes=names, positive=names[positive]))
+
+    def _control(self, schema: Schema) -> ControlConfig:
+        control = self.config.control
+        if self._costs is None or control.weights != "cost":
+            return control
+        return control.model_copy(update={"costs": {n: self._costs(i) for i, n in enumerate(schema.class_names)}})
+
+    def _rebalancer(self, schema: Schema, control: ControlConfig) -> Rebalancer:
+        """One whose sampler, if there is to be one, compares all features known by now."""
+        if self.columns is None:
+            return Rebalancer(schema, control, self.config.samples)
+        self._width, self._sampler_made_at = len(self.columns), self.seen
+        return Rebalancer(schema, control, self.columns.named(self.config.samples), seed=self._seed)
+
+    def _features_of(self, x: dict[Any, Any]) -> NDArray[np.float32]:
+        """The event as a sampler takes it, (1, d), once the sampler is renewed where that is due."""
+        if self.columns is None:
+            return self._raw
+        self.columns.take(x)
+        if self.columns.is_due(self._width, self._sampler_made_at, self.seen):
+            schema, before = self._schema(self.n_classes, self.positive), self.rebalancer
+            self.rebalancer = self._rebalancer(schema, self._control(schema))
+            self.rebalancer.inherit(before)
+        return self.columns.encoded(x, self._width)
+
+    def _rows(self, x: dict[Any, Any], lessons: Lessons) -> list[dict[Any, Any]]:
+        """The dict of each row of the tape: the event's own, but for a synthetic one."""
+        rows = [x] * len(lessons.X)
+        if self.columns is not None:
+            made = np.unique(lessons.tape.rows[lessons.tape.events >= SYNTHETIC_EVENT_MIN])
+            for row in made.tolist():
+                rows[row] = self.columns.decoded(lessons.X[row])
+        return rows
 
     def _make_room(self) -> None:
         self._raw = np.zeros((1, self.n_classes), np.float32)
@@ -111,6 +170,7 @@ class Loop:
         rebalancer.inherit(self.rebalancer)
         self.controller, self.monitor, self.rebalancer = controller, monitor, rebalancer
         if n_classes > self.n_classes:
+            self._appeared = np.append(self._appeared, np.full(n_classes - self.n_classes, self.seen))
             self.reactor.grow(n_classes, self.evaluation.confusion())
             for part in (self.windows, self.evaluation, self.succession):
                 part.grow(n_classes)
@@ -119,6 +179,17 @@ class Loop:
         self._renew_plan(at_once=True)
         held, self.held = self.held, HeldRules(n_classes)
         self.held.inherit(held, self.controller.plan.offsets())
+
+    def kept(self) -> dict[str, Any]:
+        """What ``take_back`` goes back to, until the next event is learned.
+
+        A rebuild makes parts anew, or lets them grow by giving them other arrays: so the old ones need no copy.
+        """
+        return vars(self) | {name: copy(getattr(self, name)) for name in GROWN}
+
+    def take_back(self, kept: dict[str, Any]) -> None:
+        """Be as when ``kept`` was made: the lesson for which there were to be more classes was not learned."""
+        vars(self).update(kept)
 
     @property
     def _in_force(self) -> DictLearner:
@@ -149,14 +220,10 @@ class Loop:
         event, y = self.seen, np.array([code], np.int16)
         ops = np.array([[0, at.PREDICT, event, 0], [0, at.LEARN_LABEL, event, len(self._matured)]], np.int64)
         weights = self.controller.plan.weights
-        lessons = self.rebalancer.lessons(ops, self._raw, y, self._matured, weights)
-        if weight != 1.0:
-            assert lessons.tape.weights is not None, "a rebalancer weighs every lesson"
-            lesson = lessons.tape.kinds == LEARN
-            self.rebalancer.trained[code] += (weight - 1.0) * lessons.tape.weights[lesson].sum()
-            lessons.tape.weights[lesson] *= weight
-        rows: Any = [x]  # what runs these tapes takes dicts
-        P = self.succession.run(rows, y, lessons.tape, weights, lessons.own, ops, y)
+        X = self._features_of(x)
+        lessons = self.rebalancer.lessons(ops, X, y, self._matured, weights, times=weight)
+        rows: Any = self._rows(x, lessons)  # what runs these tapes takes dicts
+        P = self.succession.run(rows, lessons.y, lessons.tape, weights, lessons.own, ops, y)
         scored = self._score(self.rebalancer.hear(lessons, P), ops)
         place = np.array([event], np.int64)
         self._matured = np.array([[0, code, event, event, event]], np.int64)
@@ -208,9 +275,25 @@ class Loop:
             self._recall_from = self.seen
         plan = self._renew_plan(at_once=at_once)
         if self._recall_from != NEVER:
-            for k in self.held.renew(plan.offsets(), plan.shares):
-                self.monitor.forget_class(RECALL, k)
+            self.monitor.forget_classes(RECALL, self.held.renew(plan.offsets(), plan.shares))
 
     def _renew_plan(self, *, at_once: bool) -> Plan:
-        counts, events = self.windows.counts("rarest"), self.windows.length("rarest")
+        events = self.windows.length("rarest")
+        counts = since_seen(self.windows.counts("rarest"), self.seen - self._appeared, events)
         return self.controller.renew(counts, self.rebalancer.trained, window_events=events, at_once=at_once)
+
+
+def since_seen(counts: NDArray[np.int64], ages: NDArray[np.int64], events: int) -> NDArray[np.int64]:
+    """Class counts of a window, int64 (K,), a class that appeared inside it as often as it has come since.
+
+    ages: int64 (K,), events since each class appeared, its first among them; events: those of the window, which knew
+    nothing of the class before. The first event, which is what made it appear, tells of no share. Up to a half.
+
+    >>> since_seen(np.array([4_000, 200, 9]), np.array([4_209, 4_209, 201]), 4_209)
+    array([4000,  200,  175])
+    """
+    told = counts.copy()
+    for k in np.flatnonzero((ages < events) & (counts > 1)).tolist():
+        share = min((counts[k] - 1) / (ages[k] - 1), 0.5)
+        told[k] = max(round(share / (1 - share) * (events - counts[k])), counts[k])
+    return told

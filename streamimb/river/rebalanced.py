@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pydantic import ValidationError
 from river import base, linear_model, naive_bayes, preprocessing
 
-from streamimb.config import COST_MAX, ControlConfig, DriftConfig, WindowConfig
+from streamimb.config import ControlConfig, DriftConfig, WindowConfig
 from streamimb.control import Objective, parse_objective
 from streamimb.control.kinds import ALERTS_AT_MOST, TOP_PER_DAY
 from streamimb.control.objectives import MANY
@@ -17,6 +18,7 @@ from streamimb.errors import ConfigError
 from streamimb.learners.parameters import nearest
 from streamimb.outcome import Action, Signal
 from streamimb.river.classes import (
+    GUESS_LABELS,
     Classes,
     checked_frame,
     checked_labels_of,
@@ -25,6 +27,8 @@ from streamimb.river.classes import (
     checked_weights_of,
     require_none,
 )
+from streamimb.river.columns import checked_samples
+from streamimb.river.costs import Costs
 from streamimb.river.learner import DictLearner, obeys_weights
 from streamimb.river.loop import Loop
 from streamimb.river.wrapped import last_step, require_classifier
@@ -50,7 +54,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
     model
         A river classifier or pipeline. Where it does not obey ``learn_one``'s ``w``, lessons are repeated instead.
     strategy
-        How lessons are weighted: one of ``STRATEGIES``. Samplers, which make rows, are used beside it: docs/river.md.
+        How lessons are weighted: one of ``STRATEGIES``.
     drift
         What is done when a class's share moved or a class's recall fell: ``adjust`` (shorten windows, re-weight),
         ``replace`` (a new copy takes over if it is better on the same events), ``reset``, ``tell``, or ``none``.
@@ -69,7 +73,16 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         The label of the class that the objective is about. None: True where the first label is a boolean, else the
         rarest class, guessed anew with each class that appears and fixed once GUESS_LABELS labels were seen.
     costs
-        What missing each class costs, by label, for the strategy ``cost``; a class that it does not name costs 1.
+        What missing each class costs, by label, for the strategy ``cost``; a class that it does not name costs 1. One
+        for a label that is no class is told once the classes are known: refused where there are two, else warned of
+        once after GUESS_LABELS labels, since it may still come.
+
+    samples
+        Which rows are learned in place of the stream's own, with the keys of a configuration's table ``[samples]`` but
+        for ``classes``: ``{"minority": "smote", "majority": "undersample", "clean": True}``. An event is learned with
+        its own values, a synthetic one with numbers, booleans and texts; values of other kinds it is without. The
+        buffers begin anew with a class that appears, and with new features after a while. A feature that is named and
+        does not appear in GUESS_LABELS labels is warned of. None: every event is learned once.
 
     A class that appears, or another guess of the positive one, leaves all that is known of the others: weights,
     calibration, detectors, trials, what was done about drifts. Thresholds are tuned anew for more classes; the
@@ -91,6 +104,19 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
     >>> sum(found), len(found)
     (31, 37)
 
+    With synthetic events of what is rare, and fewer of what is not:
+
+    >>> from river import naive_bayes
+    >>> model = RebalancedClassifier(
+    ...     naive_bayes.GaussianNB(), strategy="none", samples={"minority": "smote", "majority": "undersample"}
+    ... )
+    >>> for i in range(2000):
+    ...     y = uniform(1, i, 0) < 0.02
+    ...     model.learn_one({"a": uniform(1, i, 1) + 0.8 * y, "b": uniform(1, i, 2)}, y)
+    >>> taught = model.taught
+    >>> taught[True]["labels"] < taught[True]["lessons"], taught[False]["labels"] > taught[False]["lessons"]
+    (True, True)
+
     """
 
     def __init__(
@@ -104,13 +130,14 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         seed: int = 1,
         positive: Any = None,
         costs: Mapping[Hashable, float] | None = None,
+        samples: Mapping[str, Any] | None = None,
     ) -> None:
         require_classifier(model)
         _require_known("strategy", strategy, STRATEGIES)
         if drift is not None:
             _require_known("drift", drift, REACTIONS)
         chosen = _checked_objective(objective)
-        _check_costs(strategy, costs)
+        self._costs, self._samples = Costs(strategy, costs), checked_samples(samples)
         self.model = model
         self.strategy = strategy
         self.drift = drift
@@ -120,6 +147,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         self.seed = checked_seed(seed)
         self.positive = positive
         self.costs = costs
+        self.samples = samples
         self._why_two = "" if chosen.name in MANY else _why_two(chosen)
         try:
             self._classes = Classes(binary=not self._knows_many, positive=positive, two=self._why_two)
@@ -150,6 +178,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
     def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
         yield {"model": preprocessing.StandardScaler() | linear_model.LogisticRegression(), "every": 50}
         yield {"model": naive_bayes.GaussianNB(), "strategy": "oob", "drift": "replace", "every": 50}
+        yield {"model": naive_bayes.GaussianNB(), "samples": {"minority": "smote", "clean": True}, "every": 50}
 
     def _settings(self) -> tuple[ControlConfig, DriftConfig, WindowConfig]:
         detector = {} if self.drift is None else {"action": self.drift}
@@ -170,30 +199,70 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         if k < 2:
             self._loop = None
         elif self._loop is None:
-            self._loop = Loop(self._learner, k, positive, *self._configs, costs=self._cost_of)
+            self._loop = Loop(
+                self._learner, k, positive, *self._configs, costs=self._cost_of, samples=self._samples, seed=self.seed
+            )
         elif (self._loop.n_classes, self._loop.positive) != (k, positive):
             self._loop.rebuild(k, positive)
 
     def _cost_of(self, code: int) -> float:
-        return 1.0 if self.costs is None else float(self.costs.get(self._labels[code], 1.0))
+        return self._costs.of(self._labels[code])
 
     def learn_one(self, x: dict[Any, Any], y: Any, w: float = 1.0, **unknown: Any) -> None:
         """Learn an event: its features and its class; ``w`` multiplies the lesson's weight.
 
         Raises ValueError where the label is missing, not finite or one class too many, or the weight is negative or
-        not finite, TypeError where either is of another kind; then nothing has changed.
+        not finite, TypeError where either is of another kind; then nothing has changed. What the model raises is
+        raised; a class whose first lesson it was is then not known.
         """
         require_none(unknown)
         weight = checked_weight(w)
-        self._learn(x, self._classes.check([y])[0], weight)
+        self._learn(x, self._checked([y])[0], weight)
+
+    def _checked(self, labels: Sequence[Any]) -> list[Hashable]:
+        """The labels as they are to be taken, in order; nothing changes.
+
+        Raises what ``Classes.check`` does, and ConfigError where they complete the classes and a cost is of none.
+        """
+        found = self._classes.check(labels)
+        wrong = self._costs.of_none(complete) if (complete := self._classes.complete_with(found)) else ""
+        if wrong:
+            raise ConfigError(wrong)
+        return found
 
     def _learn(self, x: dict[Any, Any], label: Hashable, weight: float) -> None:
+        if self._classes.seen and label in self._classes:
+            self._teach(x, label, weight)
+            return
+        known, loop = self._classes.kept(), self._loop
+        standing = None if loop is None else loop.kept()
+        try:
+            self._teach(x, label, weight)
+        except BaseException:  # a class is known once its first lesson was learned
+            self._classes.take_back(known)
+            self._loop = loop
+            if loop is not None and standing is not None:
+                loop.take_back(standing)
+            raise
+
+    def _teach(self, x: dict[Any, Any], label: Hashable, weight: float) -> None:
         code = self._classes.take(label)
         self._fit_loop()
+        self._tell_misspelt()
         if self._loop is None:
             self._learner.learn(x, code, weight)  # one class so far: there is nothing to balance
         else:
             self._loop.learn(x, code, weight)
+
+    def _tell_misspelt(self) -> None:
+        """Warn, once, of what was named and has not come."""
+        if self._classes.seen != GUESS_LABELS:
+            return
+        wrong = [self._costs.of_none(self._labels)]
+        if self._samples and self._loop is not None and self._loop.columns is not None:
+            wrong.append(self._loop.columns.missing(self._samples))
+        for found in filter(None, wrong):
+            warnings.warn(f"{found}: it has not come in {GUESS_LABELS:,} labels", stacklevel=5)
 
     def predict_proba_one(self, x: dict[Any, Any], **unknown: Any) -> dict[Any, float]:
         """Probabilities under the stream's own class shares; of no class before one was seen."""
@@ -217,7 +286,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         nothing has changed.
         """
         require_none(unknown)
-        labels = self._classes.check(checked_labels_of(checked_frame(X), y))
+        labels = self._checked(checked_labels_of(checked_frame(X), y))
         weights = checked_weights_of(X, w)
         for x, label, weight in zip(X.to_dict("records"), labels, weights, strict=True):
             self._learn(x, label, weight)
@@ -253,6 +322,14 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         """With the user's own label, a boolean as a boolean, where the loop knows the class's place."""
         label: Any = None if told.class_ is None else self._labels[int(told.class_)]
         return replace(told, class_=label)
+
+    @property
+    def taught(self) -> dict[Hashable, dict[str, int]]:
+        """Of each class how many labels came and how many lessons were given for them, since two classes are known."""
+        if self._loop is None:
+            return {}
+        counts = self._loop.rebalancer.taught.T.tolist()
+        return {k: {"labels": n, "lessons": m} for k, (n, m) in zip(self._labels, counts, strict=True)}
 
     @property
     def classes(self) -> list[Hashable]:
@@ -293,18 +370,6 @@ def _why_two(objective: Objective) -> str:
         f"the objective {objective.name!r} is for two classes: tell the model only whether an event is of the positive "
         f"one, or take one of {', '.join(MANY)}"
     )
-
-
-def _check_costs(strategy: str, costs: Any) -> None:
-    if (costs is None) != (strategy != "cost"):
-        raise ConfigError(f"costs: strategy {strategy!r} " + ("needs {label: cost}" if costs is None else "takes none"))
-    if costs is None:
-        return
-    if not isinstance(costs, Mapping) or not costs:
-        raise ConfigError(f"costs: {costs!r}: what missing each label costs is wanted, as {{'fraud': 50}}")
-    for label, cost in costs.items():
-        if isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 < cost <= COST_MAX:
-            raise ConfigError(f"costs: {label!r}: {cost!r}: a cost is a number above 0 and at most {COST_MAX:g}")
 
 
 def _require_known(name: str, value: Any, known: Sequence[str]) -> None:

@@ -50,3 +50,32 @@ def test_held_out_changes_have_a_row_each(script, capsys):
     rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
     assert len(rows) == sum(map(len, script.HELD_OUT.values()))
     assert all(re.fullmatch(r"[\d,-]+, [\d,-]+, [0-2] of 2", cell) for row in rows for cell in row[1:])
+
+
+def test_signals_without_labels_have_a_row_for_each_setting(script, capsys):
+    """A cell a change, and the events between false alarms."""
+    script.main(["--quick", "--unlabelled"])
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[0] for row in rows] == ["sensitive", "calm"]
+    assert all(re.fullmatch(r"[\d,-]+, \d+%", cell) for row in rows for cell in row[1:-1])
+    assert all(re.fullmatch(r"(> )?[\d,]+", row[-1]) and len(row) == 7 for row in rows)
+
+
+def test_one_kind_of_change_may_be_asked_for(script, capsys, monkeypatch):
+    """Its table alone, with the rows that are named."""
+    monkeypatch.setattr(script, "RATIOS", (1,))
+    monkeypatch.setattr(script, "QUICK_STILL_EVENTS", 2_000)
+    script.main(["--quick", "--kind", "both", "--only", "DDM-OCI"])
+    assert [line.split(" | ")[0] for line in capsys.readouterr().out.split("\n") if "|" in line] == [
+        "| both",
+        "|---|---|",
+        "| DDM-OCI",
+    ]
+
+
+def test_pages_have_a_row_for_each_detector_that_can_be_tuned(script, capsys):
+    """A cell for each rate that is asked for."""
+    script.main(["--quick", "--pages"])
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[0] for row in rows] == [f"{s}, {d}" for s, names in script.PAGES_DETECTORS.items() for d in names]
+    assert all(len(row) == len(script.PAGES_BETWEEN) + 1 for row in rows)

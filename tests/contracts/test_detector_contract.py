@@ -238,3 +238,47 @@ def test_pickles_as_it_is(case):
     detector.update_many(stream(7, case))
     other = pickle.loads(pickle.dumps(detector))
     assert same_state(detector.state(), other.state())
+
+
+@pytest.mark.parametrize("name", ["adwin", "hddm_w", "share_test", "share_scan"])
+def test_a_tuned_detector_is_as_rarely_wrong_as_was_asked_for(name):
+    """Where a parameter says how often it is wrong: fewer alarms where nothing moves; a large change is still told."""
+    bits = (np.random.default_rng(3).random(200_000) < 0.4).astype(float)
+    case, told = DETECTORS[name], {}
+    for between in (2_000.0, 1e7):
+        detector = case.make()
+        tune(detector, between)
+        told[between] = len(detector.update_many(case.encode(bits)).drifts.index)
+        assert told[between] <= 2.0 * len(bits) / between + 1
+        assert len(detector.update_many(case.encode(np.ones(5_000))).drifts.index) >= 1
+    assert told[1e7] <= told[2_000.0]
+
+
+def tune(detector, between: float) -> None:
+    """As a monitor tunes one of a bank."""
+    bank = getattr(detector, "_bank", None)
+    if bank is None:
+        detector.tune(between)
+    else:
+        bank.tune(np.array([between]), np.ones(1))
+
+
+@pytest.mark.parametrize("name", ["adwin", "hddm_w", "share_test"])
+def test_what_was_tuned_is_saved(name):
+    """A detector made as before goes on under the tuned significance; one made otherwise does not take it."""
+    case = DETECTORS[name]
+    detector, other = case.make(), case.make()
+    tune(detector, 1e6)
+    detector.update_many(stream(1, case))
+    other.restore(detector.state())
+    assert same_state(detector.state(), other.state())
+    x = stream(9, case, segments=2)
+    assert np.array_equal(detector.update_many(x).index, other.update_many(x).index)
+    assert same_state(detector.state(), other.state())
+
+
+@pytest.mark.parametrize("name", ["ddm_oci", "lfr", "pauc_ph"])
+def test_a_detector_without_such_a_parameter_says_so(name):
+    """It is not tuned in silence."""
+    with pytest.raises(TypeError, match="has no parameter that says how often it is wrong"):
+        DETECTORS[name].make().tune(1e6)

@@ -190,9 +190,9 @@ def test_a_state_of_another_objective_is_refused():
 def test_values_of_a_cost_and_of_so_many_alerts():
     """A cost is what an event lost, negative; alerts have their precision."""
     counts = np.array([[80, 10], [4, 6]])
-    assert value_at(parse_objective("cost:FN=x,FP=1"), counts, 2.0, 50.0)["value"] == -0.5
-    assert value_at(parse_objective("precision@8/day"), counts, 2.0)["value"] == 6 / 16
-    assert np.isnan(value_at(parse_objective("cost:FN=x,FP=1"), counts * 0, 2.0, 0.0)["value"])
+    assert value_at(parse_objective("cost:FN=x,FP=1"), counts, 50.0)["value"] == -0.5
+    assert value_at(parse_objective("precision@8/day"), counts)["value"] == 6 / 16
+    assert np.isnan(value_at(parse_objective("cost:FN=x,FP=1"), counts * 0, 0.0)["value"])
 
 
 def money_stream(n: int = 40_000, seed: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -249,3 +249,25 @@ def test_so_many_alerts_a_day_are_raised(k):
     assert told["alerts_per_day"][0] == pytest.approx(k, rel=0.1)
     shown = pipeline.summary()["objectives"][f"precision@{k}/day"]
     assert told["precision_at_k"][0] == pytest.approx(shown["precision"], abs=0.07)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_alerts_a_day_of_the_chosen_objective_are_the_queues(k):
+    """On days that a later one has followed, days without events left out; a run of one day tells of none."""
+    rng = np.random.default_rng(3)
+    n = 6_000
+    time = np.sort(np.r_[rng.integers(0, 2 * DAY, n // 2), rng.integers(7 * DAY, 9 * DAY + DAY // 3, n // 2)])
+    y = rng.choice(k, n, p=[0.8, 0.2] if k == 2 else [0.7, 0.2, 0.1]).astype(np.int16)
+    X = np.stack([rng.normal(2.0 * (y == 1)), np.ones(n), np.zeros(n)], axis=1).astype(np.float32)
+    pipeline = Pipeline(schema(k, timed=True), Config(control={"objective": "f1"}, learner={"model": "linear"}))
+    pipeline.process(Batch.of(X[:900], y[:900], time=time[:900]))
+    assert np.isnan(pipeline.summary()["objectives"]["f1"]["alerts_per_day"])
+    pipeline.process(Batch.of(X[900:], y[900:], time=time[900:]))
+    told = pipeline.summary()
+    shown = {name: row["alerts_per_day"] for name, row in told["objectives"].items()}
+    assert told["queue"]["days"] == 4
+    assert shown["f1"] == told["queue"]["windows"]["all"]["alerts_per_day"][0] > 0
+    assert all(np.isfinite(value) for value in shown.values())
+    other = Pipeline(schema(k, timed=True), Config(control={"objective": "f1"}, learner={"model": "linear"}))
+    other.restore(pipeline.state())
+    assert {name: row["alerts_per_day"] for name, row in other.summary()["objectives"].items()} == shown

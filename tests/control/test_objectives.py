@@ -147,12 +147,12 @@ def test_objectives_that_cannot_be_are_refused():
 
 def test_values_from_counts_are_undefined_where_nothing_was_seen():
     """NaN, never 0."""
-    nothing = value_at(parse_objective("f1"), np.zeros((2, 2), np.int64), 0.0)
+    nothing = value_at(parse_objective("f1"), np.zeros((2, 2), np.int64))
     assert all(np.isnan(v) for v in nothing.values())
 
 
 def test_values_from_counts():
-    """Recall, precision and alerts a day of known counts."""
+    """Recall and precision of known counts."""
     counts = np.array([[80, 10], [4, 6]])
-    told = value_at(parse_objective("recall>=0.5"), counts, 2.0)
-    assert told == {"value": 6 / 16, "recall": 0.6, "precision": 6 / 16, "alerts_per_day": 8.0}
+    told = value_at(parse_objective("recall>=0.5"), counts)
+    assert told == {"value": 6 / 16, "recall": 0.6, "precision": 6 / 16}

@@ -297,3 +297,64 @@ def test_what_a_cool_down_kept_silent_is_told_at_its_end_if_it_stands(detector):
     assert told[1].reference == told[0].value
     assert told[1].value == pytest.approx(0.6, abs=0.05)
     assert len(feed(monitor(detector=detector, share={"cooldown": 2_000}), returns)) == 1
+
+
+@pytest.mark.parametrize("detector", ["adwin", "scan", "share_test"])
+@pytest.mark.parametrize("cooldown", [0, 5_000])
+def test_a_class_that_vanishes_is_told_once_whatever_is_left_of_it_in_a_window(detector, cooldown):
+    """A first cut that lies a little early leaves some of its events in the window; they are no second fall."""
+
+    def made() -> Monitor:
+        return monitor(detector=detector, share={"cooldown": cooldown}, recall={"detector": "none"})
+
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        y = np.r_[rng.random(20_000) < 0.05, np.zeros(30_000), rng.random(5_000) < 0.05].astype(np.int16)
+        whole, cut = (made() for _ in range(2))
+        found = feed(whole, y)
+        halves = feed(cut, y[:20_800])
+        state, cut = cut.state(), made()
+        cut.restore(state)
+        assert halves + feed(cut, y[20_800:], first=20_800) == found
+        told = [(s.position, s.value > s.reference) for s in found if s.position >= 20_000]
+        assert [rose for position, rose in told if position < 50_000] == [False]
+        assert [rose for position, rose in told if position >= 50_000][:1] == [True]
+
+
+@pytest.mark.parametrize("detector", ["adwin", "hddm_w", "share_test"])
+def test_pages_a_week_tune_the_others_too_and_are_saved(detector):
+    """A page a year is told of a slower change later than ten a week, or not; restored anywhere, nothing changes."""
+    week = 604_800_000_000
+    y = np.r_[binary(21, [0.3], n=40_000), binary(22, [0.34], n=40_000)]
+    time = np.arange(len(y), dtype=np.int64) * (week // 100_000)
+    at = np.arange(len(y), dtype=np.int64)
+
+    def made(pages: float) -> Monitor:
+        recall = {"detector": "none"} if detector == "share_test" else {"pages_a_week": pages}
+        return monitor(detector=detector, share={"pages_a_week": pages}, recall=recall)
+
+    first = {}
+    for pages in (100.0, 1 / 520):
+        whole, cut = made(pages), made(pages)
+        found = whole.update(at, time, y, y)
+        parts = cut.update(at[:50_001], time[:50_001], y[:50_001], y[:50_001])
+        state, cut = cut.state(), made(pages)
+        cut.restore(state)
+        assert parts + cut.update(at[50_001:], time[50_001:], y[50_001:], y[50_001:]) == found
+        assert same_state(whole.state(), cut.state())
+        told = [s.position for s in found if s.kind == "drift" and s.signal == SHARE and s.position >= 40_000]
+        first[pages] = min(told, default=len(y))
+    assert first[100.0] < first[1 / 520]
+
+
+def test_a_recall_is_tuned_by_the_events_of_its_class():
+    """Of a class of one in fifty a fiftieth of the looks: else it would be fifty times calmer than asked for."""
+    y = (np.arange(8_192) % 50 == 0).astype(np.int16)
+    time = np.arange(len(y), dtype=np.int64) * 6_048_000  # 100,000 a week
+    m = monitor(detector="adwin", share={"pages_a_week": 1.0}, recall={"pages_a_week": 1.0})
+    m.update(np.arange(len(y)), time, y, y)
+    looks = 2 * 100_000 * np.array([49 / 50, 1 / 50]) / CLOCK[RECALL]
+    np.testing.assert_allclose(m._banks[RECALL].reals[:, 3], 1 / looks, rtol=0.02)
+    m.forget(RECALL)
+    np.testing.assert_allclose(m._banks[RECALL].reals[:, 3], 1 / looks, rtol=0.02)
+    assert m._banks[SHARE].reals[0, 3] == pytest.approx(CLOCK[SHARE] / 100_000, rel=0.02)

@@ -73,3 +73,13 @@ def test_a_class_that_vanishes_is_told_once(share):
     for seed in range(10):
         y = np.r_[np.random.default_rng(seed).random(20_000) < share, np.zeros(30_000)]
         assert (ShareTest().update_many(y).drifts.index >= 20_000).sum() == 1
+
+
+@pytest.mark.parametrize("shares", [(0.05, 0.2), (0.0, 0.05), (0.2, 0.05), (0.9, 0.6)])
+def test_of_two_classes_the_share_of_the_second_is_told(shares):
+    """The mean of the values, so that a rise is one, whichever rounding makes of two equal statistics."""
+    for seed in range(20):
+        y = np.random.default_rng(seed).random(20_000) < np.repeat(shares, 10_000)
+        firings = ShareTest().update_many(y).drifts
+        first = int(np.argmax(firings.index >= 10_000))
+        assert (firings.after[first] > firings.before[first]) == (shares[1] > shares[0])

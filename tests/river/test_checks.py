@@ -16,6 +16,9 @@ MODELS: dict[str, Callable[[], base.Classifier]] = {
     "naive bayes": lambda: RebalancedClassifier(naive_bayes.GaussianNB(), strategy="oob", drift="replace", every=50),
     "tree": lambda: RebalancedClassifier(tree.HoeffdingTreeClassifier(grace_period=50), strategy="hybrid", every=100),
     "compiled": lambda: RebalancedClassifier(CompiledClassifier("linear"), drift="reset", every=50),
+    "sampled": lambda: RebalancedClassifier(
+        naive_bayes.GaussianNB(), samples={"minority": "borderline_smote", "majority": "undersample"}, every=50
+    ),
     "linear": lambda: CompiledClassifier("linear"),
 }
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 from river import naive_bayes, preprocessing
-from river.linear_model import SoftmaxRegression
+from river.linear_model import LogisticRegression, SoftmaxRegression
 
 from streamimb.config import ControlConfig, DriftConfig, WindowConfig
 from streamimb.control.reaction import g_mean
-from streamimb.drift.bank import RECALL, SHARE
+from streamimb.drift.adwin import AdwinBank
+from streamimb.drift.bank import RECALL, SHARE, SingleBank
+from streamimb.drift.monitor import Monitor
+from streamimb.drift.scan import ScanBank
 from streamimb.errors import ConfigError
 from streamimb.kernel import uniform
 from streamimb.outcome import Signal
-from streamimb.river import RebalancedClassifier
+from streamimb.river import CompiledClassifier, RebalancedClassifier
+from streamimb.river.classes import GUESS_LABELS
 from streamimb.river.learner import DictLearner
 from streamimb.river.loop import Loop
 
@@ -174,11 +179,15 @@ def test_what_missing_a_class_costs_weighs_its_lessons():
         ({"costs": {"b": 5}}, "costs: strategy 'adaptive' takes none"),
         ({"strategy": "cost", "costs": {}}, "costs: {}: what missing each label costs is wanted"),
         ({"strategy": "cost", "costs": {"b": 0}}, "costs: 'b': 0: a cost is a number above 0"),
+        ({"strategy": "cost", "costs": {"b": np.bool_(True)}}, "costs: 'b': np.True_: a cost is a number above 0"),
+        ({"strategy": "cost", "costs": {"b": np.float32("nan")}}, "costs: 'b': np.float32(nan): a cost is a number"),
+        ({"strategy": "cost", "costs": {("b",): 5}}, "costs: label: ('b',) is a tuple"),
+        ({"strategy": "cost", "costs": {None: 5}}, "costs: label: None: a missing label"),
     ],
 )
 def test_costs_that_cannot_be_are_told(parameters, message):
     """With what is wanted."""
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
         classifier(**parameters)
 
 
@@ -187,3 +196,122 @@ def test_defaults_are_those_of_a_configuration():
     control, drifts, _ = RebalancedClassifier(SoftmaxRegression())._configs
     assert control == ControlConfig(objective="f1", weight_max=10)
     assert drifts == DriftConfig()
+
+
+@pytest.mark.parametrize("number", [np.int64, np.int16, np.float32, np.float64, int])
+def test_costs_are_numbers_of_numpy_too(number):
+    """Labels and costs alike: what an array holds is what a person wrote."""
+    parameters = {"strategy": "cost", "objective": "g_mean", "weight_max": 10.0}
+    given, plain = classifier(**parameters, costs={np.str_("b"): number(5)}), classifier(**parameters, costs={"b": 5})
+    teach(given, 0, 300)
+    teach(plain, 0, 300)
+    assert given.predict_proba_one({"x": 0.3}) == plain.predict_proba_one({"x": 0.3})
+    whole = RebalancedClassifier(SoftmaxRegression(), "cost", costs={np.int64(1): number(5)})
+    for i in range(4):
+        whole.learn_one({"x": 0.1 * i}, np.int64(i % 2))
+    assert [whole._cost_of(code) for code in (0, 1)] == [1.0, 5.0]
+
+
+@pytest.mark.parametrize("positive", [None, "fraud"])
+def test_a_cost_of_no_class_is_refused_when_both_are_known(positive):
+    """And is told with the nearest, before anything changes."""
+    model = RebalancedClassifier(LogisticRegression(), "cost", costs={"frad": 50}, positive=positive)
+    if positive is None:
+        model.learn_one({"x": 0.0}, "legit")
+    known = model.classes
+    message = "costs: 'frad' is none of the classes legit, fraud (did you mean 'fraud'?)"
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        model.learn_one({"x": 1.0}, "legit" if positive else "fraud")
+    assert model.classes == known
+
+
+def test_a_cost_of_a_class_that_does_not_come_is_warned_of_once():
+    """With more than two classes it may still come."""
+    model = classifier(strategy="cost", costs={"bb": 5.0}, objective="g_mean")
+    with pytest.warns(UserWarning, match=r"costs: 'bb' is none of the classes a, b \(did you mean 'b'\?\): it has not"):
+        teach(model, 0, GUESS_LABELS)
+    teach(model, GUESS_LABELS, GUESS_LABELS + 10)
+
+
+class Failing(SoftmaxRegression):
+    """Refuses an event that says so."""
+
+    def learn_one(self, x, y, w=1.0):
+        if "bad" in x:
+            raise OSError("refused")
+        super().learn_one(x, y)
+
+
+@pytest.mark.parametrize("seen", [0, 1, 400])
+@pytest.mark.parametrize("frame", [False, True])
+def test_a_class_whose_first_lesson_fails_is_not_known(seen, frame):
+    """Whatever was known stays, bit for bit, and the class may come again; the first class of all, too."""
+    import pandas as pd
+
+    model, other = (RebalancedClassifier(Failing(), every=50, drift="replace", objective="g_mean") for _ in range(2))
+    teach(model, 0, seen)
+    teach(other, 0, seen)
+    before = model.classes
+    for label in ("c", "d"):
+        with pytest.raises(OSError, match="refused"):
+            if frame:
+                model.learn_many(pd.DataFrame({"x": [0.0], "bad": [1.0]}), pd.Series([label]))
+            else:
+                model.learn_one({"x": 0.0, "bad": 1.0}, label)
+        assert model.classes == before
+    for each in (model, other):
+        teach(each, seen, seen + 300)
+        each.learn_one({"x": 2.0}, "c")
+        teach(each, seen + 300, seen + 500)
+    assert model.classes == other.classes
+    assert model.thresholds == other.thresholds
+    assert model.predict_proba_one({"x": 0.3}) == other.predict_proba_one({"x": 0.3})
+    assert model.signals == other.signals
+    if model._loop is not None and other._loop is not None:
+        assert (
+            model._loop.evaluation.confusion("rarest").tolist() == other._loop.evaluation.confusion("rarest").tolist()
+        )
+
+
+@pytest.mark.parametrize("detector", ["scan", "adwin", "hddm_w"])
+def test_a_class_more_costs_the_detectors_one_pass_however_many_there_are(detector, monkeypatch):
+    """Else hundreds of classes, each with a detector, would cost the cube of their number."""
+    config = DriftConfig.model_validate({"share": {"detector": detector}, "recall": {"detector": detector}})
+    passes = []
+    for kind in (ScanBank, AdwinBank, SingleBank):
+        restore = kind.restore
+        monkeypatch.setattr(kind, "restore", lambda bank, state, own=restore: passes.append(1) or own(bank, state))
+
+    def grown(k: int) -> int:
+        old, new = (Monitor(n, 0, config, [str(i) for i in range(n)], has_time=False) for n in (k, k + 1))
+        rng = np.random.default_rng(1)
+        y = rng.integers(0, k, 2_000).astype(np.int16)
+        old.update(np.arange(2_000), np.arange(2_000), y, np.where(rng.random(2_000) < 0.7, y, 0).astype(np.int16))
+        passes.clear()
+        new.inherit(old)
+        for signal in (SHARE, RECALL):
+            widths = [[monitor.width(signal, i) for i in range(k)] for monitor in (old, new)]
+            assert widths[0] == widths[1]
+            assert new.width(signal, k) == 0
+        count = len(passes)
+        new.forget_classes(RECALL, [0, 1])
+        assert [new.width(RECALL, i) > 0 for i in range(3)] == [False, False, True]
+        return count
+
+    assert grown(3) == grown(12) > 0
+
+
+@pytest.mark.parametrize("make", [naive_bayes.GaussianNB, lambda: CompiledClassifier("linear")])
+def test_a_class_that_appears_is_as_frequent_as_it_has_come_since(make):
+    """The window of the shares also holds what came before it; so a third class was told of at a third of its share."""
+    model = RebalancedClassifier(make(), objective="g_mean", drift="tell")
+    told, came = [], []
+    for i in range(3_800):
+        u = uniform(1, i, 0)
+        y = "c" if u < 0.06 and i >= 3_000 else "b" if u < 0.16 else "a"
+        x = {"x": uniform(1, i, 1) + (y == "b"), "z": uniform(1, i, 2) + (y == "c")}
+        if i >= 3_400:
+            told.append(model.predict_proba_one(x)["c"])
+            came.append(y == "c")
+        model.learn_one(x, y)
+    assert np.mean(told) == pytest.approx(np.mean(came), rel=0.35)
