@@ -42,7 +42,7 @@ Runner = Callable[[Stream], tuple[NDArray[np.int64], float]]
 
 GENERATED = ("static", "ramp", "flip", "concept", "borderline", "rules", "rotate")
 WINDOW_EVENTS = 500
-#: Trees of every forest; of our OOB five and of our UOB four, as their files have it.
+#: Trees of every forest; of our OOB six and of our UOB four, as their files have it.
 MEMBERS = 10
 #: What thresholds are tuned for where the whole pipeline runs.
 OBJECTIVE = "g_mean+kappa"

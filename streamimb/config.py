@@ -28,9 +28,6 @@ WINDOW_EVENTS_MAX: Final = 10_000_000
 COST_MAX: Final = 1e9
 
 Duration = str | int
-#: ``label.wait`` of an event that brings a label known later, where it is not set: the frontier always moves on.
-WAIT_DEFAULT: Final = "30d"
-WAIT_DEFAULT_EVENTS: Final = 100_000
 Positive = Annotated[int, Field(gt=0, le=COUNT_MAX)]
 NotNegative = Annotated[int, Field(ge=0, le=COUNT_MAX)]
 WindowEvents = Annotated[int, Field(gt=0, le=WINDOW_EVENTS_MAX)]
