@@ -81,7 +81,7 @@ class BlendClassifier:
         if nested:
             raise ConfigError("learner.parameters.members: a blend cannot be a member of a blend")
         self.members = [
-            make(schema, LearnerConfig(model=m.model, parameters=m.parameters, seed=seed))
+            make(schema, LearnerConfig(model=m.model, parameters=m.parameters, seed=seed, threads=threads))
             for m in self.parameters.members
         ]
         self._k, self.threads = schema.n_classes, threads

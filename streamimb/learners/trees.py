@@ -111,6 +111,8 @@ class TreeEnsemble:
         self._window = np.zeros((members, forest_drift.WINDOW_COLUMNS))
         self._work_columns = max(k, at.BUCKETS_MAX, growth.candidates + LANES)
         self.reset("start")
+        if threads > 1:  # so that a service's warming up meets it: short tapes are not divided
+            forest_kernels.add_votes(np.zeros((0, 0, k)), np.zeros((1, 0, k)))
 
     def _leaves_within(self, growth: GrowthParameters, planted: int, observed: int, width: int) -> int:
         """How many leaves each tree may have."""
