@@ -1,6 +1,7 @@
 """Trees, and OOB and UOB over trees, beside MOA's in Java and river's: how good and how fast, stream by stream.
 
     python benchmarks/java.py [--streams DIR] [--only NAME ...] [--groups NAME ...] [--events N] [--repeats N] [--river]
+                              [--threads N] [--batch N]
 
 Without ``--streams`` on generated ones (``streamimb generate --list``). All predict an event and then learn it, on one
 core; those of a group take turns, and what is timed is the processor time of the loop alone, data in memory, code
@@ -11,10 +12,12 @@ models, whose forest takes a minute a stream. Needs Maven and a JDK; the first r
 from __future__ import annotations
 
 import argparse
+import contextlib
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +42,7 @@ Runner = Callable[[Stream], tuple[NDArray[np.int64], float]]
 
 GENERATED = ("static", "ramp", "flip", "concept", "borderline", "rules", "rotate")
 WINDOW_EVENTS = 500
-#: Trees of every forest; of our OOB and UOB nine, as their files have it.
+#: Trees of every forest; of our OOB six and of our UOB four, as their files have it.
 MEMBERS = 10
 #: What thresholds are tuned for where the whole pipeline runs.
 OBJECTIVE = "g_mean+kappa"
@@ -55,22 +58,38 @@ MOA = {
 }
 
 
+@dataclass(frozen=True)
+class Way:
+    """How our learners run: in so many threads, on batches of so many events."""
+
+    threads: int = 1
+    batch: int = BATCH_EVENTS
+
+    def clock(self) -> float:
+        """Processor seconds, or elapsed ones where threads share the work."""
+        return time.process_time() if self.threads == 1 else time.perf_counter()
+
+
+ONE_CORE = Way()
+
 # ---------------------------------------------------------------------------------------------------- learners
 
 
-def alone(spec: dict[str, Any], rule: str = "none", rate_max: float = 1.0) -> Runner:
+def alone(spec: dict[str, Any], rule: str = "none", rate_max: float = 1.0, way: Way = ONE_CORE) -> Runner:
     """A learner with nothing but the rates of its lessons."""
 
     def over(stream: Stream) -> tuple[NDArray[np.int64], float]:
         X, y, schema = stream["X"], stream["y"], schema_of(stream)
-        config = Config.model_validate({"learner": spec, "control": {"weights": rule, "weight_max": rate_max}})
+        config = Config.model_validate({
+            "learner": {**spec, "threads": way.threads}, "control": {"weights": rule, "weight_max": rate_max}
+        })  # fmt: skip
         learner, rates = make_learner(schema, config.learner), Rates(schema.class_names, config.control)
         ones, out = np.ones(schema.n_classes), []
-        start = time.process_time()
-        for first in range(0, len(y), BATCH_EVENTS):
-            part = slice(first, first + BATCH_EVENTS)
+        start = way.clock()
+        for first in range(0, len(y), way.batch):
+            part = slice(first, first + way.batch)
             out.append(learner.run(X[part], y[part], _tape(y[part], first, rates, ones), ones))
-        seconds = time.process_time() - start
+        seconds = way.clock() - start
         return np.concatenate(out).argmax(axis=1), seconds
 
     return over
@@ -88,13 +107,14 @@ def _tape(y: NDArray[np.int16], first: int, rates: Rates, ones: NDArray[np.float
     return Tape(tape.rows, tape.kinds, tape.events, weights)
 
 
-def piped(config: Config) -> Runner:
+def piped(config: Config, way: Way = ONE_CORE) -> Runner:
     """The whole pipeline."""
+    config = config.model_copy(update={"learner": config.learner.model_copy(update={"threads": way.threads})})
 
     def over(stream: Stream) -> tuple[NDArray[np.int64], float]:
-        start = time.process_time()
-        decisions = run(stream, config)[1]
-        return decisions.astype(np.int64), time.process_time() - start
+        start = way.clock()
+        decisions = run(stream, config, way.batch)[1]
+        return decisions.astype(np.int64), way.clock() - start
 
     return over
 
@@ -118,16 +138,16 @@ def river(make: Callable[[list[str]], Any]) -> Runner:
     return over
 
 
-def ours(group: str) -> dict[str, Runner]:
+def ours(group: str, way: Way = ONE_CORE) -> dict[str, Runner]:
     """Our rows of a group."""
     if group in ("tree", "forest"):
-        return {group: alone({"model": group})}
+        return {group: alone({"model": group}, way=way)}
     config = load_settings(HERE / f"{group}.toml").config
     config = config.model_copy(update={"control": config.control.model_copy(update={"objective": OBJECTIVE})})
     spec = config.learner.model_dump()
     return {
-        f"{group.upper()} over trees": alone(spec, group, bound_of(group, config.control)),
-        f"{group}.toml, whole pipeline": piped(config),
+        f"{group.upper()} over trees": alone(spec, group, bound_of(group, config.control), way),
+        f"{group}.toml, whole pipeline": piped(config, way),
     }
 
 
@@ -177,11 +197,11 @@ def streams(folder: Path | None, only: list[str] | None, events: int) -> Iterato
 
 
 def measure(
-    stream: Stream, group: str, peers: Peers, path: Path, repeats: int, with_river: bool
+    stream: Stream, group: str, peers: Peers, path: Path, repeats: int, with_river: bool, way: Way = ONE_CORE
 ) -> dict[str, tuple[float, float, list[float]]]:
     """Of each learner of a group: G-mean, kappa, and microseconds an event of each round. River's run once."""
     y, n_classes = stream["y"].astype(np.int64), int(stream["n_classes"])
-    n, rows = len(y), ours(group)
+    n, rows = len(y), ours(group, way)
     found: dict[str, tuple[float, float, list[float]]] = {}
     for name, runner in rows.items():
         found[name] = *quality(y, runner(stream)[0], n_classes), []
@@ -191,7 +211,7 @@ def measure(
         for name, runner in rows.items():
             found[name][2].append(runner(stream)[1] / n * 1e6)
         for name, learner in MOA[group].items():
-            found[name][2].append(peers.run(learner, path) / n * 1e6)
+            found[name][2].append(peers.run(learner, path, elapsed=way.threads > 1) / n * 1e6)
     for name, runner in (rivers(group) if with_river else {}).items():
         decisions, seconds = runner(stream)
         found[name] = *quality(y, decisions, n_classes), [seconds / n * 1e6]
@@ -216,9 +236,12 @@ def main(arguments: list[str] | None = None) -> None:
     cli.add_argument("--events", type=int, default=50_000)
     cli.add_argument("--repeats", type=int, default=3)
     cli.add_argument("--river", action="store_true")
+    cli.add_argument("--threads", type=int, default=1)
+    cli.add_argument("--batch", type=int, default=BATCH_EVENTS)
     args = cli.parse_args(arguments)
+    way = Way(args.threads, args.batch)
     fetch()
-    with one_core(), tempfile.TemporaryDirectory() as folder:
+    with one_core() if way.threads == 1 else contextlib.nullcontext(), tempfile.TemporaryDirectory() as folder:
         peers, path = Peers(), Path(folder) / "stream"
         for group in args.groups:
             print(f"\n| stream | {group} | G-mean | kappa | events/s | time, beside ours |\n|{'---|' * 6}")
@@ -226,7 +249,7 @@ def main(arguments: list[str] | None = None) -> None:
             for name, stream in streams(args.streams, args.only, args.events):
                 path = Path(folder) / f"{group}-{name}"
                 write_stream(path, stream)
-                found = measure(stream, group, peers, path, args.repeats, args.river)
+                found = measure(stream, group, peers, path, args.repeats, args.river, way)
                 tell(name, found)
                 for who, row in found.items():
                     every.setdefault(who, []).append(row)

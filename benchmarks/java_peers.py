@@ -42,15 +42,18 @@ class Peers:
         command = ["java", *OPTIONS, "-cp", f"{JARS}/*", str(HERE / "Peers.java")]
         self._java = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def run(self, learner: str, stream: Path, votes: Path | str = "-") -> float:
-        """Test-then-train over a stream; processor seconds of the loop. Raises RuntimeError where Java fails."""
+    def run(self, learner: str, stream: Path, votes: Path | str = "-", *, elapsed: bool = False) -> float:
+        """Test-then-train over a stream; processor or elapsed seconds of the loop.
+
+        Raises RuntimeError where Java fails.
+        """
         assert self._java.stdin is not None and self._java.stdout is not None
         self._java.stdin.write(f"{learner}\t{stream}\t{votes}\n")
         self._java.stdin.flush()
         told = self._java.stdout.readline()
         if not told:
             raise RuntimeError(f"{learner} on {stream.name}: Java ended with status {self._java.wait()}")
-        return float(told)
+        return float(told.split()[elapsed])
 
     def decide(self, learner: str, stream: Path, n_classes: int) -> NDArray[np.int64]:
         """The class with most votes, event by event, int64 (n,)."""

@@ -176,7 +176,7 @@ def whole(n: int, repeats: int) -> list[Row]:
 
 
 def bagging(n: int, repeats: int) -> list[Row]:
-    """OOB and UOB over nine trees as their files have them, whole and learner alone, beside river's online bagging.
+    """OOB and UOB over trees as their files have them, whole and learner alone, beside river's online bagging.
 
     The learner alone is given weights of one: under UOB's rates it learns less, under OOB's more.
     """

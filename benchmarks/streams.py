@@ -35,13 +35,15 @@ def schema_of(stream: dict[str, np.ndarray]) -> Schema:
     return Schema(features=features, label=Label(classes=range(n_classes), positive=rare))
 
 
-def run(stream: dict[str, np.ndarray], config: Config) -> tuple[np.ndarray, np.ndarray, float]:
+def run(
+    stream: dict[str, np.ndarray], config: Config, batch_events: int = BATCH_EVENTS
+) -> tuple[np.ndarray, np.ndarray, float]:
     """Scores float32 (n, K), decisions int16 (n,), seconds."""
     pipeline = Pipeline(schema_of(stream), config)
     scores, decisions = [], []
     start = time.perf_counter()
-    for i in range(0, len(stream["y"]), BATCH_EVENTS):
-        rows = slice(i, i + BATCH_EVENTS)
+    for i in range(0, len(stream["y"]), batch_events):
+        rows = slice(i, i + batch_events)
         predictions = pipeline.process(Batch.of(stream["X"][rows], stream["y"][rows])).predictions
         scores.append(predictions.scores)
         decisions.append(predictions.decision)

@@ -295,6 +295,8 @@ class LearnerConfig(Strict):
     parameters: dict[str, Any] = Field(default_factory=dict)
     #: Every random choice of the pipeline is drawn from this.
     seed: NotNegative = 1
+    #: Cores that share a batch's work on a blend or a forest; it changes no result.
+    threads: Annotated[int, Field(ge=1, le=64), LIVE] = 1
 
 
 class EvaluationConfig(Strict):

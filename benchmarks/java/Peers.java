@@ -25,7 +25,7 @@ import moa.options.ClassOption;
 /**
  * Runs MOA's classifiers prequentially over streams that are in memory, one run for each line of standard input:
  * learner, stream file, votes file, separated by tabs. Answers with the processor seconds of the loop alone, those of
- * the collector and the compiler among them. A votes file of "-" is not written.
+ * the collector and the compiler among them, and with its elapsed seconds. A votes file of "-" is not written.
  *
  * A stream file, little-endian: int32 events, features, classes; int32 for each feature, how many codes it has (0:
  * numeric); float32 values, row by row; int16 classes. A votes file: float64, classes of them for each event.
@@ -138,16 +138,17 @@ public class Peers {
         return made;
     }
 
-    private static double run(Classifier model, Instances stream, double[][] votes) {
+    private static String run(Classifier model, Instances stream, double[][] votes) {
         OperatingSystemMXBean system = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
         int n = stream.numInstances();
+        long begun = System.nanoTime();
         long start = system.getProcessCpuTime();
         for (int i = 0; i < n; i++) {
             Instance event = stream.instance(i);
             votes[i] = model.getVotesForInstance(event);
             model.trainOnInstance(event);
         }
-        return (system.getProcessCpuTime() - start) / 1e9;
+        return (system.getProcessCpuTime() - start) / 1e9 + "\t" + (System.nanoTime() - begun) / 1e9;
     }
 
     private static void write(Path path, double[][] votes, int classes) throws IOException {
@@ -173,7 +174,7 @@ public class Peers {
             Classifier model = make(asked[0], stream);
             double[][] votes = new double[stream.numInstances()][];
             System.gc();
-            double seconds = run(model, stream, votes);
+            String seconds = run(model, stream, votes);
             if (!asked[2].equals("-")) {
                 write(Path.of(asked[2]), votes, stream.numClasses());
             }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.batch import Batch
-from streamimb.config import WAIT_DEFAULT, WAIT_DEFAULT_EVENTS, LabelConfig, TimeConfig
+from streamimb.config import LabelConfig, TimeConfig
 from streamimb.durations import parse_duration
 from streamimb.errors import ConfigError, StateError
 from streamimb.labels import early
@@ -25,6 +25,9 @@ from streamimb.schema import Schema
 
 #: Rows that one segment may write to each of its outputs before it is cut.
 SEGMENT_ROWS = 16_384
+#: ``label.wait`` of an event that brings a label known later, where it is not set: the frontier always moves on.
+WAIT_DEFAULT: Final = "30d"
+WAIT_DEFAULT_EVENTS: Final = 100_000
 
 
 class Segment(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,8 +15,12 @@ from streamimb.errors import ConfigError, StateError
 from streamimb.learners.base import NOBODYS, PREDICT, Learner, State, Tape
 from streamimb.learners.blend_kernels import run_blend
 from streamimb.learners.parameters import explain
+from streamimb.learners.threads import Job, carry_out
+from streamimb.learners.trees import TreeEnsemble
 from streamimb.schema import Schema, Strict
 
+#: Parts into which a blend divides its trees for each thread: what is left at the end is small.
+PARTS_A_THREAD = 2
 #: Members of a blend.
 MEMBERS_MAX = 8
 #: The default blend's forest is faster than one alone, and better in a blend on real streams (docs/trees.md).
@@ -60,7 +65,13 @@ class BlendClassifier:
     """
 
     def __init__(
-        self, schema: Schema, make: Callable[[Schema, LearnerConfig], Learner], *, seed: int = 1, **parameters: Any
+        self,
+        schema: Schema,
+        make: Callable[[Schema, LearnerConfig], Learner],
+        *,
+        seed: int = 1,
+        threads: int = 1,
+        **parameters: Any,
     ) -> None:
         try:
             self.parameters = BlendParameters(**parameters)
@@ -70,10 +81,10 @@ class BlendClassifier:
         if nested:
             raise ConfigError("learner.parameters.members: a blend cannot be a member of a blend")
         self.members = [
-            make(schema, LearnerConfig(model=m.model, parameters=m.parameters, seed=seed))
+            make(schema, LearnerConfig(model=m.model, parameters=m.parameters, seed=seed, threads=threads))
             for m in self.parameters.members
         ]
-        self._k = schema.n_classes
+        self._k, self.threads = schema.n_classes, threads
         self._begin()
 
     @property
@@ -96,7 +107,7 @@ class BlendClassifier:
     def run(
         self, X: NDArray[np.float32], y: NDArray[np.int16], tape: Tape, weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        told = np.stack([member.run(X, y, tape, weights) for member in self.members], axis=1)
+        told = np.stack(self._ask(X, y, tape, weights), axis=1)
         out = np.empty((int(np.count_nonzero(tape.kinds == PREDICT)), self._k))
         last, last_event = self._last, self._last_event
         if (tape.events == NOBODYS).all():  # no lesson follows these: the event that one may follow stays remembered
@@ -107,6 +118,25 @@ class BlendClassifier:
             np.empty(self._k), out,
         )  # fmt: skip
         return out
+
+    def _ask(
+        self, X: NDArray[np.float32], y: NDArray[np.int16], tape: Tape, weights: NDArray[np.float64]
+    ) -> list[NDArray[np.float64]]:
+        """What each member predicts: where there are threads, whole members first, then parts of the trees."""
+        if self.threads == 1:
+            return [member.run(X, y, tape, weights) for member in self.members]
+        found: dict[int, NDArray[np.float64]] = {}
+        whole: list[Job] = []
+        parts: list[Job] = []
+        finish = {}
+        for i, member in enumerate(self.members):
+            if isinstance(member, TreeEnsemble):
+                jobs, finish[i] = member.divide(X, y, tape, weights, PARTS_A_THREAD * self.threads)
+                parts += jobs
+            else:
+                whole.append(partial(_note, found, i, member, X, y, tape, weights))
+        carry_out(whole + parts, self.threads)
+        return [finish[i]() if i in finish else found[i] for i in range(len(self.members))]
 
     def state(self) -> State:
         return {
@@ -127,3 +157,8 @@ class BlendClassifier:
             member.restore({key.partition(".")[2]: v for key, v in state.items() if key.startswith(f"{i}.")})
         self.powers, self._curvature = powers.copy(), state["curvature"].copy()
         self._last, self._last_event = last.copy(), state["last_event"].copy()
+
+
+def _note(found: dict[int, NDArray[np.float64]], i: int, member: Learner, *tape: Any) -> None:
+    """Let a member carry out a tape, and note what it predicts."""
+    found[i] = member.run(*tape)

@@ -66,7 +66,7 @@ class ForestClassifier(TreeEnsemble):
 
     name = "forest"
 
-    def __init__(self, schema: Schema, *, seed: int = 1, **parameters: Any) -> None:
+    def __init__(self, schema: Schema, *, seed: int = 1, threads: int = 1, **parameters: Any) -> None:
         try:
             p = self.parameters = ForestParameters(**parameters)
         except ValidationError as error:
@@ -79,7 +79,7 @@ class ForestClassifier(TreeEnsemble):
             at.MEMORY: p.memory,
         }
         observed = observed_features(len(schema.features), p.features)
-        super().__init__(schema, p, seed=seed, members=p.members, observed=observed, settings=settings)
+        super().__init__(schema, p, seed=seed, members=p.members, observed=observed, settings=settings, threads=threads)
 
 
 def observed_features(d: int, share: float | str) -> int:

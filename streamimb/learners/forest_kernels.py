@@ -38,6 +38,8 @@ def poisson(mean: float, u: float) -> float:
     >>> [poisson(1.0, u) for u in (0.0, 0.5, 0.9, 0.99)]
     [0.0, 1.0, 2.0, 4.0]
     """
+    if u < 1.0 - mean:  # less than exp(-mean): most draws of a small mean need no more than this
+        return 0.0
     scale = max(mean / POISSON_MEAN_MAX, 1.0)
     mean /= scale
     p = math.exp(-mean)
@@ -121,19 +123,23 @@ def _is_top(P: Array, y: int, n_classes: int) -> float:
 
 
 @part
+def _drawn(params: Array, m: int, event: int, weight: float) -> Any:
+    """The weight with which a member learns a lesson."""
+    if weight <= 0.0 or params[LAMBDA] <= 0.0:
+        return weight
+    return poisson(weight * params[LAMBDA], uniform(int(params[SEED]), event, m)) / params[LAMBDA]
+
+
+@part
 def _lesson(
     m: int, t: int, node: int, guess: int, trees: Trees, roles: Array, skill: Array, window: Array, X: Array, row: int,
-    y: int, event: int, weight: float, values: Array, logs: Array, work: Array, P: Array,
+    y: int, w: float, values: Array, logs: Array, work: Array, P: Array,
 ) -> None:  # fmt: skip
-    """Learn one row: the member's tree, the one in its background, its skill, its watch."""
+    """Learn one row with weight w > 0: the member's tree, the one in its background, its skill, its watch."""
     n_classes, params = len(P), trees.params
-    w = weight
-    if params[LAMBDA] > 0.0:
-        w = poisson(weight * params[LAMBDA], uniform(int(params[SEED]), event, m)) / params[LAMBDA]
     right = _is_top(P, y, n_classes)
     judge(skill, t, y, right, n_classes, params[MEMORY])
-    if w > 0.0:
-        learn(trees, t, node, values, y, w, guess, n_classes, logs, work)
+    learn(trees, t, node, X, row, y, w, guess, n_classes, values, logs, work)
     if params[DRIFT] <= 0.0:
         return
     if roles[m, GROWING] == 1:
@@ -141,9 +147,8 @@ def _lesson(
         node = route(trees, other, X, row)
         guess = answer(trees, other, node, X, row, values, logs, P)
         judge(skill, other, y, _is_top(P, y, n_classes), n_classes, params[MEMORY])
-        if w > 0.0:
-            learn(trees, other, node, values, y, w, guess, n_classes, logs, work)
-    found = watch(window, m, 1.0 - right, weight, params[WARNING], params[DRIFT])
+        learn(trees, other, node, X, row, y, w, guess, n_classes, values, logs, work)
+    found = watch(window, m, 1.0 - right, w, params[WARNING], params[DRIFT])
     if found != NOTHING:
         _react(trees, roles, skill, window, m, found)
 
@@ -151,39 +156,68 @@ def _lesson(
 @leaf
 def run_member(
     m: int, trees: Trees, roles: Array, skill: Array, window: Array, X: Array, y: Array, rows: Array, kinds: Array,
-    events: Array, weights: Array, values: Array, logs: Array, work: Array, P: Array, out: Array,
+    events: Array, weights: Array, values: Array, logs: Array, work: Array, P: Array, out: Array, plane: int,
 ) -> None:  # fmt: skip
-    """Let one member carry out a whole tape and add its votes to ``out``, float64 (predicted, K)."""
+    """Let one member carry out a whole tape and add its votes to ``out[plane]``, float64 (predicted, K).
+
+    A lesson that it does not draw costs no more than the draw: the tree, its skill and its watch do not hear of it.
+    """
     n_classes = len(P)
     j = 0
+    w = 0.0
     node, guess, known = 0, 0, -1  # what the last operation found out, if that was a prediction of this row
     for i in range(len(rows)):
         t = tree_of(roles, m)
         row = rows[i]
-        if kinds[i] != PREDICT and weights[i] <= 0.0:
-            known = -1
-            continue
+        if kinds[i] != PREDICT:
+            w = _drawn(trees.params, m, events[i], weights[i])
+            if w <= 0.0:
+                known = -1
+                continue
         if known != row:
             node = route(trees, t, X, row)
             guess = answer(trees, t, node, X, row, values, logs, P)
         if kinds[i] == PREDICT:
             vote = vote_of(skill, t, n_classes)
             for k in range(n_classes):
-                out[j, k] += vote * P[k]
+                out[plane, j, k] += vote * P[k]
             j += 1
             known = row
             continue
         known = -1
-        _lesson(m, t, node, guess, trees, roles, skill, window, X, row, y[row], events[i], weights[i], values, logs,
-                work, P)  # fmt: skip
+        _lesson(m, t, node, guess, trees, roles, skill, window, X, row, y[row], w, values, logs, work, P)
+
+
+@leaf
+def run_members(
+    first: int, last: int, trees: Trees, roles: Array, skill: Array, window: Array, X: Array, y: Array, rows: Array,
+    kinds: Array, events: Array, weights: Array, values: Array, logs: Array, work: Array, P: Array, out: Array,
+) -> None:  # fmt: skip
+    """Let the members from ``first`` to before ``last`` carry out a whole tape, one after the other.
+
+    out: float64 (1, predicted, K), to which all add their votes, or with a plane for each of these members.
+    """
+    for m in range(first, last):
+        plane = min(m - first, len(out) - 1)
+        run_member(m, trees, roles, skill, window, X, y, rows, kinds, events, weights, values, logs, work, P, out,
+                   plane)  # fmt: skip
+
+
+@leaf
+def add_votes(votes: Array, out: Array) -> None:
+    """Add members' votes, float64 (M, predicted, K), in their order to those of the members before, ``out[0]``."""
+    for m in range(len(votes)):
+        for j in range(votes.shape[1]):
+            for k in range(votes.shape[2]):
+                out[0, j, k] += votes[m, j, k]
 
 
 @leaf
 def normalise(out: Array) -> None:
-    """Votes to probabilities, row by row."""
-    for i in range(len(out)):
+    """Votes to probabilities, row by row of ``out[0]``."""
+    for i in range(out.shape[1]):
         total = 0.0
-        for k in range(out.shape[1]):
-            total += out[i, k]
-        for k in range(out.shape[1]):
-            out[i, k] /= total
+        for k in range(out.shape[2]):
+            total += out[0, i, k]
+        for k in range(out.shape[2]):
+            out[0, i, k] /= total

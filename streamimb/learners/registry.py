@@ -31,11 +31,12 @@ def make_learner(schema: Schema, config: LearnerConfig) -> Learner:
     if config.model == "blend":
         from streamimb.learners.blend import BlendClassifier
 
-        return BlendClassifier(schema, make_learner, seed=config.seed, **config.parameters)
+        return BlendClassifier(schema, make_learner, seed=config.seed, threads=config.threads, **config.parameters)
     if config.model in COMPILED:
         module, name = COMPILED[config.model]
         make: Callable[..., Learner] = getattr(import_module(module), name)
-        return make(schema, seed=config.seed, **config.parameters)
+        threads = {"threads": config.threads} if config.model == "forest" else {}
+        return make(schema, seed=config.seed, **threads, **config.parameters)
     if config.model.startswith("river."):
         from streamimb.learners.river import RiverClassifier  # river takes a second to import
 

@@ -20,6 +20,7 @@ from streamimb.learners.tree_layout import (
     LESSONS,
     LOG,
     MEAN,
+    NUMBERS,
     OFFERED,
     PLAIN,
     SCALE,
@@ -31,9 +32,11 @@ from streamimb.learners.tree_layout import (
     Trees,
 )
 
-# Rows of ``values``, float64 (VALUE_ROWS, F): what ``gather`` makes of a row, and room for what each feature tells.
-NUMBER, CODE, TERM = 0, 1, 2
-VALUE_ROWS: Final = 3
+# Rows of ``values``, float64 (VALUE_ROWS, F): what ``gather`` makes of a row, and room for what each feature tells. Of
+# its categories, one after the other: where their bucket's and their feature's weight is among an observer's numbers,
+# and what the latter counts beside; how many there are.
+NUMBER, TERM, PLACE, OWN, PRIOR, HELD = 0, 1, 2, 3, 4, 5
+VALUE_ROWS: Final = 6
 
 # Unsigned, as NumPy's meaning of a negative index keeps loops over features from taking several at once.
 _MEAN, _SPREAD, _SCALE, _LOG = np.uint64(MEAN), np.uint64(SPREAD), np.uint64(SCALE), np.uint64(LOG)
@@ -50,8 +53,12 @@ SETTLE_WEIGHT: Final = 32.0
 SETTLE_LESSONS: Final = 8
 #: Each bucket of categories counts as seen so often.
 BUCKET_PRIOR: Final = 0.5
+#: So many features share a division; a weight is far below the size whose power of so many would not be finite.
+GROUP: Final = 4
 #: A product of likelihoods is put into logarithms before it gets smaller.
 PRODUCT_MIN: Final = 1e-200
+#: A class whose likelihood is so far below the likeliest's counts as none: its share is far below the floor's.
+FAR_OFF: Final = -35.0
 #: A leaf's class counts as seen so often, in proportion to nothing: no probability is 0.
 CLASS_PRIOR: Final = 0.05
 
@@ -69,22 +76,34 @@ def settle(trees: Trees, t: int, slot: int, k: int, f: int) -> None:
 
 
 @part
+def bucket_of(v: float, buckets: int) -> int:
+    """The bucket of a category's code: most codes are small, and a division costs as much as ten comparisons."""
+    code = int(v)
+    return code if 0 <= code < buckets else code % buckets
+
+
+@part
 def gather(trees: Trees, t: int, slot: int, X: Array, row: int, values: Array) -> None:
     """A row's values of the features that a leaf observes, into ``values``, float64 (VALUE_ROWS, F), missing: NaN.
 
-    Numeric ones in NUMBER, where categories are missing; in CODE a category's bucket, 0 where there is none.
+    Numeric ones in NUMBER, where categories are missing; those in rows of their own, where missing ones are left out.
     """
-    for f in range(trees.features.shape[2]):
+    n_observed = trees.features.shape[2]
+    for f in range(n_observed):
         values[NUMBER, f] = X[row, trees.features[t, slot, f]]
     if trees.params[CATEGORIES] <= 0.0:
         return
-    for f in range(trees.features.shape[2]):
+    held = 0
+    for f in range(n_observed):
         buckets, v = trees.buckets[trees.features[t, slot, f]], values[NUMBER, f]
-        values[CODE, f] = 0.0
         if buckets > 0:
             values[NUMBER, f] = math.nan
             if v == v:
-                values[CODE, f] = FIRST_BUCKET + int(v) % buckets
+                values[PLACE, held] = (FIRST_BUCKET + bucket_of(v, buckets)) * n_observed + f
+                values[OWN, held] = f
+                values[PRIOR, held] = BUCKET_PRIOR * buckets
+                held += 1
+    values[HELD, 0] = held
 
 
 @part
@@ -101,10 +120,11 @@ def observe(trees: Trees, t: int, slot: int, values: Array, y: int, w: float) ->
     leaves[t, slot, COUNTS + y] += w
     fresh = leaves[t, slot, COUNTS + y] < SETTLE_WEIGHT or int(leaves[t, slot, LESSONS]) % SETTLE_LESSONS == 0
     if trees.params[CATEGORIES] > 0.0:
-        for f in range(n_observed):
-            if values[CODE, f] > 0.0:
-                observed[t, slot, y, f] += w
-                observed[t, slot, y, int(values[CODE, f]) * n_observed + f] += w
+        for c in range(int(values[HELD, 0])):
+            observed[t, slot, y, int(values[OWN, c])] += w
+            observed[t, slot, y, int(values[PLACE, c])] += w
+        if trees.params[NUMBERS] <= 0.0:
+            return
     size = np.uint64(n_observed)
     for f in range(size):
         v = values[NUMBER, f]
@@ -148,8 +168,15 @@ def _log_densities(trees: Trees, t: int, slot: int, k: int, values: Array) -> An
         far = off * off * observed[t, slot, k, _SCALE * size + f]
         density = observed[t, slot, k, _LOG * size + f] - (DISTANCE_MAX if far > DISTANCE_MAX else far)
         values[TERM, f] = density if v == v else 0.0
-    total = 0.0
-    for f in range(n_observed):
+    whole = n_observed - n_observed % 4
+    one, two, three, four = 0.0, 0.0, 0.0, 0.0  # no sum waits for the one before
+    for f in range(0, whole, 4):
+        one += values[TERM, f]
+        two += values[TERM, f + 1]
+        three += values[TERM, f + 2]
+        four += values[TERM, f + 3]
+    total = one + two + (three + four)
+    for f in range(whole, n_observed):
         total += values[TERM, f]
     if total > 0.5 * UNSEEN:
         return total
@@ -165,15 +192,14 @@ def _log_densities(trees: Trees, t: int, slot: int, k: int, values: Array) -> An
 @part
 def _log_shares(trees: Trees, t: int, slot: int, k: int, values: Array) -> Any:
     """The sum of the logarithms of how often a class had a row's categories."""
-    n_observed, observed = trees.features.shape[2], trees.observed
+    observed, held = trees.observed, int(values[HELD, 0])
     total, product = 0.0, 1.0
-    for f in range(n_observed):
-        at = int(values[CODE, f])
-        prior = BUCKET_PRIOR * trees.buckets[trees.features[t, slot, f]]
-        share = (observed[t, slot, k, at * n_observed + f] + BUCKET_PRIOR) / (observed[t, slot, k, f] + prior)
-        values[TERM, f] = share if at > 0 else 1.0
-    for f in range(n_observed):
-        product *= values[TERM, f]
+    for first in range(0, held, GROUP):  # a division for several features
+        over, under = 1.0, 1.0
+        for c in range(first, min(first + GROUP, held)):
+            over *= observed[t, slot, k, int(values[PLACE, c])] + BUCKET_PRIOR
+            under *= observed[t, slot, k, int(values[OWN, c])] + values[PRIOR, c]
+        product *= over / under
         if product < PRODUCT_MIN:
             total += math.log(product)
             product = 1.0
@@ -189,7 +215,8 @@ def joint(trees: Trees, t: int, slot: int, n_classes: int, values: Array, logs: 
     for k in range(n_classes):
         logs[k] = 0.0
         if trees.leaves[t, slot, COUNTS + k] > 0.0:
-            logs[k] = _log_densities(trees, t, slot, k, values)
+            if trees.params[NUMBERS] > 0.0:
+                logs[k] = _log_densities(trees, t, slot, k, values)
             if trees.params[CATEGORIES] > 0.0:
                 logs[k] += _log_shares(trees, t, slot, k, values)
 
@@ -214,7 +241,9 @@ def bayes(trees: Trees, t: int, slot: int, n_classes: int, logs: Array, out: Arr
         n, off = trees.leaves[t, slot, COUNTS + k], logs[k] - top
         out[k] = 0.0
         if n > 0.0:
-            out[k] = n * math.exp(off) if off < 0.0 else n
+            out[k] = n
+            if off < 0.0:
+                out[k] = n * math.exp(off) if off > FAR_OFF else 0.0
         total += out[k]
     if total <= 0.0:
         plain(trees, t, slot, n_classes, out)
@@ -222,6 +251,28 @@ def bayes(trees: Trees, t: int, slot: int, n_classes: int, logs: Array, out: Arr
     floor = CLASS_PRIOR / (trees.leaves[t, slot, TOTAL] + CLASS_PRIOR * n_classes)
     for k in range(n_classes):
         out[k] = floor + (1.0 - floor * n_classes) * out[k] / total
+
+
+@part
+def only_class(trees: Trees, t: int, slot: int, n_classes: int) -> Any:
+    """The one class that a leaf has, -1 where there are several or none."""
+    found = -1
+    for k in range(n_classes):
+        if trees.leaves[t, slot, COUNTS + k] > 0.0:
+            if found >= 0:
+                return -1
+            found = k
+    return found
+
+
+@part
+def certain(trees: Trees, t: int, slot: int, only: int, n_classes: int, out: Array) -> None:
+    """What naive Bayes answers where a leaf has one class, whatever the row, into ``out``, float64 (K,)."""
+    n = trees.leaves[t, slot, COUNTS + only]
+    floor = CLASS_PRIOR / (trees.leaves[t, slot, TOTAL] + CLASS_PRIOR * n_classes)
+    for k in range(n_classes):
+        out[k] = floor
+    out[only] = floor + (1.0 - floor * n_classes) * n / n
 
 
 @part

@@ -6,7 +6,18 @@ import math
 from typing import Any, Final
 
 from streamimb.kernel import Array, leaf, part
-from streamimb.learners.tree_bayes import bayes, gather, joint, observe, plain, top_class, trusts_bayes
+from streamimb.learners.tree_bayes import (
+    bayes,
+    bucket_of,
+    certain,
+    gather,
+    joint,
+    observe,
+    only_class,
+    plain,
+    top_class,
+    trusts_bayes,
+)
 from streamimb.learners.tree_growth import split
 from streamimb.learners.tree_layout import (
     BAYES,
@@ -51,7 +62,7 @@ def side_of(trees: Trees, t: int, node: int, feature: int, X: Array, row: int) -
         return int(trees.nodes[t, node, HEAVY])
     if trees.buckets[feature] == 0:
         return 1 if v > trees.cuts[t, node] else 0
-    return int(1 - ((trees.nodes[t, node, MASK] >> (int(v) % trees.buckets[feature])) & 1))
+    return int(1 - ((trees.nodes[t, node, MASK] >> bucket_of(v, trees.buckets[feature])) & 1))
 
 
 @part
@@ -69,15 +80,19 @@ def route(trees: Trees, t: int, X: Array, row: int) -> int:
 def answer(trees: Trees, t: int, node: int, X: Array, row: int, values: Array, logs: Array, out: Array) -> Any:
     """Class probabilities of a row at a leaf into ``out``, float64 (K,), and naive Bayes's class.
 
-    Naive Bayes where it was right no less often than the majority class, else the leaf's counts, and its class is
-    UNASKED. The row's values stay in ``values`` for its lesson.
+    Naive Bayes where it was right no less often than the majority class, else the leaf's counts. Its class is UNASKED
+    where it was not needed, as in a leaf of one class; else the row's values stay in ``values`` for its lesson.
     """
     n_classes = len(out)
     slot = trees.nodes[t, node, SLOT]
-    gather(trees, t, slot, X, row, values)
     if not trusts_bayes(trees, t, slot):
         plain(trees, t, slot, n_classes, out)
         return UNASKED
+    only = only_class(trees, t, slot, n_classes)
+    if only >= 0:
+        certain(trees, t, slot, only, n_classes, out)
+        return UNASKED
+    gather(trees, t, slot, X, row, values)
     joint(trees, t, slot, n_classes, values, logs)
     bayes(trees, t, slot, n_classes, logs, out)
     return top_class(out, n_classes)
@@ -161,16 +176,19 @@ def _attempt(trees: Trees, t: int, node: int, slot: int, n_classes: int, work: A
 
 @part
 def learn(
-    trees: Trees, t: int, node: int, values: Array, y: int, w: float, guess: int, n_classes: int, logs: Array,
-    work: Array,
+    trees: Trees, t: int, node: int, X: Array, row: int, y: int, w: float, guess: int, n_classes: int, values: Array,
+    logs: Array, work: Array,
 ) -> None:  # fmt: skip
     """Learn a row of class y with weight w > 0 at its leaf, for which naive Bayes guessed ``guess``; perhaps split."""
     slot = trees.nodes[t, node, SLOT]
     leaves = trees.leaves
     if guess == UNASKED:
-        joint(trees, t, slot, n_classes, values, logs)
-        bayes(trees, t, slot, n_classes, logs, logs)
-        guess = top_class(logs, n_classes)
+        gather(trees, t, slot, X, row, values)
+        guess = only_class(trees, t, slot, n_classes)
+        if guess < 0:
+            joint(trees, t, slot, n_classes, values, logs)
+            bayes(trees, t, slot, n_classes, logs, logs)
+            guess = top_class(logs, n_classes)
     if guess == y:
         leaves[t, slot, BAYES] += w
     if _majority(trees, t, slot, n_classes) == y:

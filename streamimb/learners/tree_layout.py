@@ -34,10 +34,10 @@ BUCKETS_MAX: Final = 32
 NODES, LEAVES, PLANTED = 0, 1, 2
 SIZE_COLUMNS: Final = 3
 
-# Places in ``params``, float64 (N_PARAMS,); CATEGORIES: whether any feature is categorical.
+# Places in ``params``, float64 (N_PARAMS,); CATEGORIES, NUMBERS: whether any feature is categorical, or numeric.
 (GRACE, LOG_DELTA, TIE, CARRY, HORIZON, BY_LEAF, DEPTH_MAX, SEED, LAMBDA, WARNING, DRIFT, MEMORY,
- CANDIDATES, SURETY, CATEGORIES) = range(15)  # fmt: skip
-N_PARAMS: Final = 15
+ CANDIDATES, SURETY, CATEGORIES, NUMBERS) = range(16)  # fmt: skip
+N_PARAMS: Final = 16
 
 #: Each side of a cut holds more than this share of the weight.
 BRANCH_MIN: Final = 0.01

@@ -11,7 +11,7 @@ import math
 from typing import Any, Final
 
 from streamimb.kernel import Array, leaf
-from streamimb.learners.tree_bounds import SLACK, bound_cuts, left_entropy, share_left
+from streamimb.learners.tree_bounds import SLACK, bound_cuts, left_entropy, share_left, term
 from streamimb.learners.tree_layout import (
     ALL,
     BOUNDS,
@@ -207,6 +207,23 @@ def _order_buckets(trees: Trees, t: int, slot: int, f: int, buckets: int, work: 
 
 
 @leaf
+def bound_subsets(
+    trees: Trees, t: int, slot: int, f: int, buckets: int, n_classes: int, work: Array, before: float
+) -> Any:
+    """At most what any subset of a feature's buckets gains: what all of them apart would, by a table of logarithms."""
+    n_observed, known, after = trees.features.shape[2], 0.0, 0.0
+    for v in range(buckets):
+        n = work[BUCKET, v]
+        if n <= 0.0:
+            continue
+        known += n
+        share = 1.0 / n
+        for k in range(n_classes):
+            after += n * term(min(trees.observed[t, slot, k, (FIRST_BUCKET + v) * n_observed + f] * share, 1.0))
+    return (before - after) / known + EDGE if known > 0.0 else 0.0
+
+
+@leaf
 def best_subset(trees: Trees, t: int, slot: int, f: int, n_classes: int, work: Array, floor: float) -> Any:
     """The best gain of a categorical feature and the mask of the buckets that go left, where it is above ``floor``."""
     n_observed = trees.features.shape[2]
@@ -216,6 +233,8 @@ def best_subset(trees: Trees, t: int, slot: int, f: int, n_classes: int, work: A
     before = scaled_entropy(work, ALL, n_classes)
     _weigh_buckets(trees, t, slot, f, buckets, n_classes, work)
     best, best_mask = 0.0, 0
+    if floor > 0.0 and bound_subsets(trees, t, slot, f, buckets, n_classes, work, before) < floor:
+        return best, best_mask
     for v in range(buckets):
         if work[BUCKET, v] <= 0.0:
             continue

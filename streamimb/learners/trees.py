@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import partial
+from itertools import pairwise
 from typing import Annotated, Any, Final
 
 import numpy as np
@@ -13,10 +15,18 @@ from streamimb.errors import LearnerError, StateError
 from streamimb.learners import forest_drift, forest_kernels
 from streamimb.learners import tree_layout as at
 from streamimb.learners.base import PREDICT, State, Tape
+from streamimb.learners.threads import Divided, carry_out
 from streamimb.learners.tree_bayes import VALUE_ROWS
 from streamimb.learners.tree_bounds import LANES
 from streamimb.learners.tree_parts import tree_parts
 from streamimb.schema import Feature, Schema, Strict
+
+#: What a member does for an operation apart from its densities is worth so many of them.
+MEMBER_NUMBERS: Final = 10
+#: A part of a tape is worth another thread from so many densities.
+PART_NUMBERS_MIN: Final = 20_000
+#: Votes that are kept apart until all members have voted at most; beyond it one thread votes: 64 MB.
+VOTES_MAX: Final = 1 << 23
 
 #: The arrays that grow with lessons; the others of ``Trees`` follow from schema and parameters.
 KEPT: Final = ("nodes", "cuts", "leaves", "observed", "ranges", "features", "sizes")
@@ -69,13 +79,17 @@ class TreeEnsemble:
         members: int = 1,
         observed: int | None = None,
         settings: dict[int, float] | None = None,
+        threads: int = 1,
     ) -> None:
-        """``observed``: features that each leaf observes, default all; ``settings``: more of ``Trees.params``."""
-        self.schema, self.seed = schema, seed
+        """``observed``: features that each leaf observes, default all; ``settings``: more of ``Trees.params``;
+        ``threads``: cores that share the members, which changes no bit.
+        """
+        self.schema, self.seed, self.threads = schema, seed, threads
         self.notes: list[str] = []
         k, d = schema.n_classes, len(schema.features)
         buckets = np.array([_buckets(f, growth.buckets) for f in schema.features], np.int64)
-        params = _pack(growth, seed, {at.CATEGORIES: float((buckets > 0).any()), **(settings or {})})
+        kinds = {at.CATEGORIES: float((buckets > 0).any()), at.NUMBERS: float((buckets == 0).any())}
+        params = _pack(growth, seed, {**kinds, **(settings or {})})
         planted = members * (2 if params[at.DRIFT] > 0 else 1)
         observed = d if observed is None else observed
         # A Gaussian's at least: densities of all features are read before those of categories are dropped.
@@ -95,9 +109,10 @@ class TreeEnsemble:
         self._roles = np.zeros((members, forest_kernels.ROLE_COLUMNS), np.int64)
         self._skill = np.zeros((planted, forest_kernels.RECALL + 2 * k))
         self._window = np.zeros((members, forest_drift.WINDOW_COLUMNS))
-        work = np.zeros((at.WORK_ROWS, max(k, at.BUCKETS_MAX, growth.candidates + LANES)))
-        self._scratch = np.zeros((VALUE_ROWS, observed)), np.zeros(k), work, np.zeros(k)
+        self._work_columns = max(k, at.BUCKETS_MAX, growth.candidates + LANES)
         self.reset("start")
+        if threads > 1:  # so that a service's warming up meets it: short tapes are not divided
+            forest_kernels.add_votes(np.zeros((0, 0, k)), np.zeros((1, 0, k)))
 
     def _leaves_within(self, growth: GrowthParameters, planted: int, observed: int, width: int) -> int:
         """How many leaves each tree may have."""
@@ -119,17 +134,46 @@ class TreeEnsemble:
     def run(
         self, X: NDArray[np.float32], y: NDArray[np.int16], tape: Tape, weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        out = np.zeros((int(np.count_nonzero(tape.kinds == PREDICT)), self.schema.n_classes))
+        jobs, finish = self.divide(X, y, tape, weights, self.threads)
+        carry_out(jobs, self.threads)
+        return finish()
+
+    def divide(
+        self, X: NDArray[np.float32], y: NDArray[np.int16], tape: Tape, weights: NDArray[np.float64], parts: int
+    ) -> Divided:
+        """What ``run`` does, in at most so many ranges of members: in one where the tape is not worth more."""
+        members, k = len(self._roles), self.schema.n_classes
+        predicted = int(np.count_nonzero(tape.kinds == PREDICT))
+        numbers = members * (MEMBER_NUMBERS + self.trees.features.shape[2] * k)
+        parts = max(min(parts, members, len(tape) * numbers // PART_NUMBERS_MIN), 1)
+        if members * predicted * k > VOTES_MAX:
+            parts = 1
         lessons = _plain(tape.lesson_weights(y, weights))
         X, y, rows, kinds, events = (_plain(a) for a in (X, y, tape.rows, tape.kinds, tape.events))
-        values, logs, work, P = self._scratch
-        for m in range(len(self._roles)):
-            forest_kernels.run_member(
-                m, self.trees, self._roles, self._skill, self._window, X, y, rows, kinds, events, lessons, values,
-                logs, work, P, out,
+        edges = [members * i // parts for i in range(parts + 1)]
+        votes = [np.zeros((last - first if first else 1, predicted, k)) for first, last in pairwise(edges)]
+
+        def job(part: int) -> None:
+            values, logs, work, P = self._scratch()
+            forest_kernels.run_members(
+                edges[part], edges[part + 1], self.trees, self._roles, self._skill, self._window, X, y, rows, kinds,
+                events, lessons, values, logs, work, P, votes[part],
             )  # fmt: skip
-        forest_kernels.normalise(out)
-        return out
+
+        def finish() -> NDArray[np.float64]:
+            for each in votes[1:]:
+                forest_kernels.add_votes(each, votes[0])
+            forest_kernels.normalise(votes[0])
+            told: NDArray[np.float64] = votes[0][0]
+            return told
+
+        return Divided([partial(job, part) for part in range(parts)], finish)
+
+    def _scratch(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Room for one thread: values, logs, work, P."""
+        k = self.schema.n_classes
+        observed = np.zeros((VALUE_ROWS, self.trees.features.shape[2]))
+        return observed, np.zeros(k), np.zeros((at.WORK_ROWS, self._work_columns)), np.zeros(k)
 
     def split(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """What each feature adds to the class probabilities, float64 (n, d + 1, K), the base last; X: (n, d)."""

@@ -37,3 +37,12 @@ def test_uob_alone_decides_as_the_pipeline_that_does_nothing_else(script):
     assert name == "borderline"
     assert (decisions[0] == decisions[1]).mean() > 0.99
     assert (decisions[0] == y).mean() > 0.7
+
+
+def test_threads_and_batches_change_the_way_and_no_decision(script):
+    """Of the learner alone and of the pipeline, in each group that has a forest."""
+    ((_, stream),) = script.streams(None, ["static"], 1_500)
+    for group in ("uob", "oob", "forest"):
+        way = script.Way(threads=2, batch=400)
+        for one, other in zip(script.ours(group).values(), script.ours(group, way).values(), strict=True):
+            assert (one(stream)[0] == other(stream)[0]).all()

@@ -31,7 +31,7 @@ CHANGED = {
     **{f"drift.unlabelled.action.{s}": "reset" for s in UNLABELLED}, "reaction.resets_per_hour_max": 1,
     "reaction.trial_lessons_max": 10, "evaluation.every": 70, "evaluation.confidence": 0.5,
     "evaluation.bootstrap_replicates": 30, "evaluation.beta": 0.5, "evaluation.queue_k": 3,
-    "evaluation.queue_days": 2, "evaluation.cost": "FN=x,FP=2",
+    "evaluation.queue_days": 2, "evaluation.cost": "FN=x,FP=2", "learner.threads": 3,
 }  # fmt: skip
 N, AT = 1_200, 617
 

@@ -19,8 +19,14 @@ PARTITION = Partition("events", 0)
 MADE = {"samples": {"minority": "smote", "majority": "undersample", "clean": True}}
 WORLDS = {
     "linear": (2, {"learner": {"model": "linear"}, "label": {"wait": "1h", "expires_as": "legit"}}),
-    "forest": (2, {"learner": {"model": "forest"}, **MADE}),
-    "blend": (3, {"drift": {"recall": {"action": "replace"}, "share": {"action": "replace"}}}),
+    "forest": (2, {"learner": {"model": "forest", "threads": 2}, **MADE}),
+    "blend": (
+        3,
+        {
+            "learner": {"threads": 2},
+            "drift": {"recall": {"action": "replace"}, "share": {"action": "replace"}},
+        },
+    ),
 }
 
 
