@@ -30,7 +30,8 @@ demo: $(FLIGHTS) ## Replay 336,776 flights and show how their rare class was lea
 
 test: lint ## Lint, check types, run every test
 	mkdir -p .tmp
-	TMPDIR="$$PWD/.tmp" $(RUN) -m pytest -n $(JOBS) --dist loadfile --basetemp=.tmp/pytest
+	TMPDIR="$$PWD/.tmp" PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder \
+	    --basetemp=.tmp/pytest
 
 lint: $(TEST_READY) ## Lint and check types
 	$(RUN) -m ruff check .

@@ -22,6 +22,18 @@ NEEDED = {
     "browser": "a real Chromium: install Debian's package chromium, or name one in STREAMIMB_TEST_CHROMIUM",
     "systemd": "systemd-analyze: install Debian's package systemd; it need not run",
 }
+#: Where most time goes: workers begin here, so that none is left alone with such a file in the end. The first is busy
+#: with processes of its own, while another worker compiles kernels that it then finds.
+LONGEST = (
+    "tests/deploy/test_image.py",
+    "tests/system/test_start.py",
+    "tests/system/test_resume.py",
+    "tests/deploy/test_live.py",
+    "tests/system/test_brokers.py",
+    "tests/system/test_members.py",
+    "tests/system/test_quickstart.py",
+    "tests/system/test_exits.py",
+)
 not_run: dict[str, list[str]] = {what: [] for what in NEEDED}
 
 
@@ -153,6 +165,13 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=found, args=[f"--{name}" for name in quiet])
         yield browser
         browser.close()
+
+
+def pytest_collection_modifyitems(config, items):
+    """A worker of pytest-xdist takes the longest files first."""
+    if hasattr(config, "workerinput"):
+        ranks = {path: rank for rank, path in enumerate(LONGEST)}
+        items.sort(key=lambda item: ranks.get(item.nodeid.partition("::")[0], len(LONGEST)))
 
 
 def pytest_runtest_logreport(report):
