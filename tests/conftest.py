@@ -27,11 +27,16 @@ LONGEST = (
     "tests/deploy/test_image.py",
     "tests/system/test_start.py",
     "tests/system/test_resume.py",
+    "tests/contracts/test_learner_contract.py",
     "tests/deploy/test_live.py",
     "tests/system/test_brokers.py",
     "tests/system/test_members.py",
     "tests/system/test_quickstart.py",
+    "tests/faults/test_brokers.py",
     "tests/system/test_exits.py",
+    "tests/contracts/test_sampler_contract.py",
+    "tests/delivery/test_members.py",
+    "tests/services/test_page.py",
 )
 not_run: dict[str, list[str]] = {what: [] for what in NEEDED}
 
