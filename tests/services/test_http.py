@@ -117,6 +117,14 @@ def driven(run, *, learn=True):
     assert not thread.is_alive()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def compiled():
+    """No client's patience is spent on a compiler, whichever tests came before."""
+    with running() as run:
+        for asked in ({"x": 4.0, "shop": "a"}, [{"x": 4.0, "shop": "a"}, {"x": "high"}]):
+            httpx.post(f"{run.url}/predict", json=asked, timeout=300)
+
+
 def test_one_event_and_many_are_predicted():
     """Scores, decision and threshold of each, with its place; and what answered."""
     with running() as run:
