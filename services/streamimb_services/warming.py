@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
@@ -25,6 +28,8 @@ WARM_WAIT: Final = 100
 #: Labels that come on their own, to the last events: every third of these brought none, what the others brought is
 #: contrary; some still wait, some have matured.
 WARM_LABELS: Final = 150
+#: New objects before a compiler's garbage is looked for: it makes so many that a fifth of its time went into looking.
+COMPILING_OBJECTS: Final = 100_000
 
 
 def warm_up(schema: Schema, config: Config) -> None:
@@ -33,6 +38,21 @@ def warm_up(schema: Schema, config: Config) -> None:
     Labels come late and are contrary; a trial of two learners is under way in the second half; levers are pulled.
     """
     without_blas()
+    with _seldom_collected():
+        _live(schema, config)
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.set_threshold(COMPILING_OBJECTS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def _live(schema: Schema, config: Config) -> None:
     wait = f"{WARM_WAIT}s" if schema.has_time else str(WARM_WAIT)
     soon = config.label.model_copy(update={"delay": None, "wait": wait, "remember": None})
     pipeline = Pipeline(schema, config.model_copy(update={"label": soon}))

@@ -123,6 +123,12 @@ class LocalKafka:
         """Let a node that hangs go on."""
         os.kill(self._processes[node].pid, signal.SIGCONT)
 
+    def revive(self):
+        """Start the nodes that are dead, and let those that hang go on."""
+        for node in self._processes:
+            self.go_on(node)
+        self.start(*(node for node in self.ports if node not in self._processes))
+
     def close(self):
         """End all nodes and remove their data."""
         for node in list(self._processes):

@@ -13,6 +13,8 @@ from contextlib import ExitStack, contextmanager
 
 import yaml
 
+from streamimb_services.serve import settings_of
+from streamimb_services.warming import warm_up
 from tests.broker.local_kafka import free_port
 from tests.deploy.files import DEPLOY, ROOT
 
@@ -101,6 +103,8 @@ model = "linear"
 [http]
 port = {port}
 """)
+    settings, schema = settings_of(config, contract, {}, {})
+    warm_up(schema, settings.config)  # here, where what other tests compiled is at hand
     with ExitStack() as stack:
         feed = ["produce", events, "-t", topic, "-b", broker.bootstrap, "--schema", contract]
         assert not streamimb(*feed, "--limit", BACKLOG).wait(120)

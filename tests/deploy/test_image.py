@@ -60,7 +60,7 @@ class Build:
         own = {
             name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "STREAMIMB_", "NUMBA"))
         }
-        env = own | self.variables
+        env = own | self.variables | {"PIP_NO_COMPILE": "1"}  # of each package a part is imported here
         if self.stage > 1:
             env["PATH"] = f"{self.folder}/app/bin:{own['PATH']}"
         cwd = Path(self.inside(self.where))

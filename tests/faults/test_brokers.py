@@ -98,7 +98,7 @@ def test_a_broker_that_dies_and_comes_back(client, own_broker):
 def test_a_broker_that_dies_before_a_transaction_is_committed(client, own_broker):
     """What was asked of its coordinator while that was gone is carried out once it is back, and not forgotten."""
     topic = own_broker.topic()
-    sink = make_sink(client, own_broker.settings, transactional_id="x", patience_s=2)
+    sink = make_sink(client, own_broker.settings, transactional_id=topic, patience_s=2)
     sink.begin()
     sink.send(messages(topic, b"one"))
     sink.flush()

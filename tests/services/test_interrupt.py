@@ -2,6 +2,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 
 import pyarrow.parquet as pq
 import pytest
@@ -133,6 +134,7 @@ def started(stream, schema, tmp_path):
         processes.append(process)
         while not any(part.suffix == ".part" for part in tmp_path.rglob("*")):
             assert process.poll() is None
+            time.sleep(0.02)
         return process
 
     yield start

@@ -1,6 +1,7 @@
 """Which kernels a stream still needs once a service has warmed up: ``python -m tests.system.compiled MODEL``."""
 
 import json
+import os
 import sys
 
 import numpy as np
@@ -13,6 +14,7 @@ from streamimb.pipeline import Pipeline
 from streamimb.schema import Feature, Identity, Label, Schema, Time
 from streamimb.sources.log import Partition, Records
 from streamimb_services.warming import warm_up
+from tests.kernel_cache import share
 
 EVENTS = 3_000
 PARTITION = Partition("events", 0)
@@ -98,5 +100,7 @@ def run(n_classes, tables):
 
 
 if __name__ == "__main__":
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        share()
     missed = run(*WORLDS[sys.argv[1]])
     print("\n".join(missed))  # noqa: T201

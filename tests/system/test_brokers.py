@@ -38,7 +38,6 @@ def test_a_broker_restarted_in_mid_stream_and_then_gone(own_broker, plant):
     for it, service in zip(plants, services, strict=True):
         assert service.exit_code() == 75
         assert it.learned() == Reference(it, records).learned
-    own_broker.local.start(1)
 
 
 @pytest.mark.parametrize("transactions", [False, True])

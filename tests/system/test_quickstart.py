@@ -127,8 +127,8 @@ class Started(Service):
 
 
 @pytest.fixture
-def user(own_broker, tmp_path):
-    made = User(tmp_path, own_broker)
+def user(new_broker, tmp_path):
+    made = User(tmp_path, new_broker)
     yield made
     made.close()
 

@@ -1,5 +1,6 @@
 """What a process does on its way to joining: how long that takes, `benchmarks/service.py` says."""
 
+import gc
 import subprocess
 import sys
 import time
@@ -10,8 +11,11 @@ from streamimb.config import Config
 from streamimb.delivery import Observer
 from streamimb.delivery.trouble import Trouble
 from streamimb.errors import BrokersAwayError, ConfigError
+from streamimb_services import warming
 from streamimb_services.serve import make_outputs, sink_of, source_of
 from tests.broker.local_kafka import free_port
+from tests.delivery.world import SCHEMA
+from tests.delivery.world import config as small_config
 from tests.system.harness import ENV, ROOT
 
 #: What takes long to import and is of no use to a service that reads Kafka.
@@ -92,3 +96,12 @@ def test_topics_that_exist_are_not_made(broker, monkeypatch):
         assert make_outputs(found, source) == []
     finally:
         source.close(leave=True)
+
+
+def test_garbage_is_seldom_looked_for_while_kernels_compile(monkeypatch):
+    """And as often as before when they are."""
+    before, meanwhile = gc.get_threshold(), []
+    monkeypatch.setattr(warming, "_live", lambda *_: meanwhile.append(gc.get_threshold()))
+    warming.warm_up(SCHEMA, small_config())
+    assert meanwhile[0][0] == warming.COMPILING_OBJECTS
+    assert gc.get_threshold() == before
