@@ -66,7 +66,7 @@ class Text:
 
     def take(self, rows: NDArray[np.int64]) -> Text:
         """The given rows, copied."""
-        return Text(*_take(self.data, self.offsets, np.asarray(rows, np.int64)))
+        return Text(*_take(_read_only(self.data), self.offsets, np.asarray(rows, np.int64)))
 
     def tolist(self) -> list[str]:
         """The strings as Python objects."""
@@ -75,7 +75,14 @@ class Text:
 
     def hashes(self) -> NDArray[np.uint64]:
         """64-bit hashes, uint64 (n,): FNV-1a finished with SplitMix64's mixer; the same on every machine."""
-        return np.asarray(_hashes(self.data, self.offsets))
+        return np.asarray(_hashes(_read_only(self.data), self.offsets))
+
+
+def _read_only(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The bytes as a kernel takes them: it is compiled again for bytes that may be written."""
+    view = data.view()
+    view.flags.writeable = False
+    return view
 
 
 #: A row of a block of rows is one number: the block's, and the row's in it below so many bits.

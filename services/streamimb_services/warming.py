@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from streamimb.batch import NO_LABEL, Batch, Kind
 from streamimb.config import Config
+from streamimb.decode_json import JsonDecoder
 from streamimb.explain import Explainer
 from streamimb.kernel import without_blas
 from streamimb.levers import PIN, RESET
@@ -57,6 +58,7 @@ def _live(schema: Schema, config: Config) -> None:
     soon = config.label.model_copy(update={"delay": None, "wait": wait, "remember": None})
     pipeline = Pipeline(schema, config.model_copy(update={"label": soon}))
     looking = pipeline.observer = Explainer(pipeline)
+    JsonDecoder(schema, config.limits).decode([b"{}"], source="warm-up", offsets=0)
     pipeline.snapshot()
     events, half = _events(schema), WARM_EVENTS // 2
     pipeline.process(events.slice(0, half))
