@@ -26,6 +26,9 @@ NO_HEADERS: Headers = ()
 _FIRST, _SECOND = itemgetter(0), itemgetter(1)
 #: What librdkafka keeps in memory ahead of the loop, kilobytes.
 AHEAD_KB_MAX: Final = 32_768
+#: Milliseconds after which it looks again whether what it keeps ahead is below its bounds. By default it is a second, in
+#: which the loop has learned all there was (100,000 messages) and waits.
+FULL_MS: Final = 10
 
 
 class ConfluentSource(KafkaSource):
@@ -50,6 +53,7 @@ class ConfluentSource(KafkaSource):
             "auto.offset.reset": "error",
             "error_cb": logging.getLogger("confluent_kafka").info,  # without it, calls raise SystemError
             "queued.max.messages.kbytes": AHEAD_KB_MAX,
+            "fetch.queue.backoff.ms": FULL_MS,
         }
         try:
             self._fetching = Consumer(options, logger=logging.getLogger("confluent_kafka"))
