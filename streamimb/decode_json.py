@@ -118,7 +118,6 @@ class JsonDecoder:
         if self._pause or not self._plain.reads:
             self._pause = max(0, self._pause - 1)
             return self._read_odd(records)
-        known = len(self._ignored)
         plain = self._plain.read(records)
         odd = plain.odd.tolist()
         if len(odd) > ODD_SHARE_MAX * len(records):
@@ -129,14 +128,17 @@ class JsonDecoder:
         if not odd:
             return plain.columns, Refusals()
         read, refused = self._read_odd([records[row] for row in odd])
-        if len(self._ignored) != known:
-            self._plain = self._plain_reader()
         refusals = Refusals({odd[row]: why for row, why in refused.by_row.items()})
         return merge(plain.columns, plain.odd, read), refusals
 
     def _read_odd(self, records: Sequence[bytes | None]) -> tuple[Columns, Refusals]:
+        """The library's columns; names of fields that were met for the first time are known to both readers then."""
+        known = len(self._ignored)
         events, refusals = self._parse(records)
-        return self._columns(events, records, refusals), refusals
+        columns = self._columns(events, records, refusals)
+        if len(self._ignored) != known:
+            self._plain, self._pause = self._plain_reader(), 0
+        return columns, refusals
 
     def _parse(self, records: Sequence[bytes | None]) -> tuple[list[Any], Refusals]:
         """The tight loop: an object for each record, a blank one and a cause for each that is refused."""

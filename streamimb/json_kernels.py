@@ -155,8 +155,10 @@ def _keep(
     if kind == TEXT:
         if form == IS_NULL:
             return True
+        if form != IS_TEXT and not (form == IS_NUMBER and number[2] and span[2] <= DIGITS_MAX):
+            return False
         starts[column, row], sizes[column, row] = span[1], span[2]
-        return bool(form == IS_TEXT or (form == IS_NUMBER and number[2] and span[2] <= DIGITS_MAX))
+        return True
     if kind == LABEL:
         code = _class_of(buf, span, number[2] > 0.0, classes, class_ends, types)
         labels[row] = max(code, IS_NONE)

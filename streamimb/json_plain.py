@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from streamimb.decode_columns import Categories, Columns, keys_of, no_label_time
 from streamimb.durations import UNITS_US
 from streamimb.json_kernels import gather, read_plain
 from streamimb.json_layout import ABSENT, BARE, ODD
+from streamimb.json_values import NO_MOMENT
 from streamimb.schema import Schema
 from streamimb.text import Text
 
@@ -51,9 +52,8 @@ class PlainReader:
         self._forms = np.array([_form_of(c) for c in schema.label.classes], np.int64)
         unit = "us" if schema.time is None else schema.time.unit
         self._scale = float(UNITS_US.get(unit, 1))
-        self._room = np.zeros(3), np.zeros(3, np.int64), np.zeros(len(rows), np.int64)
 
-    def _rows(self) -> Any:
+    def _rows(self) -> Iterator[tuple[tuple[str, ...], tuple[int, int, int, int]]]:
         """Keys and the row of the table of keys for each field; texts of features come first, then the id."""
         schema = self._schema
         for j, feature in enumerate(schema.features):
@@ -64,7 +64,7 @@ class PlainReader:
             yield keys_of(schema.id), (at.TEXT, len(self._texts), 0, 1)
         if schema.time is not None:
             kind = at.MOMENT_ISO if schema.time.unit == "iso" else at.MOMENT
-            yield keys_of(schema.time), (kind, 0, 0, 1)
+            yield keys_of(schema.time), (kind, 0, 0, 0)
             if schema.label.time is not None:
                 yield tuple(schema.label.time.split(".")), (kind, 1, 0, 0)
         for name in self._ignored:
@@ -80,14 +80,16 @@ class PlainReader:
         raw, labels = np.full((d, n), np.nan), np.full(n, NO_LABEL, np.int16)
         starts = np.zeros((len(self._texts) + 1, n), np.int64)
         sizes = np.full((len(self._texts) + 1, n), ABSENT)
-        times = np.zeros((2, n), np.int64)
+        times = np.full((2, n), NO_MOMENT)
         times[1] = no_label_times(n)
         out, counts = np.empty(n, np.uint8), np.zeros(len(self._keys), np.int64)
         read_plain(
             buffer, ends, self._names, self._name_ends, self._keys, self._limits.number_abs_max,
-            self._limits.event_bytes_max, self._scale, self._classes, self._class_ends, self._forms, *self._room,
+            self._limits.event_bytes_max, self._scale, self._classes, self._class_ends, self._forms,
+            np.zeros(3), np.zeros(3, np.int64), np.zeros(len(self._keys), np.int64),
             raw, starts, sizes, labels, times, out, counts,
         )  # fmt: skip
+        sizes[:, out == ODD] = ABSENT
         texts: dict[int, Text] = {}
         for i, j in enumerate(self._texts):
             absent = sizes[i] == ABSENT
@@ -96,7 +98,9 @@ class PlainReader:
             if self._schema.features[j].categories is None:
                 texts[j] = text
         ids = None if self._schema.id is None else _text(buffer, starts[-1], sizes[-1])
-        columns = Columns(raw, labels, ids, times[0], times[1], out == BARE, np.zeros(n, np.bool_), texts)
+        timeless = (times[0] == NO_MOMENT) & (self._schema.time is not None)
+        times[0][times[0] == NO_MOMENT] = 0
+        columns = Columns(raw, labels, ids, times[0], times[1], out == BARE, timeless, texts)
         ignored = counts[len(counts) - len(self._ignored) :].tolist()
         return Plain(columns, np.flatnonzero(out == ODD), dict(zip(self._ignored, ignored, strict=True)))
 

@@ -17,6 +17,8 @@ EXACT_BELOW: Final = 1 << 53
 POWER_EXACT_MAX: Final = 22
 #: Digits that fit into 64 bits.
 DIGITS_MAX: Final = 18
+#: Larger exponents are nobody's.
+EXPONENT_MAX: Final = 400
 #: A number that was worked out in a few roundings is this near to the true one, relatively.
 ROUGHLY: Final = 2.0**-49
 #: Beyond these, float32 overflows or is no longer as fine.
@@ -74,7 +76,9 @@ def number_at(buf: Array, at: int, stop: int, number: Array) -> int:
             at += 1
         begun, told = at, 0
         while at < stop and is_digit(buf[at]):
-            told = min(told * 10 + int(buf[at] - _ZERO), 10_000)
+            told = told * 10 + int(buf[at] - _ZERO)
+            if told > EXPONENT_MAX:
+                return -1
             at += 1
         if at == begun:
             return -1

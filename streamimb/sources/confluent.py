@@ -26,8 +26,8 @@ NO_HEADERS: Headers = ()
 _FIRST, _SECOND = itemgetter(0), itemgetter(1)
 #: What librdkafka keeps in memory ahead of the loop, kilobytes.
 AHEAD_KB_MAX: Final = 32_768
-#: Milliseconds after which it looks again whether what it keeps ahead is below its bounds. By default it is a second, in
-#: which the loop has learned all there was (100,000 messages) and waits.
+#: Milliseconds after which it looks again whether what it keeps ahead is below its bounds. By default it is a second,
+#: in which the loop has learned all that there was (100,000 messages) and waits.
 FULL_MS: Final = 10
 
 

@@ -13,9 +13,14 @@ from kafka.net.transport import KafkaTCPTransport
 #: another learns: with 4 KB a response of a megabyte takes as many such waits as it has pieces.
 RECEIVE_BYTES: Final = 1 << 18
 
+_LOG: Final = logging.getLogger("kafka.net.transport")  # as kafka-python tells of the same
+
 
 def read_widely(manager: Any) -> None:
-    """Let the connections that kafka-python's manager makes from now on read in large pieces, those with TLS apart."""
+    """Let the connections that kafka-python's manager makes from now on read in large pieces, those with TLS apart.
+
+    It stands in for ``_sock_recv`` of kafka-python 3.0's transport; the contract of sources looks whether it is asked.
+    """
     build = manager._build_transport
 
     async def build_wide(node: Any, timeout_at: float | None = None) -> Any:
@@ -34,6 +39,8 @@ def receive(transport: Any) -> tuple[bytes, Exception | None]:
     except (BlockingIOError, InterruptedError):
         return b"", None
     except OSError as error:
-        logging.getLogger(__name__).info("%s: %s", transport, error)
+        _LOG.error("%s: %s", transport, error)
         return b"", KafkaConnectionError(error)
+    if not data:
+        _LOG.error("%s: the broker closed the connection", transport)
     return data, None if data else KafkaConnectionError("socket disconnected")

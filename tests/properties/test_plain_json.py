@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from streamimb import decode_json
 from streamimb.config import LimitsConfig
 from streamimb.decode_json import JsonDecoder
+from streamimb.json_plain import PlainReader
 from streamimb.schema import Feature, Identity, Label, Schema, Time
 
 FEATURES = [
@@ -85,11 +86,19 @@ RECORD = st.builds(written, plausible() | FIELDS, st.tuples(BLANK, BLANK, BLANK)
 UNITS = st.sampled_from(["s", "ms", "us", "iso"])
 
 
+class _ReadsNothing(PlainReader):
+    reads = property(lambda self: False, lambda self, told: None)
+
+
 def told(schema, limits, records, *, plain):
-    decoder = JsonDecoder(schema, limits)
-    if not plain:
-        decoder._plain.reads = False
-    batch, refused = decoder.decode(records, source="t", offsets=1)
+    """What a decoder says of records once it has met all but the first, so that it knows the names of their fields."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decode_json, "ODD_SHARE_MAX", 2.0)
+        if not plain:
+            patch.setattr(decode_json, "PlainReader", _ReadsNothing)
+        decoder = JsonDecoder(schema, limits)
+        decoder.decode(records[1:], source="t", offsets=1)
+        batch, refused = decoder.decode(records, source="t", offsets=1)
     return batch, refused, decoder.take_ignored()
 
 
@@ -106,15 +115,13 @@ def assert_said_alike(schema, limits, records):
         assert one.spelled.text(row, 3) == other.spelled.text(row, 3) or np.isnan(one.X[row, 3])
 
 
-@pytest.fixture(autouse=True)
-def _however_many_are_odd(monkeypatch):
-    monkeypatch.setattr(decode_json, "ODD_SHARE_MAX", 2.0)
-
-
 @settings(max_examples=100, deadline=None)
 @given(st.lists(RECORD, max_size=6), UNITS, st.sampled_from([3.4e38, 1e3, 0.3]))
 @example([b'{"needed": 0.30000000000000001, "ts": 1, "id": 1}'], "s", 0.3)
 @example([b'{"needed": 1e22, "number": -0, "ts": 1, "id": 1}', b"{", None], "s", 3.4e38)
+@example([b'{"needed": 0.' + b"0" * 10_001 + b'1e10002, "ts": 1, "id": 1}'], "s", 3.4e38)
+@example([b'{"needed": 1' + b"0" * 10_005 + b'e-10005, "ts": 1, "id": 1}'], "s", 3.4e38)
+@example([b'{"known": 3, "label": "fraud", "id": 1}', b'{"label": "fraud", "id": 1}'], "iso", 3.4e38)
 def test_both_readers_say_the_same(records, unit, limit):
     """Of plain records, of odd ones among them, and of what is no JSON at all."""
     assert_said_alike(schema_of(unit), LimitsConfig(number_abs_max=limit), records)
@@ -144,9 +151,29 @@ def test_most_records_are_plain():
     assert read.columns.time[0] == 1_704_067_200_500_000 and read.columns.raw[2, 0] == -1.25e-3
 
 
+def test_a_text_that_is_none_takes_no_place_from_another():
+    """What stood in an earlier record, or an earlier batch, is neither read again nor kept."""
+    decoder = JsonDecoder(schema_of("s"), LimitsConfig())
+    long = b'{"id": "' + b"x" * 1_000 + b'", "needed": 1, "ts": 1, "listed": "' + b"y" * 5_000 + b'"}'
+    odd = [b'{"id": true, "listed": true, "hashed": false}'] * 20
+    decoder.decode([long, *odd, long], source="t", offsets=0)
+    read = decoder._plain.read([*odd, long])
+    assert read.odd.tolist() == list(range(20)) and read.columns.ids.tolist() == [""] * 20 + ["x" * 1_000]
+    batch, refused = decoder.decode([*odd, long], source="t", offsets=0)
+    assert batch.ids.tolist() == ["x" * 1_000] and len(refused) == 20
+
+
+def test_a_new_field_in_every_record_is_read_over_from_then_on():
+    """It makes the first batch odd, and none after that."""
+    decoder = JsonDecoder(schema_of("s"), LimitsConfig())
+    records = [f'{{"needed": {i}, "id": {i}, "ts": 1, "new": "x"}}'.encode() for i in range(8)]
+    for _ in range(2):
+        decoder.decode(records, source="t", offsets=0)
+    assert not len(decoder._plain.read(records).odd) and decoder.take_ignored() == {"new": 16}
+
+
 def test_a_stream_that_is_not_plain_is_not_tried_again_and_again(monkeypatch):
     """The library reads the whole of a batch that is mostly odd, and of some that follow."""
-    monkeypatch.setattr(decode_json, "ODD_SHARE_MAX", 0.25)
     decoder, tried = JsonDecoder(schema_of("s"), LimitsConfig()), []
     read = decoder._plain.read
     monkeypatch.setattr(decoder._plain, "read", lambda records: tried.append(1) or read(records))
