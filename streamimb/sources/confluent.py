@@ -5,9 +5,7 @@ takes no assignor from Python.
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Iterable
-from itertools import groupby
 from operator import itemgetter
 from types import NoneType
 from typing import Any, Final
@@ -23,7 +21,7 @@ from streamimb.sources.log import Headers, Partition, Records
 from streamimb.sources.sharing import Scope
 
 NO_HEADERS: Headers = ()
-_FIRST, _SECOND = itemgetter(0), itemgetter(1)
+_SECOND = itemgetter(1)
 #: What librdkafka keeps in memory ahead of the loop, kilobytes.
 AHEAD_KB_MAX: Final = 32_768
 #: Milliseconds after which it looks again whether what it keeps ahead is below its bounds. By default it is a second,
@@ -66,17 +64,13 @@ class ConfluentSource(KafkaSource):
         found = self._fetching.consume(1, timeout_s)
         if found and records_max > 1:
             found += self._fetching.consume(records_max - 1, 0)
-        by_partition: defaultdict[tuple[str, int], list[Any]] = defaultdict(list)
         errors = list(map(Message.error, found))
         if set(map(type, errors)) - {NoneType}:
             for message in found:
                 if message.error() is not None:
                     self._hear(message)
             found = [message for message, error in zip(found, errors, strict=True) if error is None]
-        places = zip(map(Message.topic, found), map(Message.partition, found), strict=True)
-        for place, run in groupby(zip(places, found, strict=True), _FIRST):
-            by_partition[place].extend(map(_SECOND, run))
-        ours = {Partition(*p): messages for p, messages in by_partition.items() if p in self._positions}
+        ours = {Partition(*p): messages for p, messages in _by_partition(found).items() if p in self._positions}
         for partition, messages in ours.items():
             self._positions[partition] = messages[-1].offset() + 1
         return [_records(partition, messages) for partition, messages in ours.items()]
@@ -123,6 +117,17 @@ class ConfluentSource(KafkaSource):
     def close(self, *, leave: bool) -> None:
         self._fetching.close()
         super().close(leave=leave)
+
+
+def _by_partition(messages: list[Any]) -> dict[tuple[str, int], list[Any]]:
+    """Messages by topic and number. Of one partition, as most polls are, without a step of the interpreter for each."""
+    places = list(zip(map(Message.topic, messages), map(Message.partition, messages), strict=True))
+    if len(set(places)) <= 1:
+        return dict.fromkeys(places[:1], messages)
+    by_partition: dict[tuple[str, int], list[Any]] = {}
+    for place, message in zip(places, messages, strict=True):
+        by_partition.setdefault(place, []).append(message)
+    return by_partition
 
 
 def _records(partition: Partition, messages: list[Any]) -> Records:
