@@ -58,17 +58,19 @@ WITH_BLEND = {**PIPELINE, "learner": {"model": "blend"}}
 
 
 def decoding(n: int, repeats: int) -> list[Row]:
-    """NDJSON as records and as a file, with bad events among them; CSV and Parquet files."""
+    """NDJSON as records and as a file, with bad events among them, and none that is plain; CSV and Parquet files."""
     X, y = events(n)
     columns = np.round(X.astype(np.float64), 5).T
     frame = pl.DataFrame({f"x{i}": columns[i] for i in range(PLAIN.features)} | {"label": y})
     told = frame.with_columns(id=pl.int_range(n).cast(pl.String), time=pl.int_range(n) + 1_700_000_000_000_000)
+    escaped = told.with_columns(id="\t" + pl.col("id")).write_ndjson().encode().splitlines()
     lines = frame.write_ndjson().encode().splitlines()
     cases: dict[str, tuple[int, Case]] = {
         "NDJSON records": (n, _records(lines, contract())),
         "  1 % of them bad": (n, _records(_spoilt(lines, 100), contract())),
         "  10 % of them bad": (n, _records(_spoilt(lines, 10), contract())),
         "  with id and time": (n, _records(told.write_ndjson().encode().splitlines(), contract(id_and_time=True))),
+        "  ... ids with escapes": (n, _records(escaped, contract(id_and_time=True))),
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, write in (("ndjson", frame.write_ndjson), ("csv", frame.write_csv), ("parquet", frame.write_parquet)):

@@ -1,7 +1,7 @@
 """Flat JSON objects read by compiled code, for what is plain about them; whatever is not is left to a library.
 
 The grammar is RFC 8259. A record is plain if it is one object of known keys, each at most once, whose values are null,
-true, false, a number or text in ASCII without escapes. Anything else, malformed or not, is *odd*: nothing is decided
+true, false, a number or text without escapes. Anything else, malformed or not, is *odd*: nothing is decided
 about it here. A number that is not exact counts as plain only if its float32 is beyond doubt.
 """
 
@@ -33,7 +33,7 @@ from streamimb.json_layout import (
 from streamimb.json_values import DIGITS_MAX, EXACT_BELOW, NO_MOMENT, is_certain, is_digit, iso_at, number_at
 from streamimb.kernel import Array, leaf, part
 
-_QUOTE, _COMMA, _MINUS, _COLON, _OPEN, _CLOSE, _BACKSLASH, _SPACE, _ASCII_END = 34, 44, 45, 58, 123, 125, 92, 32, 127
+_QUOTE, _COMMA, _MINUS, _COLON, _OPEN, _CLOSE, _BACKSLASH, _SPACE, _ASCII_END = 34, 44, 45, 58, 123, 125, 92, 32, 128
 
 
 @part
@@ -43,16 +43,32 @@ def _skip_blanks(buf: Array, at: int, stop: int) -> int:
     return at
 
 
+@leaf
+def _character_end(buf: Array, at: int, stop: int) -> int:
+    """The place after a character of several bytes; -1 where it is not UTF-8 (RFC 3629, section 4)."""
+    lead, low, high, more = buf[at], 0x80, 0xBF, 1
+    if lead >= 0xE0:
+        more = 2 if lead < 0xF0 else 3
+        low = 0xA0 if lead == 0xE0 else 0x90 if lead == 0xF0 else low
+        high = 0x9F if lead == 0xED else 0x8F if lead == 0xF4 else high
+    if lead < 0xC2 or lead > 0xF4 or at + more >= stop or buf[at + 1] < low or buf[at + 1] > high:
+        return -1
+    for i in range(2, more + 1):
+        if buf[at + i] < 0x80 or buf[at + i] > 0xBF:
+            return -1
+    return at + more + 1
+
+
 @part
 def _text_end(buf: Array, at: int, stop: int) -> int:
     """The place of the quote that ends a text which begins at ``at``; -1 where it is not plain."""
-    while at < stop:
+    while 0 <= at < stop:
         byte = buf[at]
         if byte == _QUOTE:
             return at
-        if byte < _SPACE or byte == _BACKSLASH or byte >= _ASCII_END:
+        if byte < _SPACE or byte == _BACKSLASH:
             return -1
-        at += 1
+        at = at + 1 if byte < _ASCII_END else _character_end(buf, at, stop)
     return -1
 
 

@@ -41,7 +41,8 @@ WRITTEN = st.builds(
 )
 FLOATS = (st.floats(allow_nan=False, allow_infinity=False) | st.floats(-1e6, 1e6, width=32)).map(json.dumps)
 INTS = st.integers(-(10**21), 10**21).map(str)
-TEXTS = (st.text(max_size=6) | st.sampled_from(["legit", "fraud", "a", "b", "é", "7", ""])).map(json.dumps)
+WORDING = st.text(max_size=6) | st.sampled_from(["legit", "fraud", "a", "b", "é", "7", "", "\ud800", "€", "𝄞"])
+TEXTS = st.builds(json.dumps, WORDING, ensure_ascii=st.booleans())
 RAW_TEXTS = st.sampled_from(['"é"', '"\\u00e9"', '"a\\n"', '"a\tb"', '"', '"\x7f"', '"\\"', '"x"'])
 MOMENTS = st.datetimes().map(lambda t: json.dumps(t.isoformat())) | st.sampled_from([
     '"2024-02-29T12:00:00Z"', '"2023-02-29T12:00:00Z"', '"2024-01-31 23:59:59.123+05:30"', '"2024-01-01"',
@@ -144,8 +145,9 @@ def test_most_records_are_plain():
     """Else the compiled reader is there for nothing: only what cannot be plain is left to the library."""
     schema = schema_of("iso")
     reader = JsonDecoder(schema, LimitsConfig())._plain
-    plain = b'{"id": "a", "ts": "2024-01-01T00:00:00.5Z", "needed": -1.25e-3, "hashed": "x", "flag": true, "label": 2}'
-    odd = [b'{"id": "\\u0061"}', b'{"new": 1}', b"[]", b"", plain[:-1], plain + b"}", plain.replace(b"x", "é".encode())]
+    fields = '"id": "a", "ts": "2024-01-01T00:00:00.5Z", "needed": -1.25e-3, "hashed": "x", "flag": true, "label": "é"'
+    plain = f"{{{fields}}}".encode()
+    odd = [b'{"id": "\\u0061"}', b'{"new": 1}', b"[]", b"", plain[:-1], plain + b"}", plain.replace(b"x", b"\xe9")]
     read = reader.read([plain, *odd, plain])
     assert reader.reads and read.odd.tolist() == list(range(1, 1 + len(odd)))
     assert read.columns.time[0] == 1_704_067_200_500_000 and read.columns.raw[2, 0] == -1.25e-3
@@ -177,7 +179,7 @@ def test_a_stream_that_is_not_plain_is_not_tried_again_and_again(monkeypatch):
     decoder, tried = JsonDecoder(schema_of("s"), LimitsConfig()), []
     read = decoder._plain.read
     monkeypatch.setattr(decoder._plain, "read", lambda records: tried.append(1) or read(records))
-    record = '{"needed": 1, "id": "é", "ts": 1}'.encode()
+    record = b'{"needed": 1, "id": "\\u00e9", "ts": 1}'
     for _ in range(decode_json.PAUSE_BATCHES + 2):
         batch, refused = decoder.decode([record] * 4, source="t", offsets=0)
         assert len(batch) == 4 and not refused
