@@ -164,7 +164,7 @@ def advance(
             if not c[at.BEGUN] and outs[at.OUT_OPS] > 0 and falls_back(c, times[i]):
                 stop = at.CUT
                 break
-            refused = ACCEPTED if c[at.BEGUN] else judge_time(facts, notes, ripe, dues, c, times[i])
+            refused = ACCEPTED if c[at.BEGUN] else judge_time(facts, notes, ripe, dues, early, c, times[i])
             if refused != ACCEPTED:
                 reject(rejected, outs, i, refused)
                 i += 1

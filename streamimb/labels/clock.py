@@ -10,6 +10,7 @@ from __future__ import annotations
 from streamimb.batch import TIME_LIMIT_US
 from streamimb.kernel import Array, leaf, part
 from streamimb.labels import layout as at
+from streamimb.labels.early import set_back
 from streamimb.labels.endings import add_due
 from streamimb.labels.queues import heap_push
 
@@ -51,8 +52,9 @@ def agree(c: Array, time: int) -> bool:
 
 
 @leaf
-def fall_back(facts: Array, notes: Array, ripe: Array, dues: Array, c: Array, time: int) -> None:
-    """Set the watermark back to a time, and events that lie far ahead of it too: they were a slip."""
+def fall_back(facts: Array, notes: Array, ripe: Array, dues: Array, early: Array, c: Array, time: int) -> None:
+    """Set the watermark back to a time, and events and held labels that lie far ahead of it too: they were a slip."""
+    set_back(early, c, time)
     c[at.WATERMARK] = time
     c[at.DUE_MAX] = at.WATERMARK_NONE
     c[at.RIPE_HEAP] = 0  # entries keep to their events' times
@@ -73,7 +75,7 @@ def fall_back(facts: Array, notes: Array, ripe: Array, dues: Array, c: Array, ti
 
 
 @part
-def judge_time(facts: Array, notes: Array, ripe: Array, dues: Array, c: Array, time: int) -> int:
+def judge_time(facts: Array, notes: Array, ripe: Array, dues: Array, early: Array, c: Array, time: int) -> int:
     """Set ROW_TIME for a row that begins; why it is refused where its time is absurd, else ACCEPTED."""
     if not c[at.HAS_TIME]:
         c[at.ROW_TIME] = c[at.NEXT]
@@ -92,7 +94,7 @@ def judge_time(facts: Array, notes: Array, ripe: Array, dues: Array, c: Array, t
             c[at.ROW_TIME] = c[at.WATERMARK]
     elif not c[at.CONFIRMED] and time + c[at.AHEAD_MAX] < c[at.WATERMARK]:
         if agree(c, time):
-            fall_back(facts, notes, ripe, dues, c, time)
+            fall_back(facts, notes, ripe, dues, early, c, time)
     else:
         c[at.AHEAD_RUN] = 0
         c[at.CONFIRMED] = 1

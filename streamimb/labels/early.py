@@ -14,7 +14,7 @@ from streamimb.labels.queues import hash_add, hash_find, hash_remove
 # Columns of ``early``, int64 (slots, COLUMNS), slots a power of two; LABEL is NONE of one that is held no more.
 LABEL: Final = 1
 KNOWN: Final = 2
-SINCE: Final = 3  # the stream's time as it came
+SINCE: Final = 3  # the stream's time as it came, that of the stream's first event for what came before any
 COLUMNS: Final = 4
 NONE: Final = -1
 
@@ -34,11 +34,26 @@ def let_go(early: Array, table: Array, c: Array, now: int) -> None:
     """Hold no more what has been held too long at a time of the stream."""
     while c[at.EARLY_OLDEST] < c[at.EARLY_NEXT]:
         slot = c[at.EARLY_OLDEST] & (len(early) - 1)
-        if early[slot, SINCE] == at.WATERMARK_NONE:  # before the stream's first event
-            early[slot, SINCE] = now
         if early[slot, LABEL] != NONE and early[slot, SINCE] + c[at.EARLY_SPAN] >= now:
             return
         _drop_oldest(early, table, c)
+
+
+@leaf
+def _begin(early: Array, c: Array) -> None:
+    """Date what was held before the stream's first event, which comes; whoever asks before another changes nothing."""
+    for number in range(c[at.EARLY_OLDEST], c[at.EARLY_NEXT]):
+        early[number & (len(early) - 1), SINCE] = c[at.ROW_TIME]
+
+
+@leaf
+def set_back(early: Array, c: Array, time: int) -> None:
+    """Date anew, at a time of the stream, what was dated by a time that turned out a slip."""
+    for number in range(c[at.EARLY_OLDEST], c[at.EARLY_NEXT]):
+        slot = number & (len(early) - 1)
+        early[slot, SINCE] = min(early[slot, SINCE], time)
+        if early[slot, KNOWN] - c[at.AHEAD_MAX] > time:
+            early[slot, KNOWN] = time
 
 
 @leaf
@@ -70,6 +85,8 @@ def take(early: Array, table: Array, c: Array, key: int, own: int) -> Any:
 
     own: the label that the event brings itself, which counts, or NONE. Held no more in either case.
     """
+    if c[at.WATERMARK] == at.WATERMARK_NONE:
+        _begin(early, c)
     let_go(early, table, c, max(c[at.WATERMARK], c[at.ROW_TIME]))
     held = hash_find(table, early, key)
     if held < 0:

@@ -87,6 +87,30 @@ def test_what_is_held_is_part_of_the_state():
     assert old.counts()["early"] == 0 and ("learn", 4) not in Told(old, [event("n5", 4)]).ops
 
 
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize(("t", "learned"), [(10, True), (11, False)])
+def test_what_came_before_the_stream_is_held_from_its_first_event_on(asked, t, learned):
+    """Each of them, whichever is the oldest when; and whether a snapshot is taken in between changes nothing."""
+    store = make(HELD)
+    Told(store, [label("a", 0, BAD), label("b", 0, BAD), event("x", 0), event("a", 5)])
+    if asked:
+        store.snapshot()
+    told = Told(store, [event("b", t)])
+    assert (("learn", 2) in told.ops, told.count("unknown")) == (learned, int(not learned))
+
+
+@pytest.mark.parametrize("first", ["label", "event"])
+def test_a_first_time_that_was_a_slip_dates_no_label(first):
+    """Once it is put right, what was held by it is held, and known, by the stream's time."""
+    rows = [label("a", 9_000_000_000, BAD), event("wild", 9_000_000_000)]
+    rows = [*(rows if first == "label" else rows[::-1]), label("b", 3, BAD), event("c", 0), event("d", 1)]
+    time = {"ahead_confirm": 2}
+    told = Told(make(HELD, time=time), [*rows, event("a", 11), event("b", 11)])
+    assert told.ops[-4:] == [("predict", 3), ("learn", 3), ("predict", 4), ("learn", 4)]
+    late = Told(make(HELD, time=time), [*rows, event("e", 12), event("a", 12), event("b", 12)])
+    assert "learn" not in [op for op, _ in late.ops] and late.count("unknown") == 2
+
+
 def test_events_without_ids_hold_none():
     """Nothing says whose label it is."""
     with pytest.raises(ConfigError, match=r"label\.early = '10s'.*has an id"):

@@ -57,7 +57,9 @@ def schema(n_classes: int, *, timed: bool, named: bool) -> Schema:
 
 
 def stream(seed: int, n: int, n_classes: int, *, named: bool) -> Batch:
-    """Events out of order, twice, ahead of their time; labels with them, later, twice, contrary, for nothing."""
+    """Events out of order, twice, ahead of their time; labels with them, later, twice, contrary, for nothing, before
+    them and, in every other pair of seeds, before the first of them.
+    """
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, 3)).astype(np.float32)
     X[:, 2] = rng.integers(0, 5, n)
@@ -66,8 +68,10 @@ def stream(seed: int, n: int, n_classes: int, *, named: bool) -> Batch:
     time = np.cumsum(rng.integers(0, 2_000_000, n)) + rng.integers(-5_000_000, 5_000_000, n) * (rng.random(n) < 0.1)
     time[rng.random(n) < 0.01] *= 1_000
     time[n // 2 :] += 86_400_000_000 * (seed % 3 == 0)  # the stream moves on
-    time[0] = 10**15 if seed % 2 else time[0]  # its first time was a slip
+    first = 6 if named and seed % 4 > 1 else 0
+    time[first] = 10**15 if seed % 2 else time[first]  # its first time was a slip
     kind = rng.choice([Kind.BOTH, Kind.FEATURES, Kind.LABEL], n, p=[0.4, 0.4, 0.2] if named else [0.7, 0.3, 0])
+    kind[:first], kind[first] = Kind.LABEL, Kind.FEATURES if first else kind[first]
     ids = np.arange(n)
     earlier = (ids * rng.random(n)).astype(int)
     ids = np.where((kind == Kind.LABEL) | (rng.random(n) < 0.03), earlier, ids)
@@ -75,6 +79,7 @@ def stream(seed: int, n: int, n_classes: int, *, named: bool) -> Batch:
     later = np.where(rng.random(n) < 0.5, time + rng.integers(0, 60_000_000, n), np.iinfo(np.int64).min)
     ahead = (kind == Kind.LABEL) & (rng.random(n) < 0.3)  # before its event, if that comes
     ids = np.where(ahead, np.arange(n) + rng.integers(1, 60, n), ids)
+    ids[:first] = first + 1 + rng.integers(0, 60, first)
     return Batch.of(
         X, y, ids=[f"e{i}" for i in ids] if named else None, time=time,
         label_time=later.astype(np.int64), kind=kind.astype(np.int8),

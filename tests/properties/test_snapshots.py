@@ -80,6 +80,8 @@ def follow(make_one, walk, batch, steps):
 @settings(max_examples=150, deadline=None)
 @given(cases, steps, tight)
 @example(("expiring", 2, True, True, 1), [(i, "save") for i in range(0, 400, 20)], (2, 0, 0, 5))
+@example(("early", 2, True, True, 38), [(i, "look") for i in range(60)], (2, 0, 0, 5))
+@example(("early", 2, True, True, 74), [(i, "save") for i in range(60)], (2, 0, 0, 5))
 def test_segments_restore_what_a_whole_state_would(case, steps, bounds):
     """However snapshots, restarts from them (the events since come again) and whole states follow each other."""
     name, k, timed, named, seed = case
