@@ -175,7 +175,7 @@ class Monitor:
         """Whether no event of a share's class came since its fall was told; y: the batch's classes so far."""
         in_batch = np.flatnonzero(y == self.watched[d])
         last = self._seen + in_batch[-1] if len(in_batch) else self._came[self.watched[d]]
-        return bool(last <= self._fell[d])
+        return bool(self._fell[d] >= 0 and last <= self._fell[d])
 
     def _find_end(self) -> None:
         """Find where the next cool-down ends, and how many events may be taken before one that begins then ends."""

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streamimb.config import DetectorConfig, DriftConfig, RecallDetectorConfig
@@ -192,8 +192,9 @@ def test_batches_and_restarts_are_invisible(seed, n_classes, share, recall, cuts
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 1000), n_classes=st.sampled_from([2, 3]))
+@example(seed=104, n_classes=2)  # a class that vanishes, and falls twice
 def test_is_one_adwin_for_each_share_and_each_recall(seed, n_classes):
-    """What is told is what single detectors, fed by hand, say without a cool-down."""
+    """What is told is what single detectors, fed by hand, say without a cool-down; of a vanished class one fall."""
     rng = np.random.default_rng(seed)
     y = np.concatenate([rng.choice(n_classes, 1500, p=rng.dirichlet(np.ones(n_classes))) for _ in range(2)])
     decision = decided(seed, y, [0.9, 0.3])
@@ -202,7 +203,11 @@ def test_is_one_adwin_for_each_share_and_each_recall(seed, n_classes):
     for k in range(n_classes):
         if n_classes > 2 or k == 1:
             share = ADWIN(delta=0.002, clock=CLOCK[SHARE], keep=True).update_many(y == k)
-            rows += [(i, 0, k, a, b) for i, b, a in zip(share.index, share.before, share.after, strict=True)]
+            fell = -1
+            for i, b, a in zip(share.index, share.before, share.after, strict=True):
+                if a > b or fell < 0 or (y[fell + 1 : i + 1] == k).any():
+                    rows.append((i, 0, k, a, b))
+                    fell = i if a < b else -1
         places = np.flatnonzero(y == k)
         recall = ADWIN(delta=0.002, clock=CLOCK[RECALL], keep=True).update_many(decision[places] == k)
         at = places[recall.index]
@@ -319,6 +324,16 @@ def test_a_class_that_vanishes_is_told_once_whatever_is_left_of_it_in_a_window(d
         told = [(s.position, s.value > s.reference) for s in found if s.position >= 20_000]
         assert [rose for position, rose in told if position < 50_000] == [False]
         assert [rose for position, rose in told if position >= 50_000][:1] == [True]
+
+
+def test_a_state_that_does_not_know_who_came_hides_no_fall():
+    """One that an earlier build saved: the class vanishes after it, and that is told, once."""
+    first, restored = (Monitor(2, 1, DriftConfig(), NAMES[:2]) for _ in range(2))
+    y = np.r_[binary(16, [0.05], n=20_000), np.zeros(30_000, np.int16)]
+    feed(first, y[:20_000])
+    restored.restore({k: v for k, v in first.state().items() if k != "gone"})
+    found = [s for s in feed(restored, y[20_000:], first=20_000) if s.signal == SHARE]
+    assert [s.value > s.reference for s in found] == [False]
 
 
 @pytest.mark.parametrize("detector", ["adwin", "hddm_w", "share_test"])
