@@ -16,18 +16,18 @@ from streamimb.schema import Schema
 #: Numbers of a Gaussian, of which every leaf has room for now; the last is a logarithm, and this where there is none.
 GAUSSIAN_WIDTH: Final = 5
 UNSEEN: Final = -1e300
-#: Parameters of a forest whose defaults were others.
-CHANGED: Final = ("surety", "features", "subspace")
+#: Parameters whose defaults were others, of the models that have them.
+CHANGED: Final = {"forest": ("surety", "features", "subspace"), "tree": ("grace",)}
 
 
 def from_6_to_7(state: State, schema: Schema, config: Config) -> State:
-    """The same state, of version 7. Raises StateError for a forest that was grown with what were defaults then."""
-    for forest in _forests(config):
-        lacking = [name for name in CHANGED if name not in forest]
+    """The same state, of version 7. Raises StateError for trees that were grown with what were defaults then."""
+    for model, given in _grown(config):
+        lacking = [name for name in CHANGED[model] if name not in given]
         if lacking:
             raise StateError(
-                "the state has version 6, when a forest had other defaults of learner.parameters "
-                f"({', '.join(lacking)}): its trees do not grow on under these; learn anew (`replay --save-state` into "
+                f"the state has version 6, when a {model} had other defaults of learner.parameters "
+                f"({', '.join(lacking)}): its splits do not go on under these; learn anew (`replay --save-state` into "
                 "a new state.url)"
             )
     numeric = np.array([feature.type == "numeric" for feature in schema.features])
@@ -59,12 +59,12 @@ def laid_out(learner: State, n_classes: int, numeric: NDArray[np.bool_]) -> Stat
     return found
 
 
-def _forests(config: Config) -> Iterator[Mapping[str, Any]]:
-    """The parameters that each forest is given, alone or in a blend whose members are named."""
+def _grown(config: Config) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each forest and tree, and the parameters that it is given, alone or in a blend whose members are named."""
     given = config.learner.parameters
     members: list[Mapping[str, Any]] = [{"model": config.learner.model, "parameters": given}]
     if config.learner.model == "blend":
         members = given.get("members", [])
     for member in members:
-        if member.get("model") == "forest":
-            yield member.get("parameters", {})
+        if member.get("model") in CHANGED:
+            yield member["model"], member.get("parameters", {})

@@ -109,6 +109,17 @@ def test_a_forest_of_other_defaults_is_refused(learner):
         from_6_to_7({"version": 6}, contract(), Config(learner=learner))
 
 
+@pytest.mark.parametrize("learner", [
+    {"model": "tree"},
+    {"model": "tree", "parameters": {"surety": 6.0}},
+    {"model": "blend", "parameters": {"members": [{"model": "linear"}, {"model": "tree"}]}},
+])  # fmt: skip
+def test_a_tree_of_another_default_is_refused(learner):
+    """Alone or in a blend; it tried to split three times as often."""
+    with pytest.raises(StateError, match=r"a tree had other defaults of learner\.parameters \(grace\).*--save-state"):
+        from_6_to_7({"version": 6}, contract(), Config(learner=learner))
+
+
 def test_a_blend_kept_its_forests_parameters(tmp_path):
     """The blend of no parameters is not refused."""
     config = Config(learner={"model": "blend"})
