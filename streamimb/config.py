@@ -28,6 +28,8 @@ from streamimb.service_config import (
 SERVICE_TABLES: Final = ("kafka", "source", "state", "output", "http", "budget", "log")
 #: Events that a sliding window holds at most: some tens of bytes each, two classes' scores among them.
 WINDOW_EVENTS_MAX: Final = 10_000_000
+#: Threads of a learner at most.
+THREADS_MAX: Final = 64
 #: A missed event of one class may cost so much more than one of another.
 COST_MAX: Final = 1e9
 
@@ -296,7 +298,7 @@ class LearnerConfig(Strict):
     #: Every random choice of the pipeline is drawn from this.
     seed: NotNegative = 1
     #: Cores that share a batch's work on a blend or a forest; it changes no result.
-    threads: Annotated[int, Field(ge=1, le=64), LIVE] = 1
+    threads: Annotated[int, Field(ge=1, le=THREADS_MAX), LIVE] = 1
 
 
 class EvaluationConfig(Strict):

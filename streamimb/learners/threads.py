@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, NamedTuple
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-#: Threads of a learner at most.
-THREADS_MAX: Final = 64
+from streamimb.config import THREADS_MAX
 
 Job = Callable[[], object]
 #: The helpers of this process, by its number: a child that was forked has none of its parent's threads.
@@ -29,7 +29,8 @@ class Divided(NamedTuple):
 def carry_out(jobs: Sequence[Job], threads: int) -> None:
     """Do jobs, each of which is independent of the others, in at most so many threads, of which the caller's is one.
 
-    Raises what a job raises, after all threads have come to an end.
+    Raises what a job raises, after all threads have come to an end. Where a thread cannot be started, the others do its
+    work.
 
     >>> done = []
     >>> carry_out([lambda: done.append("a"), lambda: done.append("b")], threads=2)
@@ -40,15 +41,31 @@ def carry_out(jobs: Sequence[Job], threads: int) -> None:
     helpers = min(threads, len(jobs)) - 1
     if helpers < 1:
         return _work(waiting)
-    asked = [_pool().submit(_work, waiting) for _ in range(helpers)]
+    asked: list[Future[None]] = []
     try:
+        with suppress(RuntimeError):  # no thread more; the pool keeps what was asked of it, and may do it yet
+            for _ in range(helpers):
+                asked.append(Future())
+                _pool().submit(_help, waiting, asked[-1])
         _work(waiting)
     finally:
         waiting.clear()
-        failed = [error for each in asked if (error := each.exception()) is not None]
+        failed = [error for each in asked if not each.cancel() and (error := each.exception()) is not None]
     if failed:
         raise failed[0]
     return None
+
+
+def _help(waiting: deque[Job], told: Future[None]) -> None:
+    """Work, and tell how it ended, unless it was called off before it began."""
+    if not told.set_running_or_notify_cancel():
+        return
+    try:
+        _work(waiting)
+    except BaseException as error:
+        told.set_exception(error)
+    else:
+        told.set_result(None)
 
 
 def _work(waiting: deque[Job]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamimb.config import LearnerConfig
+from streamimb.learners import threads
 from streamimb.learners.base import PREDICT, Learner, Tape
 from streamimb.learners.blend import BlendClassifier
 from streamimb.learners.forest import ForestClassifier
@@ -116,3 +118,31 @@ def test_a_forked_child_starts_its_own_threads() -> None:
             os._exit(1)
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_thread_that_cannot_start_is_no_error_and_none_is_left_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second of three does not: all jobs are done, by the others, before it is over; and the pool goes on."""
+    start, started = threading.Thread.start, itertools.count(1)
+
+    def begin(thread: threading.Thread) -> None:
+        if next(started) == 2:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    begun: list[int] = []
+    done: list[int] = []
+
+    def job() -> None:
+        begun.append(1)
+        time.sleep(0.02)
+        done.append(1)
+
+    monkeypatch.setattr(threads, "_pools", {})
+    with monkeypatch.context() as short:
+        short.setattr(threading.Thread, "start", begin)
+        carry_out([job] * 9, 4)
+        assert (len(begun), len(done)) == (9, 9)
+        assert next(started) == 3
+    carry_out([job] * 9, 4)
+    threads._pools[os.getpid()].shutdown()
+    assert (len(begun), len(done)) == (18, 18)
