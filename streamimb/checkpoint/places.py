@@ -1,8 +1,8 @@
 """Where things are, under a store's url.
 
-URL/UNIT/epochs/EPOCH.json              claims
-URL/UNIT/checkpoints/EPOCH-NUMBER.ckpt  names sort by age: a higher epoch's are newer
-URL/UNIT/segments/EPOCH-NUMBER-i.seg    what waits for labels; checkpoints name those that they need
+URL/UNIT/epochs/EPOCH.json                  claims
+URL/UNIT/checkpoints/EPOCH-NUMBER.ckpt      names sort by age: a higher epoch's are newer
+URL/UNIT/segments/EPOCH-NUMBER-i-TOKEN.seg  what waits for labels; checkpoints name those that they need
 """
 
 from __future__ import annotations

@@ -244,6 +244,9 @@ class Claim:
         self._refs: dict[str, tuple[Segment, ...]] = {}  # what each checkpoint refers to, as far as it was looked up
         self._live: tuple[Segment, ...] = ()
         self._dropped = 0
+        # Segments' names never come again, not where the place is emptied and another's epochs begin at 1: readers
+        # take what they read of a name for what it holds.
+        self._token = secrets.token_hex(4)
         self._ahead: list[tuple[State, Segment]] = []  # written for a checkpoint that could not be
         self.held: str | None = None
         self.held_until: str | None = None
@@ -291,7 +294,7 @@ class Claim:
         self._number += 1
         name = f"{self.epoch:08d}-{self._number:012d}"
         try:
-            new = [self._segment_of(f"{name}-{i}", i, s) for i, s in enumerate(segments_new)]
+            new = [self._segment_of(f"{name}-{i}-{self._token}", i, s) for i, s in enumerate(segments_new)]
             live = (*self._live, *new)[max(drop - self._dropped, 0) :]
             header = self._header(name, live, offsets)
             size = self._files.write(path_of(self.unit, name), pack(header, _saved(state, meta)), self._store.probe)

@@ -35,8 +35,6 @@ class Standby:
         newest = self._store.newest(self._name)
         if newest is None or (self.unit is not None and newest == self.unit.saved_name):
             return
-        if self.unit is not None and newest < (self.unit.saved_name or ""):
-            self._at_hand = {}  # the place was emptied and begun anew: its names come again
         checkpoint = self._store.restore(self._name, at_hand=self._at_hand)
         if checkpoint is not None:
             self.unit = Unit(self._name, self._schema, self._config)
