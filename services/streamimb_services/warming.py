@@ -40,7 +40,7 @@ def warm_up(schema: Schema, config: Config) -> None:
     """
     without_blas()
     with _seldom_collected():
-        _live(schema, config)
+        _live_through(schema, config)
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def _seldom_collected() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _live(schema: Schema, config: Config) -> None:
+def _live_through(schema: Schema, config: Config) -> None:
     wait = f"{WARM_WAIT}s" if schema.has_time else str(WARM_WAIT)
     soon = config.label.model_copy(update={"delay": None, "wait": wait, "remember": None})
     pipeline = Pipeline(schema, config.model_copy(update={"label": soon}))
