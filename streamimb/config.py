@@ -7,8 +7,6 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from streamimb.event_config import COUNT_MAX as COUNT_MAX
-from streamimb.event_config import WAIT_DEFAULT as WAIT_DEFAULT
-from streamimb.event_config import WAIT_DEFAULT_EVENTS as WAIT_DEFAULT_EVENTS
 from streamimb.event_config import LabelConfig as LabelConfig
 from streamimb.event_config import NotNegative as NotNegative
 from streamimb.event_config import Positive as Positive

@@ -14,9 +14,6 @@ COUNT_MAX: Final = 10**15
 #: Labels that may be held for events that have not come, some hundred bytes each.
 EARLY_MAX: Final = 1 << 20
 Duration = str | int
-#: ``label.wait`` of an event that brings a label known later, where it is not set: the frontier always moves on.
-WAIT_DEFAULT: Final = "30d"
-WAIT_DEFAULT_EVENTS: Final = 100_000
 Positive = Annotated[int, Field(gt=0, le=COUNT_MAX)]
 NotNegative = Annotated[int, Field(ge=0, le=COUNT_MAX)]
 

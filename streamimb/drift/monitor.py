@@ -79,10 +79,9 @@ class Monitor:
         }
         # Of each, the reference and the value of the drift told last, and whether another was kept silent since.
         self._told = {signal: np.zeros((3, len(classes))) for signal, classes in self._classes.items()}
+        # Decided events of each class so far, where a recall is tuned by them.
+        self._taken = np.zeros(n_classes, np.int64)
         # Of each class, the number of its last event; of each share, that of the event at which a fall was told last.
-        self._taken = np.zeros(
-            n_classes, np.int64
-        )  # decided events of each class so far, where a recall is tuned by them
         self._came, self._fell = np.full(n_classes, -1, np.int64), np.full(len(self.watched), -1, np.int64)
         self._seen = 0
         self._find_end()
@@ -203,7 +202,11 @@ class Monitor:
                 found.append((self._seen - 1, signal, told))
 
     def _tune(self) -> None:
-        """Renew what the detectors are tuned for, at the stream's present rate."""
+        """Renew what the detectors are tuned for, at the stream's present rate of events.
+
+        What part of them a recall's detector takes in is a mean since the start, and events whose decision told nothing
+        of recall, as all before the first thresholds, count among the events: it follows a change of rate slowly.
+        """
         for signal, bank in self._banks.items():
             pages, n = self._configs[signal].pages_a_week, len(self._classes[signal])
             if pages is not None and self._pace.is_known:
