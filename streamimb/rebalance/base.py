@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -59,6 +60,10 @@ class Sampler(Protocol):
 
     def forget(self, before: int | None = None) -> None:
         """A drift: empty the buffers of events older than stream position ``before``, or of all."""
+        ...
+
+    def reversal(self) -> Callable[[], None]:
+        """What, called after the next ``sample`` of at most one lesson, takes that back, bit for bit."""
         ...
 
     @property

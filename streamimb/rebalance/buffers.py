@@ -67,6 +67,30 @@ def forget(rings: Rings, before: int | None) -> None:
         rings.marks[r] = len(left), len(left) % size
 
 
+def overwritten(rings: Rings) -> Rings:
+    """What one push into each ring changes, copied: the marks, and of each ring what its next place holds."""
+    ring, place = np.arange(len(rings.marks)), rings.marks[:, PLACE]
+    return Rings(rings.values[ring, :, place], rings.events[ring, place], rings.labels[ring, place], rings.marks.copy())
+
+
+def put_back(rings: Rings, held: Rings) -> None:
+    """Take back what was pushed since, at most once into each ring.
+
+    >>> rings = make_rings(1, 1, 2)
+    >>> for i in range(3):
+    ...     held = overwritten(rings)
+    ...     push(rings, 0, np.array([[i]], np.float32), 0, i, 1)
+    >>> put_back(rings, held)
+    >>> rings.events, rings.values.ravel(), rings.marks
+    (array([[0, 1]]), array([0., 1.], dtype=float32), array([[2, 0]]))
+    """
+    rings.marks[:] = held.marks
+    ring, place = np.arange(len(rings.marks)), rings.marks[:, PLACE]
+    rings.values[ring, :, place] = held.values
+    rings.events[ring, place] = held.events
+    rings.labels[ring, place] = held.labels
+
+
 def possible(state: dict[str, Any], rings: Rings) -> bool:
     """Whether saved marks may be those of such rings."""
     held, place = state["marks"][:, HELD], state["marks"][:, PLACE]

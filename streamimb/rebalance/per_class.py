@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,17 @@ class PerClassSampler:
     def forget(self, before: int | None = None) -> None:
         for stage in self.stages:
             stage.forget(before)
+
+    def reversal(self) -> Callable[[], None]:
+        stages = [stage.reversal() for stage in self.stages]
+        trained, lessons = self._trained.copy(), self._lessons.copy()
+
+        def take_back() -> None:
+            for stage in stages:
+                stage()
+            self._trained[:], self._lessons[:] = trained, lessons
+
+        return take_back
 
     @property
     def trained(self) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -103,6 +104,19 @@ class Rebalancer:
     def hear(self, lessons: Lessons, P: NDArray[np.float64]) -> NDArray[np.float64]:
         """Take what the probes tell out of the tape's predictions, float64 (·, K); return the segment's own."""
         return self.gauge.hear(P, lessons.probes, lessons.own) if len(lessons.probes) else P
+
+    def reversal(self) -> Callable[[], None]:
+        """What, called after the next ``lessons`` of at most one event's, takes that back: it was not learned."""
+        sampler = None if self.sampler is None else self.sampler.reversal()
+        rates, trained, taught = self.rates.state(), self.trained.copy(), self.taught.copy()
+
+        def take_back() -> None:
+            self.rates.restore(rates)
+            self.trained[:], self.taught[:] = trained, taught
+            if sampler is not None:
+                sampler()
+
+        return take_back
 
     @property
     def suspects(self) -> NDArray[np.int64] | None:

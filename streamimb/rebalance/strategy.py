@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -75,6 +76,21 @@ class Strategy(abc.ABC):
     def forget(self, before: int | None = None) -> None:
         if self._rings is not None:
             buffers.forget(self._rings, before)
+
+    def reversal(self) -> Callable[[], None]:
+        rings = self._rings
+        whole = {
+            name: array.copy() for name, array in self._arrays.items() if rings is None or name not in Rings._fields
+        }
+        held = None if rings is None else buffers.overwritten(rings)
+
+        def take_back() -> None:
+            for name, array in whole.items():
+                self._arrays[name][:] = array
+            if rings is not None and held is not None:
+                buffers.put_back(rings, held)
+
+        return take_back
 
     @property
     def trained(self) -> NDArray[np.float64]:

@@ -61,6 +61,11 @@ class Columns:
                 if len(self._texts) > TEXTS_MAX:
                     del self._texts[next(iter(self._texts))]
 
+    def take_back(self, known: int) -> None:
+        """Know the first so many features alone; a text stays, since it says no more than what its code stands for."""
+        while len(self) > known:
+            self._features.popitem()
+
     def encoded(self, x: Mapping[Hashable, Any], width: int) -> NDArray[np.float32]:
         """The first ``width`` features of an event, float32 (1, width), NaN where missing."""
         row = np.full((1, max(width, 1)), np.nan, np.float32)

@@ -138,6 +138,19 @@ class Loop:
             self.rebalancer.inherit(before)
         return self.columns.encoded(x, self._width)
 
+    def _reversal(self) -> Callable[[], None]:
+        """What takes back all that the next event is given to before the model has learned it."""
+        kept = self.rebalancer, self._width, self._sampler_made_at
+        lesson, known = self.rebalancer.reversal(), 0 if self.columns is None else len(self.columns)
+
+        def take_back() -> None:
+            lesson()
+            self.rebalancer, self._width, self._sampler_made_at = kept
+            if self.columns is not None:
+                self.columns.take_back(known)
+
+        return take_back
+
     def _rows(self, x: dict[Any, Any], lessons: Lessons) -> list[dict[Any, Any]]:
         """The dict of each row of the tape: the event's own, but for a synthetic one."""
         rows = [x] * len(lessons.X)
@@ -215,15 +228,21 @@ class Loop:
     def learn(self, x: dict[Any, Any], code: int, weight: float = 1.0) -> None:
         """Take in a labelled event: decide it as if it came now, learn it, sense it, and renew the Plan when due.
 
-        weight: what the lesson's own weight is multiplied by.
+        weight: what the lesson's own weight is multiplied by. Raises what the model raises: then nothing has changed
+        but the model.
         """
         event, y = self.seen, np.array([code], np.int16)
         ops = np.array([[0, at.PREDICT, event, 0], [0, at.LEARN_LABEL, event, len(self._matured)]], np.int64)
         weights = self.controller.plan.weights
-        X = self._features_of(x)
-        lessons = self.rebalancer.lessons(ops, X, y, self._matured, weights, times=weight)
-        rows: Any = self._rows(x, lessons)  # what runs these tapes takes dicts
-        P = self.succession.run(rows, lessons.y, lessons.tape, weights, lessons.own, ops, y)
+        take_back = self._reversal()
+        try:
+            X = self._features_of(x)
+            lessons = self.rebalancer.lessons(ops, X, y, self._matured, weights, times=weight)
+            rows: Any = self._rows(x, lessons)  # what runs these tapes takes dicts
+            P = self.succession.run(rows, lessons.y, lessons.tape, weights, lessons.own, ops, y)
+        except BaseException:
+            take_back()
+            raise
         scored = self._score(self.rebalancer.hear(lessons, P), ops)
         place = np.array([event], np.int64)
         self._matured = np.array([[0, code, event, event, event]], np.int64)

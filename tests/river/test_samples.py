@@ -16,6 +16,7 @@ from streamimb.river import RebalancedClassifier
 from streamimb.river import columns as module
 from streamimb.river.classes import GUESS_LABELS
 from streamimb.river.columns import FEATURES_MAX, Columns
+from streamimb.testing import digest
 
 SMOTE = {"minority": "smote"}
 
@@ -163,6 +164,32 @@ def test_a_class_whose_first_lesson_fails_leaves_the_samplers():
                     model.learn_one({"bad": 1.0}, "c")
             model.learn_one(*event(i))
     assert [(x, y) for x, y, _ in given if "bad" not in x] == [(x, y) for x, y, _ in plain]
+
+
+@pytest.mark.parametrize("samples", [
+    SMOTE, {"minority": "borderline_smote"}, {"majority": "undersample"}, {"clean": True}, None,
+    {**SMOTE, "majority": "undersample", "clean": True},
+])  # fmt: skip
+def test_an_event_that_the_model_refuses_leaves_nothing(samples):
+    """Of a class that is known: no feature, no row in a buffer that was full or not, no count; the rest is the same."""
+    given, plain = [], []
+    loops = []
+    for lessons, fails in ((given, True), (plain, False)):
+        parameters = {} if samples is None else {"samples": {**samples, "buffer": 40}}
+        model = RebalancedClassifier(Recorder(lessons), strategy="oob", every=100, drift="none", **parameters)
+        for i in range(1_500):
+            x, y = event(i)
+            for refused in (y, not y) if fails and i > 50 and i % 7 == 0 else ():
+                with pytest.raises(OSError, match="refused"):
+                    model.learn_one({**x, "a": 5.0, "bad": 1.0}, refused)
+            model.learn_one(x, y)
+        loops.append(model._loop)
+    assert given == plain
+    one, other = loops
+    assert digest(one.rebalancer.state()) == digest(other.rebalancer.state())
+    assert one.rebalancer.taught.tolist() == other.rebalancer.taught.tolist()
+    if samples is not None:
+        assert one.columns.features == other.columns.features
 
 
 @pytest.mark.parametrize(
