@@ -70,4 +70,4 @@ def test_the_configurations_of_the_trees_are_valid(name, script):
     """OOB and UOB over trees: what benchmarks/streams.py --config reads."""
     config = script.real.Config.model_validate(tomllib.loads((BENCHMARKS / f"{name}.toml").read_text()))
     assert config.control.weights == name
-    assert config.learner.model == "blend"
+    assert config.learner.model == {"oob": "blend", "uob": "forest"}[name]

@@ -213,7 +213,7 @@ def test_the_older_self_of_a_static_member_is_told_as_it_polls(world):
     again = member(world, group, topic, instance="first")
     join(again, shares=[1])
     until = time.monotonic() + 30
-    with pytest.raises(FencedError, match="another member"):
+    with pytest.raises(FencedError):
         while time.monotonic() < until:
             one.source.poll(records_max=1, timeout_s=0.1)
             again.source.keep_alive()

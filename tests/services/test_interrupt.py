@@ -151,7 +151,7 @@ def test_a_stop_ends_with_the_summary_and_whole_files(started, tmp_path, asked, 
     process = started("--predictions", path, "--run", run, *([asked] if asked else []))
     process.send_signal(number)
     out, err = process.communicate()
-    assert process.returncode == code
+    assert process.returncode == code, err.decode()
     rows = pq.read_metadata(path).num_rows
     assert rows < 600
     if asked:
