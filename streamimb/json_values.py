@@ -36,6 +36,20 @@ def is_digit(byte: Any) -> bool:
     return bool(byte >= _ZERO and byte <= _NINE)
 
 
+@part
+def _scaled(value: float, power: int) -> float:
+    """A value times ten to a power, in steps that are exact each; cut short beyond what a rough number may be."""
+    while power > 0 and 0.0 < value <= ROUGH_MAX:
+        step = min(power, POWER_EXACT_MAX)
+        value *= POWERS[step]
+        power -= step
+    while power < 0 and value >= ROUGH_MIN:
+        step = min(-power, POWER_EXACT_MAX)
+        value /= POWERS[step]
+        power += step
+    return value
+
+
 @leaf
 def number_at(buf: Array, at: int, stop: int, number: Array) -> int:
     """Read a number; the place after it, or -1 where none that can be trusted stands there.
@@ -89,18 +103,7 @@ def number_at(buf: Array, at: int, stop: int, number: Array) -> int:
     value = float(mantissa)
     exact = mantissa < np.uint64(EXACT_BELOW) and digits < DIGITS_MAX
     exact = exact and -POWER_EXACT_MAX <= power <= POWER_EXACT_MAX
-    while power > 0 and value > 0.0:
-        step = min(power, POWER_EXACT_MAX)
-        value *= POWERS[step]
-        power -= step
-        if value > ROUGH_MAX:
-            break
-    while power < 0 and value > 0.0:
-        step = min(-power, POWER_EXACT_MAX)
-        value /= POWERS[step]
-        power += step
-        if value < ROUGH_MIN and not exact:
-            break
+    value = _scaled(float(mantissa), power)
     if not exact and not ROUGH_MIN < value < ROUGH_MAX:
         return -1
     number[0] = -value if negative else value

@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 
-from streamimb.delivery.unit import cut
 from streamimb.sources.log import LogSource, Partition, Records
 
 #: Polls that brought nothing of a partition, after which a broker is asked whether there is anything.
@@ -72,8 +71,8 @@ class Aligner:
             records = self._held[first].popleft()
             until = self._until(records, min((self._due(p) for p in holding if p != first), default=None))
             if until < len(records):
-                self._held[first].appendleft(cut(records, until, len(records)))
-            yield cut(records, 0, until)
+                self._held[first].appendleft(records.cut(until, len(records)))
+            yield records.cut(0, until)
 
     def _ended(self, awaited: set[Partition]) -> set[Partition]:
         """Those that have come to where readers of committed records stop; asked only of those that bring nothing."""

@@ -128,7 +128,7 @@ class Unit:
     def fresh(self, records: Records) -> Records | None:
         """Those of the records that were not learned before, or None."""
         done = int(np.searchsorted(records.offsets, self.next[records.partition]))
-        return cut(records, done, len(records)) if done < len(records) else None
+        return records.cut(done, len(records)) if done < len(records) else None
 
     def take(self, records: Records) -> Taken:
         """Learn fresh records, all of them or, if this raises, none that counts: the offsets move at the end."""
@@ -203,17 +203,6 @@ class Unit:
         self._next_saved = dict(picture.offsets)
         self._levers_saved = picture.levers
         self.saved_name = name
-
-
-def cut(records: Records, start: int, stop: int) -> Records:
-    """Records start to stop, sharing memory."""
-    if start == 0 and stop >= len(records):
-        return records
-    rows = slice(start, stop)
-    return Records(
-        records.partition, records.offsets[rows], records.timestamps[rows], records.keys[rows], records.values[rows],
-        records.headers[rows],
-    )  # fmt: skip
 
 
 def _named(told: Mapping[Partition, int]) -> dict[str, int]:

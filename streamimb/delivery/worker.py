@@ -29,7 +29,6 @@ from streamimb.delivery.patience import Breaker
 from streamimb.delivery.points import Probe, no_probe
 from streamimb.delivery.saving import Saver
 from streamimb.delivery.trouble import Trouble
-from streamimb.delivery.unit import cut
 from streamimb.errors import (
     BrokersAwayError,
     ConfigError,
@@ -229,7 +228,7 @@ class Worker:
             stop = min(start + min(self._piece, PIECE_RECORDS), len(fresh))
             before = int((fresh.offsets[start:stop] < settled).sum())
             stop = start + before if 0 < before < stop - start else stop
-            yield cut(fresh, start, stop)
+            yield fresh.cut(start, stop)
             start = stop
 
     def _learn(self, records: Records) -> None:

@@ -16,11 +16,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from streamimb.confluent_errors import translate_confluent
 from streamimb.errors import BrokersAwayError, ConfigError
 from streamimb.kafka_settings import Settings, for_confluent
-from streamimb.sources.kafka import DEFAULTS, US_PER_MS, KafkaSource
+from streamimb.sources.kafka import DEFAULTS, KafkaSource
+from streamimb.sources.kafka_fetch import NO_HEADERS, US_PER_MS
 from streamimb.sources.log import Headers, Partition, Records
 from streamimb.sources.sharing import Scope
 
-NO_HEADERS: Headers = ()
 _SECOND = itemgetter(1)
 #: What librdkafka keeps in memory ahead of the loop, kilobytes.
 AHEAD_KB_MAX: Final = 32_768

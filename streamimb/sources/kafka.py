@@ -22,7 +22,7 @@ from streamimb.errors import BrokersAwayError, ConfigError, FencedError
 from streamimb.kafka_errors import connected, translated
 from streamimb.kafka_settings import Settings, for_kafka_python
 from streamimb.sources.kafka_assignor import SharingAssignor
-from streamimb.sources.kafka_fetch import Block, FastPartitionRecords, joined
+from streamimb.sources.kafka_fetch import US_PER_MS, FastPartitionRecords, joined
 from streamimb.sources.kafka_receive import read_widely
 from streamimb.sources.log import Committed, Membership, Partition, Records
 from streamimb.sources.sharing import Scope
@@ -40,8 +40,6 @@ GLANCE_MS: Final = 1
 #: Milliseconds between two looks at a rebalance that a commit waits for.
 STEP_MS: Final = 100
 CLOSE_MS_MAX: Final = 3_000
-#: Microseconds in one of Kafka's milliseconds.
-US_PER_MS: Final = 1_000
 
 Change = tuple[Literal["assigned", "revoked", "lost"], list[Partition]]
 R = TypeVar("R")
@@ -257,7 +255,7 @@ class KafkaSource:
             found, idle = self._fetcher.fetch_records(records_max, timeout_ms=wait_ms)
             if idle and not found:
                 self._wait(wait_ms)
-        return [_records(tp, blocks) for tp, blocks in found.items()]
+        return [joined(blocks) for blocks in found.values()]
 
     def _wait(self, timeout_ms: float) -> None:
         """Let time pass while there is nothing to fetch: no partition, or all of them paused."""
@@ -370,11 +368,6 @@ class KafkaSource:
 
 class _RebalancingError(Exception):
     """The group is between two generations: a commit is asked for again once it has come to rest."""
-
-
-def _records(tp: TopicPartition, blocks: list[Block]) -> Records:
-    block = joined(blocks)
-    return Records(Partition(*tp), block.offsets, block.timestamps * US_PER_MS, block.keys, block.values, block.headers)
 
 
 def _theirs(partition: Partition) -> TopicPartition:

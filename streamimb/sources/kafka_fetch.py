@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
 import kafka.errors
 import numpy as np
 from kafka.consumer.fetcher import Fetcher, IsolationLevel
-from numpy.typing import NDArray
 
-from streamimb.sources.log import Headers
+from streamimb.sources.log import Headers, Partition, Records
 from streamimb.sources.record_batch import (
     HEADER_COUNT,
     HEADERS,
@@ -27,36 +25,11 @@ from streamimb.sources.record_batch import (
 )
 
 NO_HEADERS: Headers = ()
-NO_OFFSETS: Final = np.zeros(0, np.int64)
+#: Microseconds in one of Kafka's milliseconds.
+US_PER_MS: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """n records of a partition as columns: offsets, timestamps (milliseconds): int64 (n,)."""
-
-    offsets: NDArray[np.int64]
-    timestamps: NDArray[np.int64]
-    keys: Sequence[bytes | None]
-    values: Sequence[bytes | None]
-    headers: Sequence[Headers]
-
-    def __len__(self) -> int:
-        return len(self.offsets)
-
-    def cut(self, start: int, stop: int) -> Block:
-        """Records start to stop."""
-        if start == 0 and stop == len(self):
-            return self
-        rows = slice(start, stop)
-        return Block(
-            self.offsets[rows], self.timestamps[rows], self.keys[rows], self.values[rows], self.headers[rows]
-        )  # fmt: skip
-
-
-NOTHING: Final = Block(NO_OFFSETS, NO_OFFSETS, (), (), ())
-
-
-class Taken(list[Block]):
+class Taken(list[Records]):
     """Blocks that count as many as they have records: the fetcher asks for the length of what it passes on."""
 
     def __len__(self) -> int:
@@ -73,7 +46,7 @@ class FastPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # k
     def __init__(self, fetch_offset: int, tp: Any, records: Any, **options: Any) -> None:
         super().__init__(fetch_offset, tp, records, **options)
         self._batches = records
-        self._block = NOTHING
+        self._block: Records | None = None
         self._at = 0
         self._then = fetch_offset
 
@@ -81,17 +54,17 @@ class FastPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # k
         """Up to n records. Raises CorruptRecordError."""
         taken, n_taken = Taken(), 0
         while n is None or n_taken < n:
-            if self._at == len(self._block) and not self._next_batch():
+            if self._block is None and not self._next_batch():
                 break
-            stop = len(self._block) if n is None else min(len(self._block), self._at + n - n_taken)
-            part = self._block.cut(self._at, stop)
-            self._at = stop
-            self.records_read += len(part)
-            if len(part):
-                taken.append(part)
-                n_taken += len(part)
-                self.next_fetch_offset = int(part.offsets[-1]) + 1
-        if self._at == len(self._block):
+            if (block := self._block) is None:  # nobody reads what that batch holds
+                continue
+            stop = len(block) if n is None else min(len(block), self._at + n - n_taken)
+            taken.append(block.cut(self._at, stop))
+            n_taken += stop - self._at
+            self.records_read += stop - self._at
+            self.next_fetch_offset = int(block.offsets[stop - 1]) + 1
+            self._at, self._block = (stop, block) if stop < len(block) else (0, None)
+        if self._block is None:
             self.next_fetch_offset = max(self.next_fetch_offset, self._then)
             if not self._batches.has_next():
                 self.drain()
@@ -106,11 +79,11 @@ class FastPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # k
             raise kafka.errors.CorruptRecordError(
                 f"a batch of {self.topic_partition} at offset {batch.base_offset} does not match its checksum"
             )
-        self._at, self._block = 0, NOTHING
         if not self._is_hidden(batch):
             self.bytes_read += batch.size_in_bytes
-            block = _block(batch, str(self.topic_partition))
-            self._block = block.cut(int(np.searchsorted(block.offsets, self.fetch_offset)), len(block))
+            block = read_batch(batch, Partition(*self.topic_partition))
+            done = int(np.searchsorted(block.offsets, self.fetch_offset))
+            self._block = block.cut(done, len(block)) if done < len(block) else None
         self._then = max(self._then, batch.next_offset)
         return True
 
@@ -126,7 +99,7 @@ class FastPartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # k
         return bool(batch.is_control_batch)
 
 
-def _block(batch: Any, where: str) -> Block:
+def read_batch(batch: Any, partition: Partition) -> Records:
     """The records of a batch of format 2, decompressed if need be. Raises CorruptRecordError."""
     batch._maybe_uncompress()
     buffer = bytes(batch._buffer)
@@ -134,14 +107,16 @@ def _block(batch: Any, where: str) -> Block:
         found = scan(buffer, batch._pos, batch.records_count)
         headers = _headers(buffer, found)
     except ValueError as error:
-        raise kafka.errors.CorruptRecordError(f"{where} at offset {batch.base_offset}: {error}") from error
+        raise kafka.errors.CorruptRecordError(
+            f"{partition.topic}:{partition.number} at offset {batch.base_offset}: {error}"
+        ) from error
     if batch.timestamp_type == batch.LOG_APPEND_TIME:
         timestamps = np.full(len(found), batch.max_timestamp, np.int64)
     else:
         timestamps = found[:, TIMESTAMP] + batch.first_timestamp
     keys = _cut(buffer, found[:, KEY].tolist(), found[:, KEY_SIZE].tolist())
     values = _cut(buffer, found[:, VALUE].tolist(), found[:, VALUE_SIZE].tolist())
-    return Block(found[:, OFFSET] + batch.base_offset, timestamps, keys, values, headers)
+    return Records(partition, found[:, OFFSET] + batch.base_offset, timestamps * US_PER_MS, keys, values, headers)
 
 
 def _cut(buffer: bytes, starts: list[int], sizes: list[int]) -> Sequence[bytes | None]:
@@ -157,11 +132,12 @@ def _headers(buffer: bytes, found: Any) -> Sequence[Headers]:
     return [read_headers(buffer, at, count) if count else NO_HEADERS for at, count in counted]
 
 
-def joined(blocks: Sequence[Block]) -> Block:
-    """One block of several of a partition, in order."""
+def joined(blocks: Sequence[Records]) -> Records:
+    """The records of several blocks of a partition as one, in order."""
     if len(blocks) == 1:
         return blocks[0]
-    return Block(
+    return Records(
+        blocks[0].partition,
         np.concatenate([b.offsets for b in blocks]),
         np.concatenate([b.timestamps for b in blocks]),
         *(list(chain.from_iterable(getattr(b, name) for b in blocks)) for name in ("keys", "values", "headers")),

@@ -40,6 +40,16 @@ class Records:
     def __len__(self) -> int:
         return len(self.offsets)
 
+    def cut(self, start: int, stop: int) -> Records:
+        """Records start to stop, sharing memory."""
+        if start == 0 and stop >= len(self):
+            return self
+        rows = slice(start, stop)
+        return Records(
+            self.partition, self.offsets[rows], self.timestamps[rows], self.keys[rows], self.values[rows],
+            self.headers[rows],
+        )  # fmt: skip
+
 
 class Committed(NamedTuple):
     """The next offset of a partition as the group committed it, and what was noted beside it: a checkpoint's name."""

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
-from streamimb.sources.kafka_fetch import _block
+from streamimb.sources.kafka_fetch import read_batch
+from streamimb.sources.log import Partition
 from streamimb.sources.record_batch import read_headers, scan
 
 texts = st.none() | st.binary(max_size=200)
@@ -28,8 +29,14 @@ def test_rows_are_what_the_client_reads(told, compression):
     """Offsets, times, keys, values and headers, packed or not."""
     built = batch_of(told, compression)
     slow = [(r.offset, r.timestamp, r.key, r.value, list(r.headers)) for r in DefaultRecordBatch(built)]
-    block = _block(DefaultRecordBatch(built), "a topic")
-    columns = block.offsets.tolist(), block.timestamps.tolist(), block.keys, block.values, map(list, block.headers)
+    block = read_batch(DefaultRecordBatch(built), Partition("a topic", 0))
+    columns = (
+        block.offsets.tolist(),
+        (block.timestamps // 1_000).tolist(),
+        block.keys,
+        block.values,
+        map(list, block.headers),
+    )
     fast = list(zip(*columns, strict=True))
     assert fast == slow
     assert [row[1:4] for row in fast] == [(t, k, v) for t, k, v, _ in told]

@@ -9,7 +9,7 @@ from numba.core.dispatcher import Dispatcher
 
 from streamimb.config import Config
 from streamimb.delivery.outputs import Outputs
-from streamimb.delivery.unit import Unit, cut
+from streamimb.delivery.unit import Unit
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Feature, Identity, Label, Schema, Time
 from streamimb.sources.log import Partition, Records
@@ -74,9 +74,9 @@ def run(n_classes, tables):
     def learn(start, drifted=False):
         told = records(rng, start, classes, drifted)
         for part in (
-            cut(told, 0, 1),
-            cut(told, 1, 2),
-            cut(told, 2, len(told)),
+            told.cut(0, 1),
+            told.cut(1, 2),
+            told.cut(2, len(told)),
         ):  # a type of array may hang on its length
             outputs.messages("topic", unit.take(part))
 
