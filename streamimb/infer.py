@@ -11,7 +11,7 @@ from typing import Any, Final
 from streamimb.decode_cells import WHOLE
 from streamimb.errors import SchemaError
 from streamimb.infer_types import FEATURE_KINDS, Unit, kind_of, misfits_told, odd_seconds, time_unit
-from streamimb.near import hint, nearest
+from streamimb.near import hint
 from streamimb.schema import CLASSES_MAX, ClassName, Feature, Identity, Label, Schema, Time
 from streamimb.survey import Survey, refused_told, survey
 
@@ -92,9 +92,7 @@ def _pick(columns: Sequence[str], asked: str | None, guesses: Sequence[str], rol
     if asked is not None:
         if asked in columns:
             return asked
-        near = nearest(asked, columns, NEAR_COLUMN)
-        there_is = f"its columns are {', '.join(columns[:20])}" if near is None else f"nearest: {near!r}"
-        raise SchemaError(f"--{role} {asked}: the file has no such column ({there_is})")
+        raise SchemaError(f"--{role} {asked}: the file has no such column {hint(asked, columns, NEAR_COLUMN)}")
     lowered = {c.lower(): c for c in reversed(columns)}
     return next((lowered[g] for g in guesses if g in lowered), None)
 

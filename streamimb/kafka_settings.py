@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from streamimb.errors import ConfigError
-from streamimb.near import nearest
+from streamimb.near import meant
 
 Value = str | int | float | bool
 Settings = Mapping[str, Value]
@@ -107,7 +107,7 @@ def checked(settings: Settings) -> dict[str, Value]:
     {'sasl.mechanism': 'PLAIN'}
     >>> checked({"bootstrap.server": "127.0.0.1:9092"})
     Traceback (most recent call last):
-    streamimb.errors.ConfigError: kafka.bootstrap.server: no such setting; the nearest one is bootstrap.servers
+    streamimb.errors.ConfigError: kafka.bootstrap.server: no such setting (did you mean 'bootstrap.servers'?)
     """
     known = set().union(*KNOWN.values())
     found: dict[str, Value] = {}
@@ -125,9 +125,8 @@ def checked(settings: Settings) -> dict[str, Value]:
                 )
             continue
         if name not in known:
-            near = nearest(name, sorted(known | set(ALIASES)))
-            hint = "and none is called much like it" if near is None else f"the nearest one is {near}"
-            raise ConfigError(f"kafka.{key}: no such setting; {hint}")
+            hint = meant(name, sorted(known | set(ALIASES))) or ", and none is called much like it"
+            raise ConfigError(f"kafka.{key}: no such setting{hint}")
         found[name] = value
     return found
 

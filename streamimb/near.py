@@ -24,15 +24,33 @@ def nearest(name: str, known: Iterable[str], bound: float = NEAR) -> str | None:
     return found[0] if found else None
 
 
-def hint(name: str, known: Iterable[str]) -> str:
+def hint(name: str, known: Iterable[str], bound: float = NEAR) -> str:
     """In brackets, as errors say it: the known name that was meant, else what there is.
 
     >>> hint("gradul", ["sudden", "gradual"]), hint("c9", ["rest", "rare"])
-    ("(nearest: 'gradual')", '(there is rest, rare)')
+    ("(did you mean 'gradual'?)", '(there is rest, rare)')
     """
     names = list(known)
-    near = nearest(name, names)
-    return f"(there is {listed(names)})" if near is None else f"(nearest: {near!r})"
+    return meant(name, names, bound).lstrip() or f"(there is {listed(names)})"
+
+
+def meant(name: str, known: Iterable[str], bound: float = NEAR) -> str:
+    """The same after a space, where what there is would be too much to say: empty where no name is near.
+
+    >>> meant("gradul", ["sudden", "gradual"]), meant("c9", ["rest", "rare"])
+    (" (did you mean 'gradual'?)", '')
+    """
+    near = nearest(name, known, bound)
+    return "" if near is None else asked(near)
+
+
+def asked(near: str) -> str:
+    """The question itself, after a space.
+
+    >>> asked("control.every")
+    " (did you mean 'control.every'?)"
+    """
+    return f" (did you mean {near!r}?)"
 
 
 def listed(known: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from streamimb.config import SERVICE_TABLES, Config
 from streamimb.durations import is_count, parse_duration
 from streamimb.errors import ConfigError, InputError
-from streamimb.near import nearest
+from streamimb.near import asked, meant, nearest
 from streamimb.schema import LIVE
 from streamimb.service_config import flatten, is_secret
 
@@ -224,8 +224,7 @@ def _meant(problem: ErrorDetails) -> str:
     """The word of a closed set that may have been meant."""
     if problem["type"] != "literal_error":
         return ""
-    near = nearest(str(problem["input"]), re.findall(r"'([^']+)'", problem["ctx"]["expected"]))
-    return "" if near is None else f"; did you mean {near!r}?"
+    return meant(str(problem["input"]), re.findall(r"'([^']+)'", problem["ctx"]["expected"]))
 
 
 def _touch(key: str, other: str) -> bool:
@@ -241,7 +240,7 @@ def _nearest(loc: tuple[int | str, ...]) -> str:
     if near is None:
         table = ".".join(path)
         return f"; {table or 'the configuration'} has {', '.join(_siblings(loc[:-1]))}"
-    return f"; did you mean {near}?"
+    return asked(near)
 
 
 def _match(path: list[str], wrong: str, known: list[str]) -> str | None:

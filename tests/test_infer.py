@@ -99,7 +99,7 @@ def test_without_a_label_column_the_columns_are_told(tmp_path):
 @pytest.mark.parametrize("role", ["label", "id", "time"])
 def test_a_column_that_is_not_there_is_told_with_the_nearest(tmp_path, role):
     """A slip of the hand is named."""
-    with pytest.raises(SchemaError, match="nearest: 'amount'"):
+    with pytest.raises(SchemaError, match="did you mean 'amount'"):
         infer_schema(written(tmp_path, "amount,label\n1,p\n2,q\n"), **{role: "amuont"})
 
 

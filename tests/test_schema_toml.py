@@ -47,9 +47,9 @@ def test_a_schema_may_stand_at_the_top_level(tmp_path):
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ({"features": [{"name": "a", "typ": "numeric"}]}, r"schema\.features\[0\]\.typ: .*nearest: 'type'"),
-        ({"label": {"classes": [0, 1], "positiv": 1}}, r"schema\.label\.positiv: .*nearest: 'positive'"),
-        ({"labels": {}}, r"schema\.labels: .*nearest: 'label'"),
+        ({"features": [{"name": "a", "typ": "numeric"}]}, r"schema\.features\[0\]\.typ: .*did you mean 'type'"),
+        ({"label": {"classes": [0, 1], "positiv": 1}}, r"schema\.label\.positiv: .*did you mean 'positive'"),
+        ({"labels": {}}, r"schema\.labels: .*did you mean 'label'"),
         ({"label": {"classes": [0]}}, r"schema\.label\.classes: .*at least 2"),
         ({"label": {"classes": [0, 1], "positive": 2}}, "positive 2 is none of the classes"),
         ({"features": []}, r"schema\.features: .*at least 1"),

@@ -69,10 +69,10 @@ def test_variables_of_other_uses_are_left_alone():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[control]\nevry = 3", "control.evry is no known key; did you mean control.every?"),
-        ("[contrl]\nevery = 3", "contrl is no known key; did you mean control?"),
-        ("every = 3", "every is no known key; did you mean control.every?"),
-        ("[drift.shares]\ndelta = 0.1", "drift.shares is no known key; did you mean drift.share?"),
+        ("[control]\nevry = 3", "control.evry is no known key (did you mean 'control.every'?)"),
+        ("[contrl]\nevery = 3", "contrl is no known key (did you mean 'control'?)"),
+        ("every = 3", "every is no known key (did you mean 'control.every'?)"),
+        ("[drift.shares]\ndelta = 0.1", "drift.shares is no known key (did you mean 'drift.share'?)"),
         ("[label]\nqqq = 1", "label.qqq is no known key; label has delay, wait, expires_as"),
         ("[control]\nevery = 0", "control.every = 0: must be greater than 0"),
         ("[control]\nevery = true", "control.every = true: must be a number"),
@@ -94,7 +94,7 @@ def test_variables_of_other_uses_are_left_alone():
         ("[label]\ndelay = '2d'\nwait = '36h'", "label.delay = '2d' is longer than label.wait = '36h', so"),
         ("[label]\ndelay = 20\nwait = 19", "label.delay = 20 is longer than label.wait = 19, so"),
         ("[schema]\nfeatures = [{name = 'a', typ = 'numeric'}]\n[schema.label]\nclasses = ['a', 'b']",
-         "schema.features.0.typ is no known key; did you mean schema.features.0.type?"),
+         "schema.features.0.typ is no known key (did you mean 'schema.features.0.type'?)"),
         ("[schema]\nfeatures = [{name = 'a'}]\n[schema.label]\nclasses = ['a']",
          "schema.label.classes = ['a']: must have 2 or more"),
         ("[schema]\nfeatures = [{name = 'a'}]", "schema.label is missing"),
@@ -123,7 +123,7 @@ def test_every_wrong_key_is_told_at_once(write):
 
 def test_a_wrong_variable_is_named():
     """A mistake in the environment is told with the variable's name."""
-    with pytest.raises(ConfigError, match=r"^STREAMIMB_CONTROL__EVRY: control\.evry is no .* control\.every\?"):
+    with pytest.raises(ConfigError, match=r"^STREAMIMB_CONTROL__EVRY: control\.evry is no .* 'control\.every'\?"):
         load_settings(environ={"STREAMIMB_CONTROL__EVRY": "3"})
     with pytest.raises(ConfigError, match=r"^STREAMIMB_CONTROL__EVERY: control\.every = '-3'"):
         load_settings(environ={"STREAMIMB_CONTROL__EVERY": "-3"})
@@ -226,8 +226,8 @@ def test_a_key_that_a_detector_would_ignore_is_refused(write, text, message):
 def test_a_misspelt_word_is_told_with_the_nearest(write):
     """Of a closed set, after what is in it; of none that is like it, the set alone."""
     for text, end in (
-        ('[control]\nweights = "oobb"', "or 'none'; did you mean 'oob'?"),
-        ('[samples]\nminority = "smot"', "or 'borderline_smote'; did you mean 'smote'?"),
+        ('[control]\nweights = "oobb"', "or 'none' (did you mean 'oob'?)"),
+        ('[samples]\nminority = "smot"', "or 'borderline_smote' (did you mean 'smote'?)"),
         ('[control]\nweights = "#"', "or 'none'"),
     ):
         with pytest.raises(ConfigError) as caught:

@@ -12,7 +12,7 @@ from streamimb.control.objectives import Objective, parse_objective
 from streamimb.errors import ConfigError, StateError
 from streamimb.kernel import Array, leaf
 from streamimb.learners.base import State
-from streamimb.near import listed, nearest
+from streamimb.near import hint
 from streamimb.schema import Schema
 
 #: No wrong decision costs more.
@@ -123,6 +123,4 @@ def _column(schema: Schema, name: str | None, key: str) -> int:
     numeric = [f.name for f in schema.features if f.type == "numeric"]
     if name in numeric:
         return [f.name for f in schema.features].index(name)
-    near = nearest(name, numeric)
-    hint = f"; the schema has {listed(numeric)}" if near is None else f"; did you mean {near!r}?"
-    raise ConfigError(f"{key}: the amount {name!r} of the cost is no numeric feature{hint}")
+    raise ConfigError(f"{key}: the amount {name!r} of the cost is no numeric feature {hint(name, numeric)}")

@@ -24,7 +24,7 @@ from streamimb.control.kinds import (
     TOP_PER_DAY,
 )
 from streamimb.errors import ConfigError
-from streamimb.near import nearest
+from streamimb.near import meant
 
 _PLAIN = {"g_mean": G_MEAN, "kappa": KAPPA, "balanced_accuracy": BALANCED_ACCURACY, "g_mean+kappa": G_MEAN_KAPPA}
 _FORMS = [
@@ -121,9 +121,8 @@ def parse_objective(text: str) -> Objective:
             f"control.objective: {text!r}: {_cost_lacks(name)}: write cost:FN=50,FP=1, each a number or a"
             " feature's name"
         )
-    near = nearest(name, _FORMS, NEAR_FORM)
-    hint = "" if near is None else f"; did you mean {near!r}?"
-    raise ConfigError(f"control.objective: {text!r} is not known{hint or '.'} Known are {', '.join(_FORMS)}")
+    hint = meant(name, _FORMS, NEAR_FORM)
+    raise ConfigError(f"control.objective: {text!r} is not known{hint}. Known are {', '.join(_FORMS)}")
 
 
 def _cost(text: str, *sides: str) -> Objective:

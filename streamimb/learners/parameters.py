@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
-from streamimb import near
+from streamimb.near import meant
 
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`` (did you mean 'x'?)`` for the known name that resembles most, else nothing."""
-    meant = near.nearest(name, known)
-    return "" if meant is None else f" (did you mean {meant!r}?)"
+#: Under this name for streamimb.river.
+nearest: Final = meant
 
 
 def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
@@ -21,7 +18,7 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
     for item in error.errors():
         key = ".".join(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
-            parts.append(f"{where}.{key}: unknown{nearest(key, model.model_fields)}")
+            parts.append(f"{where}.{key}: unknown{meant(key, model.model_fields)}")
         else:
             parts.append(f"{where}.{key}: {item['msg']}, not {item['input']!r}")
     return "; ".join(parts)

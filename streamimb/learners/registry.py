@@ -9,7 +9,7 @@ from typing import Final
 from streamimb.config import LearnerConfig
 from streamimb.errors import ConfigError
 from streamimb.learners.base import Learner
-from streamimb.learners.parameters import nearest
+from streamimb.near import meant
 from streamimb.schema import Schema
 
 #: The compiled learners, a blend of any apart: where each is, since only the one that is asked for is imported.
@@ -41,7 +41,7 @@ def make_learner(schema: Schema, config: LearnerConfig) -> Learner:
         from streamimb.learners.river import RiverClassifier  # river takes a second to import
 
         return RiverClassifier(schema, model=config.model, parameters=config.parameters, seed=config.seed)
-    raise ConfigError(f"learner.model: unknown model {config.model!r}{nearest(config.model, list_models())}")
+    raise ConfigError(f"learner.model: unknown model {config.model!r}{meant(config.model, list_models())}")
 
 
 def list_models() -> list[str]:

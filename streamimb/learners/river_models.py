@@ -12,7 +12,7 @@ import river
 from river import base, compose, preprocessing
 
 from streamimb.errors import ConfigError
-from streamimb.learners.parameters import nearest
+from streamimb.near import meant
 
 #: Packages that hold no classifier, and read files or the network when imported.
 SKIPPED = frozenset({"api", "checks", "datasets", "stream", "time_series", "bandit", "reco"})
@@ -51,7 +51,7 @@ def build(spec: dict[str, Any], seed: int, where: str) -> Any:
     known = inspect.signature(cls.__init__).parameters
     for key, value in parameters.items():
         if key not in known and not any(p.kind is p.VAR_KEYWORD for p in known.values()):
-            raise ConfigError(f"{where}.parameters.{key}: {path} has no such parameter{nearest(key, known)}")
+            raise ConfigError(f"{where}.parameters.{key}: {path} has no such parameter{meant(key, known)}")
         parameters[key] = _nested(value, seed, f"{where}.parameters.{key}")
     if "seed" in known:
         parameters.setdefault("seed", seed)
@@ -97,9 +97,9 @@ def _find(path: str, where: str, *, classifier: bool) -> Any:
         except ImportError:
             found = None
     if not inspect.isclass(found) or not str(found.__module__).startswith("river."):
-        raise ConfigError(f"{where}: river has no {path!r}{nearest(path, river_models())}")
+        raise ConfigError(f"{where}: river has no {path!r}{meant(path, river_models())}")
     if inspect.isabstract(found):
-        raise ConfigError(f"{where}: {path} is abstract{nearest(path, river_models())}")
+        raise ConfigError(f"{where}: {path} is abstract{meant(path, river_models())}")
     if classifier and found is not compose.Pipeline and not issubclass(found, base.Classifier):
-        raise ConfigError(f"{where}: {path} is no classifier{nearest(path, river_models())}")
+        raise ConfigError(f"{where}: {path} is no classifier{meant(path, river_models())}")
     return found

@@ -50,7 +50,7 @@ def test_a_cost_is_a_number_or_a_features_name(text, amounts, a, b):
     [
         ("cost:FN=amuont paid,FP=1", None, "did you mean 'amount paid'"),
         ("cost:FN=shop,FP=1", None, "control.objective: the amount 'shop' of the cost is no numeric feature"),
-        ("f1", "FN=zzz,FP=1", "evaluation.cost: the amount 'zzz' of the cost is no numeric feature; the schema has "),
+        ("f1", "FN=zzz,FP=1", "evaluation.cost: the amount 'zzz' of the cost is no numeric feature \\(there is x, "),
         ("cost:FN=-5,FP=1", None, "above 0"),
         ("cost:FN=1e999,FP=1", None, "finite"),
         ("precision@0/day", None, "above 0"),

@@ -130,7 +130,7 @@ def test_an_unknown_objective_is_told_in_sentences():
         ("cost:FN=2", r"FP is missing"),
         ("cost:", r"FN and FP are missing"),
         ("cost:FP=1,FN=2", r"a cost is of FN, then of FP"),
-        ("recal>=0.9", r"is not known; did you mean 'recall>=0.9'\? Known are f1,"),
+        ("recal>=0.9", r"is not known \(did you mean 'recall>=0.9'\?\)\. Known are f1,"),
         ("#", r"known. Known"),
     ):
         with pytest.raises(ConfigError, match=said):

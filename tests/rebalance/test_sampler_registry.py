@@ -20,13 +20,13 @@ SCHEMA = Schema(
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"fixed": ("contry",)}, r"samples\.fixed: no feature is called 'contry' \(nearest: 'country'\)"),
+        ({"fixed": ("contry",)}, r"samples\.fixed: no feature is called 'contry' \(did you mean 'country'\?\)"),
         ({"fixed": ("x99",)}, r"samples\.fixed: no feature is called 'x99' \(there is .*country"),
-        ({"bounds": {"amout": (0, 1)}}, r"samples\.bounds: no feature is called 'amout' \(nearest: 'amount'\)"),
+        ({"bounds": {"amout": (0, 1)}}, r"samples\.bounds: no feature is called 'amout' \(did you mean 'amount'\?\)"),
         ({"bounds": {"country": (0, 1)}}, r"samples\.bounds\.country: only a numeric feature has bounds"),
         ({"bounds": {"amount": (2, 1)}}, r"samples\.bounds\.amount = \[2.0, 1.0\]: the first must not be above"),
         ({"bounds": {"amount": ("nan", 1)}}, r"samples\.bounds\.amount"),
-        ({"classes": {"fraud": {}}}, r"samples\.classes: no class is called 'fraud' \(nearest: 'card fraud'\)"),
+        ({"classes": {"fraud": {}}}, r"samples\.classes: no class is called 'fraud' \(did you mean 'card fraud'\?\)"),
     ],
 )
 def test_a_wrong_name_is_told_with_the_nearest(keys, message):

@@ -68,7 +68,7 @@ def test_a_configuration_error_is_one_message(streamimb, stream, tmp_path):
     config.write_text("[control]\nevry = 3\n")
     result = streamimb("replay", stream(), "-c", config)
     assert result.exit_code == 78
-    assert result.stderr == f"error: {config}: control.evry is no known key; did you mean control.every?\n"
+    assert result.stderr == f"error: {config}: control.evry is no known key (did you mean 'control.every'?)\n"
 
 
 def test_an_unexpected_error_is_told_in_a_line(streamimb, stream, monkeypatch):

@@ -129,12 +129,12 @@ def test_options_have_environment_twins(streamimb):
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (["flop"], 78, "no stream is named 'flop' (nearest: 'flip')"),
+        (["flop"], 78, "no stream is named 'flop' (did you mean 'flip'?)"),
         ([], 2, "--list shows all"),
         (
             ["flip", "--ratio", "rmp:1->0"],
             78,
-            "error: ratio: 'rmp:1->0' begins with 'rmp', which is no form (nearest: 'ramp')",
+            "error: ratio: 'rmp:1->0' begins with 'rmp', which is no form (did you mean 'ramp'?)",
         ),
         (["flip", "--delay", "frod=1d"], 78, "no class is named 'frod'"),
         (["flip", "--events", "0"], 2, "greater than or equal to 1"),
