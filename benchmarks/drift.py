@@ -256,6 +256,7 @@ def held_out_table(*, quick: bool) -> Iterator[str]:
 
 
 PAGES_RATIO: Final = 100
+SECOND_US: Final = 1_000_000
 PAGES_BETWEEN: Final = (20_000, 200_000, 2_000_000)
 PAGES_STILL_EVENTS: Final = 10_000_000
 PAGES_DETECTORS: Final = {"share": ("scan", "adwin", "hddm_w", "share_test"), "recall": ("scan", "adwin", "hddm_w")}
@@ -263,14 +264,14 @@ PAGES_DETECTORS: Final = {"share": ("scan", "adwin", "hddm_w", "share_test"), "r
 
 def paged(signal: str, detector: str, between: int, n: int) -> int:
     """Drifts of a pipeline's monitor where nothing moves, tuned for a page every so many events."""
-    on = {"detector": detector, "pages_a_week": WEEK_US / between, "cooldown": 0}  # an event a microsecond
+    on = {"detector": detector, "pages_a_week": WEEK_US / SECOND_US / between, "cooldown": 0}  # an event a second
     share, recall = (on, OFF) if signal == "share" else (OFF, on)
     config = DriftConfig(share=DetectorConfig(**share), recall=RecallDetectorConfig(**recall))
     monitor, first, told = Monitor(2, 1, config, ("majority", "minority")), 0, 0
     for events in still(PAGES_RATIO, n):
         at = np.arange(first, first + len(events.y))
         decided = np.where(events.y == 1, events.decision, -1).astype(np.int16)  # of the minority, as in a pipeline
-        told += sum(s.kind == "drift" for s in monitor.update(at, at, events.y, decided))
+        told += sum(s.kind == "drift" for s in monitor.update(at, at * SECOND_US, events.y, decided))
         first += len(at)
     return told
 

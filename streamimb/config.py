@@ -28,13 +28,24 @@ SERVICE_TABLES: Final = ("kafka", "source", "state", "output", "http", "budget",
 WINDOW_EVENTS_MAX: Final = 10_000_000
 #: Threads of a learner at most.
 THREADS_MAX: Final = 64
+#: False alarms a week that may be asked for: one in nineteen years, ...
+PAGES_A_WEEK_MIN: Final = 1e-3
+#: ... and one a minute.
+PAGES_A_WEEK_MAX: Final = 10_080
 #: A missed event of one class may cost so much more than one of another.
 COST_MAX: Final = 1e9
 
 WindowEvents = Annotated[int, Field(gt=0, le=WINDOW_EVENTS_MAX)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-#: The keys by which each detector is tuned, beside those that any takes and pages a week, which all but one take.
-DETECTOR_KEYS: Final = {"scan": ("setting",), "adwin": ("delta",), "hddm_w": ("delta",)}
+PagesAWeek = Annotated[float, Field(ge=PAGES_A_WEEK_MIN, le=PAGES_A_WEEK_MAX)]
+#: The keys by which each detector is tuned, beside those that any takes.
+DETECTOR_KEYS: Final = {
+    "scan": ("setting", "pages_a_week"),
+    "blocks": ("setting", "pages_a_week"),
+    "adwin": ("delta", "pages_a_week"),
+    "hddm_w": ("delta", "pages_a_week"),
+    "share_test": ("pages_a_week",),
+}
 #: Detectors of streamimb.drift that no pipeline can be told to use: of each, its names and why.
 LIBRARY_ONLY: Final = {
     "linear four rates": (("lfr", "linear_four_rates"), "labels beside decisions of both classes", "20,000"),
@@ -110,6 +121,15 @@ class ControlConfig(Strict):
     calibration: bool = True
 
 
+def _refuse_others_keys(given: DetectorConfig | UnlabelledConfig, table: str) -> None:
+    taken = DETECTOR_KEYS.get(given.detector, ())
+    for key in ("setting", "pages_a_week", "delta"):
+        field = type(given).model_fields.get(key)
+        if field is not None and key not in taken and (value := getattr(given, key)) != field.default:
+            takes = " and ".join(taken) or "none of the keys that tune others"
+            raise ValueError(f"{table}.{key} = {value!r}: the detector {given.detector} takes {takes}")
+
+
 class DetectorConfig(Strict):
     """A drift detector and what its alarm does.
 
@@ -121,13 +141,15 @@ class DetectorConfig(Strict):
     """
 
     _table: ClassVar[str] = "drift.share"
+    #: The detector that watches something else, and what.
+    _unfit: ClassVar[tuple[str, str]] = ("ddm_oci", "a recall, not a share")
 
     #: Which detector watches.
     detector: Literal["scan", "adwin", "hddm_w", "ddm_oci", "share_test", "none"] = "scan"
     #: 200,000 events between two false alarms (``sensitive``) or 5,000,000 (``calm``); for ``scan``.
     setting: Literal["sensitive", "calm"] = "sensitive"
     #: So many false alarms a week over all classes at the stream's own rate, with event times; not for ``ddm_oci``.
-    pages_a_week: Annotated[float, Field(gt=0)] | None = None
+    pages_a_week: PagesAWeek | None = None
     #: Significance; for ``adwin`` and ``hddm_w``.
     delta: Share = 0.002
     #: Only tell; shorten the windows and re-weight; also try a new learner; or let the learner forget.
@@ -148,12 +170,10 @@ class DetectorConfig(Strict):
 
     @model_validator(mode="after")
     def _no_key_of_another_detector(self) -> Self:
-        taken = DETECTOR_KEYS.get(self.detector, ()) + ("pages_a_week",) * (self.detector != "ddm_oci")
-        for key in ("setting", "pages_a_week", "delta") if self.detector != "none" else ():
-            value = getattr(self, key)
-            if key not in taken and value != type(self).model_fields[key].default:
-                takes = " and ".join(taken) or "none of the keys that tune others"
-                raise ValueError(f"{self._table}.{key} = {value!r}: the detector {self.detector} takes {takes}")
+        unfit, watches = self._unfit
+        if self.detector == unfit:
+            raise ValueError(f"{self._table}.detector = {unfit!r}: it watches {watches}")
+        _refuse_others_keys(self, self._table)
         return self
 
 
@@ -161,6 +181,7 @@ class RecallDetectorConfig(DetectorConfig):
     """The detector of recall, with the keys of any: a fall of it is answered by a new learner unless told otherwise."""
 
     _table: ClassVar[str] = "drift.recall"
+    _unfit: ClassVar[tuple[str, str]] = ("share_test", "a share, not a recall")
 
     #: As of ``drift.share``; here a fall is answered by a trial of a new learner unless told otherwise.
     action: Annotated[Answer, LIVE] = "replace"
@@ -187,10 +208,15 @@ class UnlabelledConfig(Strict):
     #: As of the detectors, over all features together.
     setting: Literal["sensitive", "calm"] = "sensitive"
     #: As of the detectors, over all features together.
-    pages_a_week: Annotated[float, Field(gt=0)] | None = None
+    pages_a_week: PagesAWeek | None = None
     #: Events after which what moved may be told again.
     cooldown: Annotated[int, Field(ge=0), LIVE] = 20_000
     action: UnlabelledActions = UnlabelledActions()
+
+    @model_validator(mode="after")
+    def _no_key_without_a_detector(self) -> Self:
+        _refuse_others_keys(self, "drift.unlabelled")
+        return self
 
 
 class DriftConfig(Strict):

@@ -167,7 +167,7 @@ def _validated(tree: dict[str, Any], origins: Mapping[str, Origin]) -> Config:
         config = Config.model_validate(tree)
     except ValidationError as error:
         raise ConfigError(_explain(error, origins)) from None
-    _no_booleans_for_numbers(tree, config, origins)
+    _no_loose_types(tree, config, origins)
     for key in (*_DURATIONS, *_DURATIONS_OR_COUNTS):
         table, name = key.split(".")
         text = getattr(getattr(config, table), name)
@@ -177,16 +177,27 @@ def _validated(tree: dict[str, Any], origins: Mapping[str, Origin]) -> Config:
     return config
 
 
-def _no_booleans_for_numbers(
-    tree: Mapping[str, Any], model: Any, origins: Mapping[str, Origin], path: str = ""
+def _no_loose_types(
+    raw: Any, value: Any, origins: Mapping[str, Origin], path: str = "", origin: Origin | None = None
 ) -> None:
-    for key, raw in tree.items():
-        value = getattr(model, "schema_" if not path and key == "schema" else key, None)
-        if isinstance(raw, dict) and isinstance(value, BaseModel):
-            _no_booleans_for_numbers(raw, value, origins, f"{path}{key}.")
-        elif isinstance(raw, bool) and isinstance(value, int | float) and not isinstance(value, bool):
-            name = f"{path}{key}"
-            raise ConfigError(f"{_said(origins.get(name))}{name} = {_shown(raw)}: must be a number")
+    """Raise ConfigError where a number or a boolean was given as something else, but for the texts of the environment.
+
+    raw: what was given at ``path``, a dotted key; value: what was made of it; origin: that of the table around it.
+    """
+    origin = origins.get(path, origin)
+    if isinstance(raw, dict):
+        for key, inner in raw.items():
+            made = value.get(key) if isinstance(value, dict) else getattr(value, "schema_" if key == "schema" else key)
+            _no_loose_types(inner, made, origins, f"{path}.{key}" if path else str(key), origin)
+    elif isinstance(raw, list) and isinstance(value, list | tuple):
+        for number, (inner, made) in enumerate(zip(raw, value, strict=True)):
+            _no_loose_types(inner, made, origins, f"{path}.{number}", origin)
+    elif isinstance(value, int | float) and (isinstance(raw, str) or isinstance(raw, bool) != isinstance(value, bool)):
+        if isinstance(raw, str) and origin is not None and origin.kind != "file":
+            return  # all that the environment and options know
+        wanted = "true or false" if isinstance(value, bool) else "a number"
+        quotes = ", without quotes" if isinstance(raw, str) else ""
+        raise ConfigError(f"{_said(origin)}{path} = {_shown(raw)}: must be {wanted}{quotes}")
 
 
 def _explain(error: ValidationError, origins: Mapping[str, Origin]) -> str:

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from streamimb.config import PAGES_A_WEEK_MAX, PAGES_A_WEEK_MIN
 from streamimb.errors import ConfigError, InputError
 from streamimb.settings import known_keys, load_settings
 
@@ -203,6 +204,56 @@ def test_a_detector_of_the_library_alone_is_refused_with_the_reason(write, table
 
 
 @pytest.mark.parametrize(
+    ("table", "detector", "why"),
+    [("share", "ddm_oci", "a recall, not a share"), ("recall", "share_test", "a share, not a recall")],
+)
+def test_a_detector_that_cannot_watch_a_signal_is_refused(write, table, detector, why):
+    """Each published detector watches what it was made for."""
+    with pytest.raises(ConfigError, match=rf"drift\.{table}\.detector = '{detector}': it watches {why}"):
+        load_settings(write(f"[drift.{table}]\ndetector = '{detector}'"))
+
+
+@pytest.mark.parametrize("table", ["share", "recall", "unlabelled"])
+@pytest.mark.parametrize(("pages", "bound"), [("1e300", "10080"), ("1e-300", "0.001"), ("0", "0.001"), ("nan", "")])
+def test_false_alarms_a_week_are_asked_for_in_bounds(write, table, pages, bound):
+    """One a minute, one in nineteen years: beyond, it is told what is possible."""
+    with pytest.raises(ConfigError, match=rf"drift\.{table}\.pages_a_week = .*equal to {bound}"):
+        load_settings(write(f"[drift.{table}]\npages_a_week = {pages}"))
+    for edge in (PAGES_A_WEEK_MIN, PAGES_A_WEEK_MAX):
+        load_settings(write(f"[drift.{table}]\npages_a_week = {edge}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[learner]\nthreads = "2"', "learner.threads = '2': must be a number, without quotes"),
+        ('[samples]\nclean = "yes"', "samples.clean = 'yes': must be true or false, without quotes"),
+        ("[samples]\nclean = 1", "samples.clean = 1: must be true or false"),
+        ("[learner]\nthreads = true", "learner.threads = true: must be a number"),
+        ('[control]\nthreshold = "0.5"', "control.threshold = '0.5': must be a number, without quotes"),
+        ('[control.costs]\nfraud = "50"', "control.costs.fraud = '50': must be a number, without quotes"),
+        ('[samples.bounds]\namount = [0, "9"]', "samples.bounds.amount.1 = '9': must be a number, without quotes"),
+        ('[samples.classes.fraud]\nclean = "no"', "samples.classes.fraud.clean = 'no': must be true or false"),
+    ],
+)
+def test_a_text_in_a_file_is_no_number_and_no_boolean(write, text, message):
+    """Nor is either the other: what TOML tells apart stays apart, and the key is named."""
+    path = write(text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    assert str(caught.value).startswith(f"{path}: {message}")
+
+
+def test_whole_numbers_may_be_written_as_fractions_and_texts_in_the_environment(write):
+    """A variable holds text alone; TOML's 1e3 is a number, and a class may be called 1."""
+    path = write('[control]\nevery = 1e3\nthreshold = "tuned"\n[label]\nwait = 7\n[kafka]\nretries = "3"')
+    environ = {"STREAMIMB_LEARNER__THREADS": "2", "STREAMIMB_SAMPLES__CLEAN": "yes"}
+    config = load_settings(path, environ).config
+    assert (config.control.every, config.label.wait, config.kafka["retries"]) == (1000, 7, "3")
+    assert (config.learner.threads, config.samples.clean) == (2, True)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("[drift.share]\ndelta = 0.01", "drift.share.delta = 0.01: the detector scan takes setting and pages_a_week"),
@@ -214,6 +265,10 @@ def test_a_detector_of_the_library_alone_is_refused_with_the_reason(write, table
          "drift.recall.delta = 0.1: the detector ddm_oci takes none of the keys that tune others"),
         ("[drift.share]\ndetector = 'share_test'\nsetting = 'calm'",
          "drift.share.setting = 'calm': the detector share_test takes pages_a_week"),
+        ("[drift.recall]\ndetector = 'none'\npages_a_week = 1",
+         "drift.recall.pages_a_week = 1.0: the detector none takes none of the keys that tune others"),
+        ("[drift.unlabelled]\ndetector = 'none'\npages_a_week = 1",
+         "drift.unlabelled.pages_a_week = 1.0: the detector none takes none of the keys that tune others"),
     ],
 )  # fmt: skip
 def test_a_key_that_a_detector_would_ignore_is_refused(write, text, message):

@@ -17,7 +17,7 @@ from streamimb.drift.scan import ScanBank
 from streamimb.drift.scan_kernels import SINCE, WANTED
 from streamimb.drift.share_scan import CALM, SENSITIVE
 from streamimb.drift.share_test import ShareTest
-from streamimb.errors import ConfigError, StateError
+from streamimb.errors import StateError
 
 SHARE: Final = "share"
 RECALL: Final = "recall"
@@ -124,15 +124,11 @@ def _hddm_w(n: int, _signal: str, config: DetectorConfig) -> Bank:
     return SingleBank([HDDMW(delta, warning, two_sided_test=True) for _ in range(n)])
 
 
-def _ddm_oci(n: int, signal: str, _config: DetectorConfig) -> Bank:
-    if signal != RECALL:
-        raise ConfigError("drift.share.detector: ddm_oci watches a recall, not a share")
+def _ddm_oci(n: int, _signal: str, _config: DetectorConfig) -> Bank:
     return SingleBank([DDMOCI() for _ in range(n)])
 
 
-def _share_test(n: int, signal: str, _config: DetectorConfig) -> Bank:
-    if signal != SHARE:
-        raise ConfigError("drift.recall.detector: share_test watches a share, not a recall")
+def _share_test(n: int, _signal: str, _config: DetectorConfig) -> Bank:
     return SingleBank([ShareTest() for _ in range(n)])
 
 
@@ -151,7 +147,7 @@ def between(n: int, config: DetectorConfig) -> float:
 
 
 def make_bank(n: int, signal: str, config: DetectorConfig) -> Bank | None:
-    """N detectors of a signal; None where it is not watched. Raises ConfigError where the detector cannot watch it."""
+    """N detectors of a signal; None where it is not watched."""
     return None if config.detector == "none" else MAKERS[config.detector](n, signal, config)
 
 

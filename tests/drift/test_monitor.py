@@ -285,13 +285,6 @@ def test_pages_a_week_tune_the_scan_at_the_streams_rate():
         Monitor(2, 1, DriftConfig(share=DetectorConfig(pages_a_week=1)), NAMES[:2], has_time=False)
 
 
-@pytest.mark.parametrize(("signal", "detector"), [("share", "ddm_oci"), ("recall", "share_test")])
-def test_a_detector_that_cannot_watch_a_signal_is_refused(signal, detector):
-    """Each published detector watches what it was made for."""
-    with pytest.raises(ConfigError, match=detector):
-        monitor(**{signal: {"detector": detector}})
-
-
 @each_default
 def test_what_a_cool_down_kept_silent_is_told_at_its_end_if_it_stands(detector):
     """5 % to 20 % is told, 20 % to 60 % within its cool-down only when that ends; back at 5 % nothing more is told."""
