@@ -98,8 +98,10 @@ def replay(
     service that starts from --save-state goes on where this ended.
 
     Outputs appear when the replay ends, whole. Ctrl-C and SIGTERM end it early with the summary so far (exit 130, and
-    0); once more, and it stops at once, without outputs. A folder given with --run may hold an older run, whose files
-    are replaced.
+    0); once more, and it stops at once, without outputs. Before the first events are learned, which on a new machine
+    takes a minute or two of compiling, the first one stops it at once: exit 130 for Ctrl-C and 143 for SIGTERM (-15 to
+    a parent process, while modules are still loaded), and nothing is on standard output. A folder given with --run may
+    hold an older run, whose files are replaced.
     """
     from streamimb_services.interrupt import Interrupt
     from streamimb_services.outputs import OutputPaths

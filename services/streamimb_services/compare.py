@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from streamimb.schema_toml import load_schema
 from streamimb.settings import load_settings
 from streamimb_services.exits import note
 from streamimb_services.goals import goals_of, missed, primary
+from streamimb_services.interrupt import Interrupt
+from streamimb_services.leaving import leave
 from streamimb_services.outputs import RUN_FILES, OutputPaths, refuse_other_than_page
 from streamimb_services.progress import counted
 from streamimb_services.runs import Aligned, Run, align, read_run, unlike
@@ -154,7 +157,8 @@ def _replayed(options: CompareOptions, replays: Mapping[str, ReplayOptions], env
     contract, interrupted = options.replay.contract, False
     for number, (name, replay) in enumerate(replays.items(), 1):
         note(f"run {number} of {len(replays)}: {name} ({replay.config or 'the default configuration'})")
-        story = replay_files(replace(replay, contract=contract), environ)
+        with Interrupt(leave=lambda code: _leave(options, replays, code)) as interrupt:
+            story = replay_files(replace(replay, contract=contract), environ, interrupt)
         story.raise_failure()
         if contract is None and story.config.schema_ is None:
             contract = story.schema  # what was inferred once holds for all
@@ -169,6 +173,15 @@ def _replayed(options: CompareOptions, replays: Mapping[str, ReplayOptions], env
     if len(runs) < 2:
         raise KeyboardInterrupt
     return replace(_compared(options, runs), interrupted=interrupted)
+
+
+def _leave(options: CompareOptions, replays: Mapping[str, ReplayOptions], code: int) -> None:
+    """End the process at once; runs that are not to be kept go with it."""
+    if options.run is None:
+        for replay in replays.values():
+            assert replay.outputs.run is not None
+            shutil.rmtree(replay.outputs.run.parent, ignore_errors=True)
+    leave(code)
 
 
 def _compared(options: CompareOptions, runs: list[Run]) -> Compared:

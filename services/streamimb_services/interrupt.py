@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
+from streamimb_services.leaving import SIGNALS, Leaving, leave
+
 #: A second Ctrl-C sooner than this is the first one still, from a key that bounced or a shell that passed it on.
 AGAIN_SECONDS: Final = 0.5
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _NOTE: Final = b"\nstopping with the summary so far; press again to stop at once\n"
 
 
@@ -29,16 +30,16 @@ class AtOnce(BaseException):
 class Interrupt:
     """While it is entered, Ctrl-C and SIGTERM end what is under way in good order.
 
-    Before ``begin`` there is nothing to lose, and either leaves the process at once. After it, the first raises
-    KeyboardInterrupt at once, or at the end of a deferred block; one that comes clearly later raises AtOnce, wherever.
-    A signal that falls into a finalizer is not raised there: ``asked`` tells of it.
+    Before ``begin`` there is nothing to lose, and either leaves the process at once, even out of a compiler. After it,
+    the first raises KeyboardInterrupt at once, or at the end of a deferred block; one that comes clearly later raises
+    AtOnce, wherever. A signal that falls into a finalizer is not raised there: ``asked`` tells of it.
+
+    leave: ends the process with an exit code.
     """
 
-    def __init__(
-        self, *, clock: Callable[[], float] = time.monotonic, leave: Callable[[int], object] = os._exit
-    ) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic, leave: Callable[[int], object] = leave) -> None:
         self.asked = False
-        self._clock, self._leave = clock, leave
+        self._clock, self._leaving = clock, Leaving(leave)
         self._exit_code = 0
         self._since: float | None = None
         self._begun = self._deferring = self._gone = self._finished = False
@@ -54,19 +55,22 @@ class Interrupt:
         self._told_before = sys.unraisablehook
         sys.unraisablehook = self._on_unraisable
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+            self._before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
+            self._leaving.begin()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._leaving.end()
         for number, before in self._before.items():
             signal.signal(number, before)
         sys.unraisablehook = self._told_before
 
     def begin(self) -> None:
-        """From now on there is something that would better be whole."""
+        """From now on there is something that would better be whole; said again, it changes nothing."""
         self._begun = True
+        self._leaving.end()
 
     def hold(self) -> None:
         """From now on the first signal raises nothing: what is left to do is to be done."""
@@ -79,8 +83,8 @@ class Interrupt:
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         now = self._clock()
         if not self._begun:
-            self._leave(128 + number)
-        elif not self.asked:
+            return  # the process is ending
+        if not self.asked:
             self.asked, self._since = True, now
             if self._finished:
                 return

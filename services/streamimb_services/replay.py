@@ -64,18 +64,18 @@ class Replay:
     def run(self, progress: ReplayProgress, interrupt: Interrupt) -> None:
         """Replay to the end, the limit, an interruption or an output that cannot be written, and fill the story.
 
-        Whatever is raised, as by asking twice to stop, leaves no output behind.
+        A signal before the first batch is through, whose kernels may have to be compiled first, ends the process at
+        once. Whatever is raised, as by asking twice to stop, leaves no output behind.
         """
         outputs = None
         started, compiled = self._clock(), progress.compiled
-        interrupt.begin()
         try:
             with contextlib.suppress(KeyboardInterrupt):
-                with interrupt.deferred():
-                    outputs = self._outputs = Outputs(self._paths, self.story.schema)
+                outputs = self._outputs = Outputs(self._paths, self.story.schema)
                 with progress:
                     self._loop(interrupt, progress, started)
                 interrupt.hold()
+                interrupt.begin()
             self._finish(self._clock() - started, progress.compiled - compiled, interrupted=interrupt.asked)
         finally:
             if outputs is not None:
@@ -88,6 +88,7 @@ class Replay:
                 with interrupt.deferred():
                     self._process(piece)
                     self._feed.learned(piece)
+                    interrupt.begin()
                 last = piece
                 if interrupt.asked or self.story.failure is not None:
                     return

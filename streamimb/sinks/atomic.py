@@ -9,9 +9,12 @@ import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from streamimb.errors import OutputError
+
+#: Temporary files of this process that are neither in place nor removed.
+_unsettled: Final[set[Path]] = set()
 
 
 @contextlib.contextmanager
@@ -48,6 +51,7 @@ class AtomicFile:
             else:
                 _remove_dead(target)
                 self._temporary, self.file = _new_temporary(target)
+                _unsettled.add(self._temporary)
 
     def finish(self) -> None:
         """Write all that is held and close the file, under its temporary name still."""
@@ -78,6 +82,8 @@ class AtomicFile:
 
     def _settle(self) -> None:
         self._settled = True
+        if self._temporary is not None:
+            _unsettled.discard(self._temporary)
         if self._lock >= 0:
             os.close(self._lock)
 
@@ -101,6 +107,13 @@ def _remove_dead(target: Path) -> None:
             with contextlib.suppress(OSError), path.open("rb") as file:  # locked: somebody is writing it
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()
+
+
+def remove_unsettled() -> None:
+    """Remove the temporary files that this process still writes, for one that ends at once: nobody closes them."""
+    for path in list(_unsettled):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -332,11 +332,14 @@ def test_costs_are_told_as_costs(streamimb, stream, schema, configs):
 
 
 def test_an_interrupted_comparison_is_of_what_was_seen(stream, schema, configs, tmp_path):
-    """Ctrl-C in the first run leaves nothing to compare: exit 130, no traceback, no half a table."""
+    """Ctrl-C in the first run leaves nothing to compare: exit 130, no traceback, no half a table, no folder."""
+    (temporary := tmp_path / "temporary").mkdir()
     fifo = tmp_path / "events.ndjson"
     os.mkfifo(fifo)
     command = [sys.executable, "-m", "streamimb_services", "compare", fifo, "--schema", schema, "--with", configs[0]]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    environ = os.environ | {"TMPDIR": str(temporary)}
+    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environ}
+    with subprocess.Popen(command, **piped) as process:
         with fifo.open("w") as events:
             events.write('{"id": "a", "time": 1600000000, "x": 1.0, "z": 2.0, "label": "bad"}\n' * 3)
             events.flush()
@@ -345,15 +348,16 @@ def test_an_interrupted_comparison_is_of_what_was_seen(stream, schema, configs, 
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
     assert "Traceback" not in err
+    assert not list(temporary.iterdir())
 
 
 def test_an_interruption_in_a_later_run_compares_what_both_have(streamimb, stream, schema, configs, monkeypatch):
     """Ctrl-C in the second of three runs: those two are compared, the third is not begun, exit 130."""
     replayed, limits = session.replay_files, iter([None, 300])
 
-    def until_interrupted(options, environ):
+    def until_interrupted(options, environ, interrupt):
         limit = next(limits)
-        story = replayed(replace(options, limit=limit), environ)
+        story = replayed(replace(options, limit=limit), environ, interrupt)
         story.interrupted = limit is not None
         return story
 

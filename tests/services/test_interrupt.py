@@ -1,8 +1,12 @@
 import json
+import os
+import queue
+import re
 import signal
 import subprocess
 import sys
 import time
+from urllib.request import urlopen
 
 import pyarrow.parquet as pq
 import pytest
@@ -10,6 +14,7 @@ import pytest
 from streamimb_services.interrupt import AGAIN_SECONDS, AtOnce, Interrupt
 
 COMMAND = [sys.executable, "-m", "streamimb_services"]
+PIPED = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
 
 @pytest.fixture
@@ -84,12 +89,59 @@ def test_what_is_held_is_never_cut_by_the_first(interrupt):
 
 def test_before_it_begins_there_is_nothing_to_lose(clock):
     """A signal before the first output leaves at once, and afterwards the old handlers are back."""
-    left, before = [], signal.getsignal(signal.SIGINT)
-    with Interrupt(clock=clock, leave=left.append):
+    left, before = queue.SimpleQueue(), signal.getsignal(signal.SIGINT)
+    with Interrupt(clock=clock, leave=left.put) as interrupt:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGTERM)
-    assert left == [130, 143]
+    assert [left.get(timeout=10), left.get(timeout=10)] == [130, 143] and not interrupt.asked
     assert signal.getsignal(signal.SIGINT) is before
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_before_it_begins_no_call_into_c_is_waited_for(tmp_path, number):
+    """As one into a compiler: Python's own handlers would be called at its end. No temporary file is left."""
+    script = f"""
+import hashlib
+from pathlib import Path
+from streamimb.sinks.atomic import AtomicFile
+from streamimb_services.interrupt import Interrupt
+with Interrupt() as interrupt, interrupt.deferred():
+    file = AtomicFile(Path({str(tmp_path / "p.parquet")!r}))
+    print("in C", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"long", b"", 2_000_000_000)
+"""
+    with subprocess.Popen([sys.executable, "-c", script], **PIPED) as process:
+        assert process.stdout.readline() == b"in C\n"
+        time.sleep(0.2)
+        process.send_signal(number)
+        try:
+            assert process.communicate(timeout=20) == (b"", b"")
+        finally:
+            process.kill()
+    assert process.returncode == 128 + number
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_while_the_first_batchs_kernels_are_compiled(stream, schema, tmp_path, number):
+    """For a minute or two no event is through: it ends at once and says nothing; no file is left."""
+    command = [*COMMAND, "replay", stream(), "--schema", schema, "--run", tmp_path / "run", "--json"]
+    environ = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "empty")}
+    with subprocess.Popen(command, env=environ, **PIPED) as process:
+        while b"compiling" not in process.stderr.readline():
+            assert process.poll() is None
+        while not any((tmp_path / "run").glob(".*.part")):
+            time.sleep(0.02)
+        time.sleep(1)
+        process.send_signal(number)
+        try:
+            out, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert (process.returncode, out) == (128 + number, b"")
+    assert b"Traceback" not in err
+    assert not list((tmp_path / "run").iterdir())
 
 
 def test_a_signal_in_a_finalizer_is_not_lost_nor_told(interrupt, capfd):
@@ -129,12 +181,15 @@ def started(stream, schema, tmp_path):
     processes = []
 
     def start(*args):
-        command = [*COMMAND, "replay", stream(), "--schema", schema, "--speed", "600", *args]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        command = [*COMMAND, "replay", stream(), "--schema", schema, "--speed", "600", "--serve", "0", *args]
+        process = subprocess.Popen(command, **PIPED)
         processes.append(process)
-        while not any(part.suffix == ".part" for part in tmp_path.rglob("*")):
+        while b"live page" not in (line := process.stderr.readline()):
             assert process.poll() is None
+        page = next(word for word in line.decode().split() if word.startswith("http"))
+        while not re.search(rb"(?m)^streamimb_events_learned_total.* [1-9]", urlopen(f"{page}metrics").read()):
             time.sleep(0.02)
+        assert any(part.suffix == ".part" for part in tmp_path.rglob("*"))
         return process
 
     yield start
