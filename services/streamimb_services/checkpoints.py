@@ -11,6 +11,7 @@ from rich.table import Table
 from streamimb.checkpoint import CheckpointStore, Retention, Setup, migrate
 from streamimb.config import Config
 from streamimb.errors import InputError, StateError
+from streamimb.near import hint
 from streamimb.pipeline import STATE_VERSION, Pipeline
 from streamimb.schema import Schema
 from streamimb_services.screen import show
@@ -153,9 +154,12 @@ def _chosen(store: CheckpointStore, unit: str | None, name: str | None) -> tuple
         if len(units) != 1:
             raise InputError(f"{store.url}: choose one with --unit: {', '.join(units) or 'there is none'}")
         unit = units[0]
-    name = name or store.newest(unit)
-    if name is None or name not in [e.name for e in store.entries(unit)]:
-        raise InputError(f"{store.url}: no checkpoint {name or ''} of {unit}")
+    elif unit not in units:
+        raise InputError(f"{store.url}: nothing is saved of a unit {unit!r} {hint(unit, units)}")
+    names = [entry.name for entry in store.entries(unit)]
+    name = name or names[-1]
+    if name not in names:
+        raise InputError(f"{store.url}: no checkpoint of {unit} is called {name!r} {hint(name, names)}")
     return unit, name
 
 

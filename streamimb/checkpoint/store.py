@@ -20,7 +20,7 @@ from streamimb.checkpoint.places import CHECKPOINTS, SEGMENTS, folder_of, path_o
 from streamimb.checkpoint.retention import Retention
 from streamimb.checkpoint.setup import Setup
 from streamimb.config import Config
-from streamimb.errors import FencedError, StateError, StorageError
+from streamimb.errors import ConfigError, FencedError, StateError, StorageError
 from streamimb.learners.base import State
 from streamimb.schema import Schema
 from streamimb.sources.log import Partition
@@ -91,6 +91,8 @@ class CheckpointStore:
         probe: Probe = no_probe,
     ) -> None:
         self.url, self.setup, self.probe = str(url), setup, probe
+        if not self.url:
+            raise ConfigError("checkpoints: the url is empty: name a folder or s3://bucket/prefix, as state.url does")
         self.keep = keep if isinstance(keep, Retention) else Retention(keep)
         self.files = _files(self.url, storage_options)
 

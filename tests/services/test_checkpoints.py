@@ -90,8 +90,30 @@ def test_show_tells_a_checkpoints_header(state):
     assert told["state_version"] == STATE_VERSION and told["meta"]["position"] == 500
     assert told["setup"]["config"]["control"]["every"] == 250 and len(told["segments"]) == 1
     assert "learned_until" in run("checkpoint", "show", state, "00000001-000000000001").stdout
-    assert run("checkpoint", "show", state, "nosuch").exit_code == 66
-    assert run("checkpoint", "show", state, "--unit", "nosuch").exit_code == 66
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("show", "0001"), "no checkpoint of topic is called '0001' (there is 00000001-000000000001)"),
+        (("show", "0000001-1"), "no checkpoint of topic is called '0000001-1' (did you mean '00000001-000000000001'?)"),
+        (("show", "--unit", "topics"), "nothing is saved of a unit 'topics' (did you mean 'topic'?)"),
+        (("migrate", "--unit", "zzz"), "nothing is saved of a unit 'zzz' (there is topic)"),
+    ],
+)
+def test_what_is_not_there_is_told_with_what_is(place, state, arguments, said):
+    """Exit 66, and the nearest unit or checkpoint, else all of them."""
+    command, *rest = arguments
+    contract = ("--schema", place / "s.toml") if command == "migrate" else ()
+    done = run("checkpoint", command, state, *rest, *contract)
+    assert (done.exit_code, done.stderr) == (66, f"error: {state}: {said}\n")
+
+
+@pytest.mark.parametrize("command", ["list", "show", "verify"])
+def test_no_place_at_all_is_told(command):
+    """An empty variable of a shell is not the working directory: exit 78."""
+    done = run("checkpoint", command, "")
+    assert done.exit_code == 78 and "the url is empty: name a folder or s3://bucket/prefix" in done.stderr
 
 
 def test_show_reads_a_checkpoint_once(state, monkeypatch):
