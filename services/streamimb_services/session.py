@@ -14,6 +14,7 @@ import typer
 from streamimb.config import Config
 from streamimb.errors import ConfigError, SchemaError
 from streamimb.infer import infer_schema
+from streamimb.kafka_settings import checked
 from streamimb.levers import Lever, read_levers
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
@@ -262,20 +263,26 @@ def check(
     """
     settings = load_settings(config, environ, overrides)
     contract = settings.config.schema_ if schema is None else load_schema(schema)
-    yield f"{config or 'the configuration'}: every key and value can be used"
+    usable = f"{config or 'the configuration'}: every key and value can be used"
     if contract is None:
+        yield usable
         yield "no event contract was given: what depends on it (classes, durations, the model) was not checked"
         return
     pipeline = Pipeline(contract, settings.config)
+    checked(settings.config.kafka)
+    served = bool(settings.config.kafka.get("bootstrap.servers"))
+    if served:
+        from streamimb_services.serve import demand
+
+        demand(settings.config)
+    yield usable
     classes = ", ".join(contract.class_names)
     yield f"{schema or config}: {len(contract.features)} features, classes {classes}"
     yield from pipeline.notes
-    if not settings.config.kafka.get("bootstrap.servers"):
+    if not served:
         yield "kafka.bootstrap.servers is not set, so nothing was connected to: a replay needs none, a service does"
         return
-    from streamimb_services.serve import demand
     from streamimb_services.trying import tried
 
-    demand(settings.config)
     if not offline:
         yield from tried(settings.config, contract)

@@ -149,11 +149,28 @@ def test_check_config_checks_the_contract_with_it(streamimb, schema, tmp_path):
     config.write_text('[label]\nwait = "7d"\nexpires_as = "goood"\n')
     assert streamimb("check-config", config).exit_code == 0
     result = streamimb("check-config", config, "--schema", schema)
-    assert result.exit_code == 78
+    assert (result.exit_code, result.stdout) == (78, "")
     assert "goood" in result.stderr
     config.write_text('[label]\nwait = "7d"\nexpires_as = "good"\n')
     result = streamimb("check-config", "-c", config, "--schema", schema)
     assert (result.exit_code, "classes good, bad" in result.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[drift.recall]\ndetector = "share_test"',
+        '[learner]\nmodel = "linera"',
+        '[kafka]\n"bootstrap.servers" = "127.0.0.1:1"',
+        '[kafka]\n"bootstrap.server" = "127.0.0.1:1"',
+    ],
+)
+def test_what_check_config_refuses_it_does_not_praise_first(streamimb, schema, tmp_path, text):
+    """Nothing on standard output says that every key can be used where one cannot, or is missing."""
+    config = tmp_path / "c.toml"
+    config.write_text(text + "\n")
+    result = streamimb("check-config", config, "--schema", schema, "--offline")
+    assert (result.exit_code, result.stdout) == (78, "")
 
 
 def test_models_names_the_compiled_learner_first(streamimb):
