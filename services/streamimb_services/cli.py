@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from streamimb_services import options as o
 from streamimb_services.exits import INTERRUPTED, drop_output, guarded, note, tell, tell_json
 
 if TYPE_CHECKING:
+    from streamimb_services.session import ReplayOptions
     from streamimb_services.story import Story
 
 app = typer.Typer(
@@ -103,23 +105,27 @@ def replay(
     a parent process, while modules are still loaded), and nothing is on standard output. A folder given with --run may
     hold an older run, whose files are replaced.
     """
-    from streamimb_services.interrupt import Interrupt
     from streamimb_services.outputs import OutputPaths
     from streamimb_services.report import report_beside
-    from streamimb_services.session import ReplayOptions, replay_files
+    from streamimb_services.session import ReplayOptions
 
-    if speed is not None and not speed > 0:
-        raise typer.BadParameter(f"{speed:g} is not above 0", param_hint="--speed")
-    linger_s = o.seconds(linger, "--linger", needs=serve, what="--serve")
     reporting = report_beside(run, report)
     kafka = k.overrides(bootstrap_servers, topic, None, property)
     options = ReplayOptions(
         files=files or [], schema=schema, config=config, overrides=o.overrides(objective, label_delay) | kafka,
-        labels=labels, limit=limit, speed=speed, batch_events=batch_events,
+        labels=labels, limit=limit, speed=o.above_zero(speed, "--speed"), batch_events=batch_events,
         guesses={"label": label, "id": id, "time": time, "positive": positive},
         outputs=OutputPaths(run, predictions, metrics, signals, rejects), save_state=save_state, levers=levers,
-        serve=serve, topic=topic is not None or since is not None, since=since, linger_s=linger_s,
+        serve=serve, topic=topic is not None or since is not None, since=since,
+        linger_s=o.seconds(linger, "--linger", needs=serve, what="--serve"),
     )  # fmt: skip
+    _replay(options, reporting, json=json)
+
+
+def _replay(options: ReplayOptions, reporting: Callable[[], None], *, json: bool) -> None:
+    """Carry it out and show it; ``reporting`` writes the report, where one is asked for."""
+    from streamimb_services.interrupt import Interrupt
+    from streamimb_services.session import replay_files
 
     def show(told: Story) -> None:
         _show_replay(told, json=json)

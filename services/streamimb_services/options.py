@@ -215,6 +215,13 @@ def overrides(objective: str | None, label_delay: str | None) -> dict[str, tuple
     return {"control.objective": ("--objective", objective), "label.delay": ("--label-delay", label_delay)}
 
 
+def above_zero(number: float | None, option: str) -> float | None:
+    """The number that an option gives, if any. Raises a usage error where it is 0, less, or none."""
+    if number is not None and not number > 0:
+        raise typer.BadParameter(f"{number:g} is not above 0", param_hint=option)
+    return number
+
+
 def seconds(span: str | None, option: str, *, needs: str | None, what: str) -> float:
     """A duration that an option gives, 0 where it gives none. Raises a usage error, also where ``what`` is missing."""
     if span is None:

@@ -161,9 +161,7 @@ def compare(
     """
     labels = _checked(np.ascontiguousarray(y, np.int16), runs)
     prepared = Runs(labels, runs, positive=positive, goals=goals or {})
-    block = block_events or _block_length(prepared)
-    if block > block_max(len(labels)):
-        raise ValueError(f"blocks of {block:,} of {len(labels):,} events: {block_max(len(labels)):,} at most")
+    block = _checked_block(block_events or _block_length(prepared), len(labels))
     count = replicates or min(REPLICATES_MAX, max(REPLICATES_MIN, EVENTS_READ_MAX // (len(labels) * prepared.passes)))
     values = prepared.measure(np.ones(len(labels), np.int32))
     draws = _draws(prepared, values, block, count, seed, tell)
@@ -233,6 +231,12 @@ def _checked(y: NDArray[np.int16], runs: Mapping[str, Judged]) -> NDArray[np.int
     if y.min() < 0 or y.max() >= K:
         raise ValueError(f"a label is none of the {K} classes")
     return y
+
+
+def _checked_block(block: int, n_events: int) -> int:
+    if block > block_max(n_events):
+        raise ValueError(f"blocks of {block:,} of {n_events:,} events: {block_max(n_events):,} at most")
+    return block
 
 
 def _block_length(prepared: Runs) -> int:
