@@ -16,6 +16,7 @@ from streamimb.errors import ConfigError, SchemaError
 from streamimb.infer import infer_schema
 from streamimb.kafka_settings import checked
 from streamimb.levers import Lever, read_levers
+from streamimb.near import hint
 from streamimb.pipeline import Pipeline
 from streamimb.schema import Schema
 from streamimb.schema_toml import load_schema
@@ -224,8 +225,7 @@ def _with_guesses(schema: Schema, guesses: Mapping[str, str | None]) -> Schema:
     if positive is None:
         return schema
     if positive not in schema.class_names:
-        classes = ", ".join(schema.class_names)
-        raise SchemaError(f"--positive {positive}: no such class: the event contract has {classes}")
+        raise SchemaError(f"--positive {positive}: no such class {hint(positive, schema.class_names)}")
     chosen = schema.label.classes[schema.class_names.index(positive)]
     return schema.model_copy(update={"label": schema.label.model_copy(update={"positive": chosen})})
 
