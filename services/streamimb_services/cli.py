@@ -100,10 +100,10 @@ def replay(
     service that starts from --save-state goes on where this ended.
 
     Outputs appear when the replay ends, whole. Ctrl-C and SIGTERM end it early with the summary so far (exit 130, and
-    0); once more, and it stops at once, without outputs. Before the first events are learned, which on a new machine
-    takes a minute or two of compiling, the first one stops it at once: exit 130 for Ctrl-C and 143 for SIGTERM (-15 to
-    a parent process, while modules are still loaded), and nothing is on standard output. A folder given with --run may
-    hold an older run, whose files are replaced.
+    0); once more, and it stops at once, without outputs. Before the first batch of events is through (on a new machine
+    it compiles for a minute or two) either stops it at once: exit 130 for Ctrl-C, 143 for SIGTERM (-15 to a parent
+    process while modules are still loaded), and standard output is empty. A folder given with --run may hold an older
+    run, whose files are replaced.
     """
     from streamimb_services.outputs import OutputPaths
     from streamimb_services.report import report_beside

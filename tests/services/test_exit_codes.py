@@ -61,3 +61,10 @@ def test_a_transaction_that_brokers_end_before_its_checkpoint(tmp_path):
     assert told.value.exit_code == 78
     (tmp_path / "c.toml").write_text(text.replace("900", "899"))
     settings_of(tmp_path / "c.toml", tmp_path / "s.toml", {}, {})
+
+
+def test_a_replays_help_tells_what_a_signal_ends_it_with(streamimb):
+    """Both signals, with a summary and before there is one."""
+    said = " ".join(streamimb("replay", "--help").stdout.split())
+    assert "with the summary so far (exit 130, and 0)" in said
+    assert "exit 130 for Ctrl-C, 143 for SIGTERM (-15 to" in said and "standard output is empty" in said
