@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from streamimb.batch import NO_LABEL, WITH_EVENT, Batch, Kind, Reason, Rejected
 from streamimb.config import LimitsConfig
 from streamimb.schema import CATEGORY_CODE_MAX, Feature, Label, Schema
-from streamimb.text import Spelled, Text
+from streamimb.text import Column, Spelled, Text
 
 #: Stands in raw columns for a category that the schema does not list: present, but without a code.
 UNLISTED: Final = -np.inf
@@ -78,7 +78,7 @@ class Columns:
     label_time: NDArray[np.int64]
     bare: NDArray[np.bool_]
     timeless: NDArray[np.bool_]
-    texts: Mapping[int, Text | Sequence[str | None]]
+    texts: Mapping[int, Column]
 
 
 @dataclass(frozen=True, slots=True)

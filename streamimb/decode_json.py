@@ -30,23 +30,19 @@ from streamimb.decode_columns import (
 )
 from streamimb.decode_time import from_iso, from_numbers
 from streamimb.errors import SchemaError
+from streamimb.json_causes import DEPTH_MAX, TOO_DEEP, Cause, Causes
 from streamimb.json_fields import class_codes, columns_of, field_kinds, ignore, struct_of, tree_of
 from streamimb.json_plain import PlainReader, is_plain, merge
 from streamimb.schema import Schema
 from streamimb.text import Text
 
-#: Brackets within brackets; far below the interpreter's own limit, so that refusing never depends on the caller.
-DEPTH_MAX: Final = 200
 #: No field of JSON is shorter than ``"":0,``.
 FIELD_BYTES_MIN: Final = 5
 #: Where more of a batch than this is not plain, the library reads the whole of it, and that of so many that follow.
 ODD_SHARE_MAX: Final = 0.25
 PAUSE_BATCHES: Final = 63
 
-_PATH = re.compile(r" - at `\$\.?(.*)`$")
 _UNKNOWN = re.compile(r"unknown field `(.*?)`(?: - at `\$\.?([^`]*)`)?$", re.DOTALL)
-_TOKEN = re.compile(rb"-?(NaN|Infinity)")
-_LAST_KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:\s*$')
 
 
 class JsonDecoder:
@@ -74,7 +70,7 @@ class JsonDecoder:
         self._fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
         self._categories = [Categories(f) for f in schema.features]
         self._codes = class_codes(schema.label)
-        self._kinds = field_kinds(schema)
+        self._causes = Causes(field_kinds(schema))
         self._plain, self._pause = self._plain_reader(), 0
 
     def _plain_reader(self) -> PlainReader:
@@ -127,24 +123,33 @@ class JsonDecoder:
             self._ignored[name,] += n
         if not odd:
             return plain.columns, Refusals()
-        read, refused = self._read_odd([records[row] for row in odd])
-        refusals = Refusals({odd[row]: why for row, why in refused.by_row.items()})
-        return merge(plain.columns, plain.odd, read), refusals
+        events, refused = self._parse_new([records[row] for row in odd])
+        refusals = Refusals({odd[i]: why for i, why in refused.by_row.items()})
+        rows = [row for row in odd if row not in refusals.by_row]  # what columns hold of the others is never looked at
+        late = Refusals()
+        read = self._columns([e for e in events if e is not None], [records[row] for row in rows], late)
+        refusals.by_row |= {rows[i]: why for i, why in late.by_row.items()}
+        return merge(plain.columns, np.array(rows, np.int64), read), refusals
 
     def _read_odd(self, records: Sequence[bytes | None]) -> tuple[Columns, Refusals]:
-        """The library's columns; names of fields that were met for the first time are known to both readers then."""
+        """The library's columns."""
+        events, refusals = self._parse_new(records)
+        blank = self._root()
+        return self._columns([blank if e is None else e for e in events], records, refusals), refusals
+
+    def _parse_new(self, records: Sequence[bytes | None]) -> tuple[list[Any], Refusals]:
+        """Parse; names of fields that were met for the first time are known to both readers then."""
         known = len(self._ignored)
         events, refusals = self._parse(records)
-        columns = self._columns(events, records, refusals)
         if len(self._ignored) != known:
             self._plain, self._pause = self._plain_reader(), 0
-        return columns, refusals
+        return events, refusals
 
     def _parse(self, records: Sequence[bytes | None]) -> tuple[list[Any], Refusals]:
-        """The tight loop: an object for each record, a blank one and a cause for each that is refused."""
+        """The tight loop: an object for each record, None and a cause for each that is refused."""
         refusals = Refusals()
         events: list[Any] = []
-        append, decode, blank = events.append, self._decoder.decode, self._root()
+        append, decode = events.append, self._decoder.decode
         suspicious = min(2 * DEPTH_MAX, FIELD_BYTES_MIN * self._limits.fields_max, self._limits.event_bytes_max)
         for row, record in enumerate(records):
             try:
@@ -152,21 +157,22 @@ class JsonDecoder:
                     cause = self._suspect(record or b"")
                     if cause is not None:
                         refusals.add(row, *cause)
-                        append(blank)
+                        append(None)
                         continue
                 append(decode(record))  # type: ignore[arg-type]
             except (ValueError, TypeError, RecursionError) as error:
-                if self._ignores(error):
+                message = str(error)
+                if "unknown field" in message and self._ignores(error, message):
                     return self._parse(records)  # once for each new name
-                refusals.add(row, *self._cause(record, error))
-                append(blank)
+                refusals.add(row, *self._causes.of(record, error, message))
+                append(None)
         return events, refusals
 
-    def _ignores(self, error: Exception) -> bool:
+    def _ignores(self, error: Exception, message: str) -> bool:
         """Whether all that is wrong is a field that is to be ignored: its name is known from now on."""
         if self._schema.unknown_fields == "refuse" or not isinstance(error, msgspec.ValidationError):
             return False
-        if (found := _UNKNOWN.search(str(error))) is None:
+        if (found := _UNKNOWN.search(message)) is None:
             return False
         keys = *(key for key in (found[2] or "").split(".") if key), found[1]
         if ignore(self._tree, keys):
@@ -176,7 +182,7 @@ class JsonDecoder:
         self._read_tree()
         return True
 
-    def _suspect(self, record: bytes) -> tuple[Reason, str | None, str] | None:
+    def _suspect(self, record: bytes) -> Cause | None:
         """What makes a long or non-ASCII record inadmissible, if anything."""
         limits = self._limits
         if len(record) > limits.event_bytes_max:
@@ -186,7 +192,7 @@ class JsonDecoder:
         except UnicodeDecodeError as error:
             return Reason.NOT_UTF8, None, f"not UTF-8 at byte {error.start}"
         if record.count(b"[") + record.count(b"{") > DEPTH_MAX and depth_of(record) > DEPTH_MAX:
-            return Reason.TOO_DEEP, None, f"nested deeper than {DEPTH_MAX}"
+            return Reason.TOO_DEEP, None, TOO_DEEP
         if len(record) > FIELD_BYTES_MIN * limits.fields_max:
             try:
                 n_fields = self._count(record)
@@ -199,42 +205,6 @@ class JsonDecoder:
     def _count(self, record: bytes | msgspec.Raw) -> int:
         fields = self._fields.decode(record)
         return len(fields) + sum(self._count(v) for v in fields.values() if bytes(v).startswith(b"{"))
-
-    def _cause(self, record: bytes | None, error: Exception) -> tuple[Reason, str | None, str]:
-        if record is None or not record.strip():
-            return Reason.EMPTY, None, "nothing in it"
-        if isinstance(error, RecursionError):
-            return Reason.TOO_DEEP, None, f"nested deeper than {DEPTH_MAX}"
-        if isinstance(error, UnicodeDecodeError):
-            return Reason.NOT_UTF8, None, "text that is not Unicode"
-        message = str(error)
-        if isinstance(error, msgspec.ValidationError):
-            return self._misfit(message)
-        at = re.search(r"\(byte (\d+)\)", message)
-        token = None if at is None else _TOKEN.match(record, max(0, int(at[1]) - 1)) or _TOKEN.match(record, int(at[1]))
-        if token is not None:
-            key = _LAST_KEY.search(record, 0, token.start())
-            name = None if key is None else self._named(key[1].decode(errors="replace"))
-            return Reason.NOT_FINITE, name, f"{token[0].decode()} is no number of JSON"
-        return Reason.NOT_JSON, None, message.removeprefix("JSON is malformed: ")
-
-    def _misfit(self, message: str) -> tuple[Reason, str | None, str]:
-        at = _PATH.search(message)
-        detail = _PATH.sub("", message).replace("`", "")
-        if "unknown field" in message:
-            name = message.partition("`")[2].partition("`")[0]
-            parent = "" if at is None else f"{at[1]}."
-            return Reason.UNKNOWN_FIELD, parent + name, "the schema does not name it"
-        if at is None or not at[1]:
-            return Reason.NOT_OBJECT, None, detail
-        reason = self._kinds.get(at[1], Reason.WRONG_TYPE)
-        if "out of range" in detail and reason is Reason.WRONG_TYPE:
-            reason = Reason.OUT_OF_RANGE
-        return reason, at[1], detail
-
-    def _named(self, key: str) -> str:
-        ends = [path for path in self._kinds if path == key or path.endswith(f".{key}")]
-        return ends[0] if len(ends) == 1 else key
 
     def _columns(self, events: list[Any], records: Sequence[bytes | None], refusals: Refusals) -> Columns:
         schema, n = self._schema, len(events)

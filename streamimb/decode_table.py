@@ -31,7 +31,7 @@ from streamimb.decode_time import from_iso, scaled
 from streamimb.errors import InputError
 from streamimb.near import nearest
 from streamimb.schema import Feature, Schema
-from streamimb.text import Text
+from streamimb.text import Cells, Column, Text
 
 
 class TableDecoder:
@@ -63,7 +63,7 @@ class TableDecoder:
         n = len(frame)
         self._unnamed_rows += n
         raw = np.empty((len(self._features), n), np.float64)
-        spelled: dict[int, Text | Sequence[str | None]] = {}
+        spelled: dict[int, Column] = {}
         for j, (feature, column, categories) in enumerate(self._features):
             cells = self._cells(frame, column)
             if feature.type == "categorical":
@@ -121,7 +121,7 @@ class TableDecoder:
 
     def _categorical(
         self, feature: Feature, cells: pl.Series, categories: Categories
-    ) -> tuple[Text | Sequence[str | None], NDArray[np.float64]]:
+    ) -> tuple[Column, NDArray[np.float64]]:
         """Texts and codes of a column."""
         if cells.dtype.is_float():
             names = [None if v is None or math.isnan(v) else repr(v) for v in cells.to_list()]
@@ -131,8 +131,8 @@ class TableDecoder:
         if cells.dtype != pl.String:
             raise self._misfit(feature, cells)
         cells = self._without_missing(cells)
-        text = to_text(cells)
-        return text, categories.of_text(text, cells.is_null().to_numpy())
+        text, absent = to_text(cells), cells.is_null().to_numpy()
+        return Cells(text, absent), categories.of_text(text, absent)
 
     def _boolean(self, feature: Feature, cells: pl.Series, refusals: Refusals) -> NDArray[np.float64]:
         if cells.dtype == pl.String and self.text:

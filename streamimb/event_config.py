@@ -50,7 +50,8 @@ class LabelConfig(Strict):
     remember: Duration | None = None
     #: At least the last so many ids are known again, however old.
     remember_events: NotNegative = 10_000
-    #: So long a label whose event has not come is held for it; unless set, it is of an event that nobody knows.
+    #: So long a label whose event has not come is held for it, from when it came or, where that is later, became known;
+    #: unless set, it is of an event that nobody knows.
     early: Duration | None = None
     #: Labels that are held so at once; beyond it the oldest is let go.
     early_max: Annotated[int, Field(gt=0, le=EARLY_MAX)] = 10_000

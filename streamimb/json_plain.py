@@ -18,7 +18,7 @@ from streamimb.json_kernels import gather, read_plain
 from streamimb.json_layout import ABSENT, BARE, ODD
 from streamimb.json_values import NO_MOMENT
 from streamimb.schema import Schema
-from streamimb.text import Text
+from streamimb.text import Cells, Column, Text
 
 _KINDS: Final = {"numeric": at.NUMBER, "boolean": at.BOOLEAN, "categorical": at.TEXT}
 
@@ -90,13 +90,13 @@ class PlainReader:
             raw, starts, sizes, labels, times, out, counts,
         )  # fmt: skip
         sizes[:, out == ODD] = ABSENT
-        texts: dict[int, Text] = {}
+        texts: dict[int, Column] = {}
         for i, j in enumerate(self._texts):
             absent = sizes[i] == ABSENT
             text = _text(buffer, starts[i], sizes[i])
             raw[j] = self._categories[j].of_text(text, absent)
             if self._schema.features[j].categories is None:
-                texts[j] = text
+                texts[j] = Cells(text, absent)
         ids = None if self._schema.id is None else _text(buffer, starts[-1], sizes[-1])
         timeless = (times[0] == NO_MOMENT) & (self._schema.time is not None)
         times[0][times[0] == NO_MOMENT] = 0
@@ -123,12 +123,13 @@ def merge(plain: Columns, odd: NDArray[np.int64], read: Columns) -> Columns:
     place = np.arange(n)
     place[odd] = n + np.arange(len(odd))
     ids = None if plain.ids is None or read.ids is None else Text.concat([plain.ids, read.ids]).take(place)
-    texts: dict[int, Text | Sequence[str | None]] = {}
-    for j, text in plain.texts.items():
+    texts: dict[int, Column] = {}
+    for j, cells in plain.texts.items():
         others = read.texts[j]
-        assert isinstance(text, Text) and not isinstance(others, Text), "each reader keeps texts in its own way"
-        others = Text.of([v or "" for v in others])
-        texts[j] = Text.concat([text, others]).take(place)
+        assert isinstance(cells, Cells) and not isinstance(others, Cells), "each reader keeps texts in its own way"
+        absent = np.concatenate([cells.absent, np.array([v is None for v in others], np.bool_)])
+        text = Text.concat([cells.texts, Text.of([v or "" for v in others])])
+        texts[j] = Cells(text.take(place), absent[place])
     return Columns(plain.raw, plain.label, ids, plain.time, plain.label_time, plain.bare, plain.timeless, texts)
 
 

@@ -22,8 +22,9 @@ LABELLED_UNTIL = "labelled_until"
 MICROSECONDS = 1e6
 #: So many labels of one class and none of another are worth a word.
 ONE_CLASS_LABELS_MIN = 20
-#: How that word begins.
+#: How notes on labels begin: that word, and that labels found no event.
 ONE_CLASS = "only labels of class"
+LOST = "labels lost"
 
 
 def gauges(pipeline: Pipeline) -> list[Metric]:
@@ -100,12 +101,34 @@ def summarise(pipeline: Pipeline) -> dict[str, Any]:
         "signal_counts": pipeline.signal_counts,
         "actions": [told_row(a, has_time=has_time) for a in pipeline.reactor.actions],
         "actions_total": pipeline.reactor.actions[-1].number if pipeline.reactor.actions else 0,
-        "notes": [*pipeline.notes, *_one_class(pipeline)],
+        "notes": [*pipeline.notes, *_lost(pipeline), *_one_class(pipeline)],
     }
 
 
+def _lost(pipeline: Pipeline) -> list[str]:
+    """What is said where labels found no event, and what holds those that come before theirs."""
+    labels, counts = pipeline.config.label, pipeline.store.counts()
+    lost = counts["unknown"]
+    if not lost or pipeline.schema.id is None:
+        return []
+    if labels.early is None:
+        span = "10m" if pipeline.schema.has_time else "1000"
+        return [
+            f"{LOST}: {lost:,} named no event that was known by then: it had not come yet, was refused or forgotten, "
+            f"or never came. Where labels come before their events, have them held: label.early (how long, as {span})"
+        ]
+    held, keys = f"label.early = {labels.early}", "label.early"
+    if counts["early"] > labels.early_max:  # else there was always room
+        held += f" and label.early_max = {labels.early_max:,}"
+        keys += " (how long) and label.early_max (how many)"
+    return [
+        f"{LOST}: {lost:,} were held for events that did not come within {held}. Where such events come later, "
+        f"raise {keys}"
+    ]
+
+
 def _one_class(pipeline: Pipeline) -> list[str]:
-    """What is said where labels of one class alone ever came: nothing can be learned or measured beside it."""
+    """What is said where labels of one class alone found events: nothing can be learned or measured beside it."""
     names, labels = pipeline.schema.class_names, pipeline.store.counts()
     seen = pipeline.evaluation.confusion().sum(1) + pipeline.evaluation.labels_come
     told = [name for name, n in zip(names, seen.tolist(), strict=True) if n]
@@ -114,9 +137,11 @@ def _one_class(pipeline: Pipeline) -> list[str]:
         return []
     others = [name for name in names if name not in told]
     span = "7d" if pipeline.schema.has_time else "10000"
+    lost = labels["unknown"]
+    came, where = ("found events", "Where the lost ones are of it, too, and") if lost else ("ever came", "Where")
     return [
-        f"{ONE_CLASS} {told[0]} ever came ({taught:,}): nothing can be learned or measured beside "
-        f"it. Where no label means {' or '.join(others[:2])}, say so: label.wait (how long a label may take, as "
+        f"{ONE_CLASS} {told[0]} {came} ({taught:,}): nothing can be learned or measured beside "
+        f"it. {where} no label means {' or '.join(others[:2])}, say so: label.wait (how long a label may take, as "
         f"{span}) and label.expires_as = {others[0]!r}"
     ]
 

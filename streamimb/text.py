@@ -1,4 +1,4 @@
-"""Columns of text as two flat arrays, so that ids pass through without an object each, and what codes stood for."""
+"""Columns of text as flat arrays, so that ids pass through without an object each, and what codes stood for."""
 
 from __future__ import annotations
 
@@ -78,6 +78,26 @@ class Text:
         return np.asarray(_hashes(_read_only(self.data), self.offsets))
 
 
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """n texts of which some are absent, which is not to be empty: ``texts``, and ``absent``, bool (n,).
+
+    >>> cells = Cells(Text.of(["a", "", ""]), np.array([False, False, True]))
+    >>> cells[1], cells[2]
+    ('', None)
+    """
+
+    texts: Text
+    absent: NDArray[np.bool_]
+
+    def __getitem__(self, i: int) -> str | None:
+        return None if self.absent[i] else self.texts[i]
+
+
+#: A column of texts as a decoder had it.
+Column = Cells | Sequence[str | None]
+
+
 def _read_only(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The bytes as a kernel takes them: it is compiled again for bytes that may be written."""
     view = data.view()
@@ -100,11 +120,11 @@ class Spelled:
     'food'
     """
 
-    blocks: tuple[Mapping[int, Text | Sequence[str | None]], ...]
+    blocks: tuple[Mapping[int, Column], ...]
     rows: NDArray[np.int64]
 
     @classmethod
-    def of(cls, columns: Mapping[int, Text | Sequence[str | None]], n: int) -> Spelled | None:
+    def of(cls, columns: Mapping[int, Column], n: int) -> Spelled | None:
         """The n rows of one block; None where it has no column of texts."""
         return cls((columns,), np.arange(n)) if columns else None
 
@@ -113,7 +133,7 @@ class Spelled:
         """Several as one, in order; parts of ``sizes`` rows, None where nothing is known of them."""
         if all(part is None for part in parts):
             return None
-        blocks: list[Mapping[int, Text | Sequence[str | None]]] = []
+        blocks: list[Mapping[int, Column]] = []
         rows = []
         for part, size in zip(parts, sizes, strict=True):
             first = len(blocks) << BLOCK_BITS

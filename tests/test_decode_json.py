@@ -7,7 +7,8 @@ from streamimb.batch import WITH_EVENT, Kind, Reason
 from streamimb.config import LimitsConfig
 from streamimb.decode import JsonDecoder
 from streamimb.decode_columns import IGNORED_NAMES_MAX, Categories
-from streamimb.decode_json import DEPTH_MAX, depth_of
+from streamimb.decode_json import depth_of
+from streamimb.json_causes import DEPTH_MAX, MISFIT_CHARS_MAX, MISFITS_MAX
 from streamimb.schema import CATEGORY_CODE_MAX, Feature, Identity, Label, Schema, Time
 from streamimb.text import Text
 
@@ -239,3 +240,28 @@ def test_no_name_of_an_ignored_field_does_harm(names):
     decoder = JsonDecoder(schema, LimitsConfig())
     batch, refused = decoder.decode([json.dumps({"a": 1, name: 2}).encode() for name in names], source="s", offsets=0)
     assert (len(batch), refused) == (len(names), []) and len(decoder.take_ignored()) <= IGNORED_NAMES_MAX
+
+
+def test_causes_that_are_kept_are_bounded_and_said_alike():
+    """However many kinds of fault come: each is told as at first, and neither many nor long ones are kept."""
+    schema = Schema(features=[Feature(name="a")], label=LABEL, unknown_fields="refuse")
+    decoder = JsonDecoder(schema, LimitsConfig())
+    records = [f'{{"new{i}": 1}}'.encode() for i in range(2 * MISFITS_MAX)] + [b'{"%s": 1}' % (b"x" * 5_000)]
+    first, again = (decoder.decode(records, source="t", offsets=1)[1] for _ in range(2))
+    assert first == again and [r.field for r in first[:-1]] == [f"new{i}" for i in range(2 * MISFITS_MAX)]
+    assert 0 < len(decoder._causes._misfits) <= MISFITS_MAX
+    assert max(map(len, decoder._causes._misfits)) <= MISFIT_CHARS_MAX
+
+
+def test_a_refused_record_among_odd_ones_takes_no_place_of_another():
+    """Odd records are read by the library, refused ones not at all: each row keeps its own values."""
+    odd = [f'{{"id": "\\u0061{i}", "amount": {i}}}'.encode() for i in range(3)]
+    plain = [f'{{"id": "p{i}", "amount": {i}}}'.encode() for i in range(24)]
+    records = [b"{", odd[0], *plain[:9], b"[1]", odd[1], *plain[9:], odd[2], b'{"amount": NaN}', b'{"amount": 1}']
+    schema = Schema(features=[Feature(name="amount")], label=LABEL, id=Identity())
+    batch, refused = JsonDecoder(schema, LimitsConfig()).decode(records, source="t", offsets=1)
+    assert batch.ids.tolist() == ["a0", *(f"p{i}" for i in range(9)), "a1", *(f"p{i}" for i in range(9, 24)), "a2"]
+    assert batch.X[:, 0].tolist() == [0, *range(9), 1, *range(9, 24), 2]
+    assert [(r.line, r.reason) for r in refused] == [
+        (1, Reason.NOT_JSON), (12, Reason.NOT_OBJECT), (30, Reason.NOT_FINITE), (31, Reason.MISSING_FIELD)
+    ]  # fmt: skip

@@ -27,7 +27,7 @@ from streamimb.reporting.figures import (
     value_of,
 )
 from streamimb.reporting.in_force import in_force
-from streamimb.tell import ONE_CLASS
+from streamimb.tell import LOST, ONE_CLASS
 from streamimb_services.happened import detected, done
 from streamimb_services.screen import QUIET, Cell, grid, show
 from streamimb_services.sparkline import sparkline
@@ -270,10 +270,10 @@ def _false_alarms(story: Story) -> RenderableType | None:
 
 def _labels(story: Story) -> RenderableType:
     labels: dict[str, int] = story.summary["labels"]
-    one = [Text(note, "yellow") for note in story.summary.get("notes", []) if note.startswith(ONE_CLASS)]
+    notes = [Text(note, "yellow") for note in story.summary.get("notes", []) if note.startswith((LOST, ONE_CLASS))]
     parts = [f"{labels[name]:,} {title}" for name, title in LABELS.items() if labels.get(name)]
     learned = f"{story.summary['learned']:,} learned"
-    return Group(Text(", ".join([learned, *parts])), *one)
+    return Group(Text(", ".join([learned, *parts])), *notes)
 
 
 def _refused(story: Story) -> RenderableType | None:

@@ -84,8 +84,9 @@ class Spelling:
             j = int(self._columns[k])
             text = spelled.text(row, j)
             self._codes.append((k, code))
-            # An event without a text has the default's code.
-            self._texts.append(_readable(text or str(self._features[j].default or "")))
+            if text is None:  # such an event has the default's code
+                text = str(self._features[j].default or "")
+            self._texts.append(_readable(text))
 
     def texts(self) -> dict[int, Mapping[int, str]]:
         """Feature -> code -> text, of what is known."""

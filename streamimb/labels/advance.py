@@ -17,6 +17,7 @@ from streamimb.labels.queues import hash_add, hash_find, heap_push
 
 LABEL_ROW = int(Kind.LABEL)
 REFUSED, LABEL_NOW, PARKED = 0, 1, 2
+TURNED_AWAY = -1  # a row that is refused for its time
 
 
 @part
@@ -139,6 +140,44 @@ def hear(
     return stop
 
 
+@part
+def begin(
+    times: Array, facts: Array, notes: Array, blocks: Array, y: Array, table: Array, ripe: Array, dues: Array,
+    early: Array, c: Array, ops: Array, matured: Array, rejected: Array, fixes: Array, outs: Array, i: int,
+) -> int:  # fmt: skip
+    """Begin an event's row: what is due before its time happens, and room is made. TURNED_AWAY, or why to stop."""
+    if not c[at.BEGUN]:
+        if outs[at.OUT_OPS] > 0 and falls_back(c, times[i]):
+            return at.CUT
+        refused = judge_time(facts, notes, ripe, dues, early, c, times[i])
+        if refused != ACCEPTED:
+            reject(rejected, outs, i, refused)
+            return TURNED_AWAY
+    stop = release(facts, notes, blocks, y, ripe, dues, c, ops, matured, fixes, outs, c[at.ROW_TIME])
+    if stop == at.DONE and not forget(facts, notes, blocks, y, table, ripe, c, matured, outs):
+        return at.CUT
+    return int(stop)
+
+
+@part
+def welcome(
+    labels: Array, keys: Array, label_times: Array, rows: Array, X: Array, y: Array, facts: Array, notes: Array,
+    table: Array, ripe: Array, dues: Array, early: Array, early_table: Array, c: Array, ops: Array, outs: Array, i: int,
+) -> int:  # fmt: skip
+    """Take a new event in, with the label that is held for it; RENEW where a boundary comes first."""
+    boundary = c[at.NEXT] % c[at.EVERY] == 0 or c[at.NEXT] % c[at.EVERY_OTHER] == 0
+    if boundary and c[at.NEXT] > 0 and c[at.BEGUN] == 1:
+        c[at.BEGUN] = 2
+        return at.RENEW
+    label, known = int(labels[i]), label_times[i]
+    if c[at.EARLY_NEXT] > c[at.EARLY_OLDEST]:
+        held, since = take(early, early_table, c, keys[i], label)
+        if held >= 0:
+            label, known = held, since
+    accept(facts, notes, y, X, table, ripe, dues, c, ops, outs, keys[i], label, known, rows, i)
+    return at.DONE
+
+
 @leaf
 def advance(
     kinds: Array, labels: Array, keys: Array, times: Array, label_times: Array, rows: Array, start: int,
@@ -161,19 +200,14 @@ def advance(
             stop = at.CUT
             break
         if kinds[i] != LABEL_ROW:
-            if not c[at.BEGUN] and outs[at.OUT_OPS] > 0 and falls_back(c, times[i]):
-                stop = at.CUT
-                break
-            refused = ACCEPTED if c[at.BEGUN] else judge_time(facts, notes, ripe, dues, early, c, times[i])
-            if refused != ACCEPTED:
-                reject(rejected, outs, i, refused)
+            stop = begin(
+                times, facts, notes, blocks, y, table, ripe, dues, early, c, ops, matured, rejected, fixes, outs, i
+            )  # fmt: skip
+            if stop == TURNED_AWAY:
+                stop = at.DONE
                 i += 1
                 continue
-            stop = release(facts, notes, blocks, y, ripe, dues, c, ops, matured, fixes, outs, c[at.ROW_TIME])
             if stop != at.DONE:
-                break
-            if not forget(facts, notes, blocks, y, table, ripe, c, matured, outs):
-                stop = at.CUT
                 break
         event = join(table, facts, c, keys[i]) if kinds[i] == LABEL_ROW or c[at.HAS_ID] else -1
         if kinds[i] == LABEL_ROW or event >= 0:
@@ -181,26 +215,16 @@ def advance(
                 kinds, labels, keys, label_times, facts, notes, blocks, y, dues, early, early_table, c, ops, rejected,
                 fixes, outs, event, i,
             )  # fmt: skip
-            if stop == at.CUT:
-                break
         else:
-            boundary = c[at.NEXT] % c[at.EVERY] == 0 or c[at.NEXT] % c[at.EVERY_OTHER] == 0
-            if boundary and c[at.NEXT] > 0 and c[at.BEGUN] == 1:
-                c[at.BEGUN] = 2
-                stop = at.RENEW
-                break
-            label, known = int(labels[i]), label_times[i]
-            if c[at.EARLY_NEXT] > c[at.EARLY_OLDEST]:
-                held, since = take(early, early_table, c, keys[i], label)
-                if held >= 0:
-                    label, known = held, since
-            accept(facts, notes, y, X, table, ripe, dues, c, ops, outs, keys[i], label, known, rows, i)
+            stop = welcome(
+                labels, keys, label_times, rows, X, y, facts, notes, table, ripe, dues, early, early_table, c, ops,
+                outs, i,
+            )  # fmt: skip
+        if stop == at.CUT or stop == at.RENEW:
+            break
         c[at.BEGUN] = 0
         i += 1
-        if stop == at.CORRECTED:
-            break
-        if not settle(facts, notes, blocks, y, ripe, c, matured, outs):
+        if stop == at.DONE and not settle(facts, notes, blocks, y, ripe, c, matured, outs):
             stop = at.CUT
-            break
     outs[at.OUT_ROW] = i
     return stop

@@ -10,7 +10,7 @@ from __future__ import annotations
 from streamimb.batch import TIME_LIMIT_US
 from streamimb.kernel import Array, leaf, part
 from streamimb.labels import layout as at
-from streamimb.labels.early import set_back
+from streamimb.labels.early import date
 from streamimb.labels.endings import add_due
 from streamimb.labels.queues import heap_push
 
@@ -19,7 +19,9 @@ ACCEPTED = -1
 
 @leaf
 def far_ahead(c: Array, time: int) -> bool:
-    """Whether a time lies absurdly far ahead of the stream."""
+    """Whether a time lies absurdly far ahead of the stream; of none that has not begun."""
+    if c[at.WATERMARK] == at.WATERMARK_NONE:
+        return False
     return bool(time > c[at.WATERMARK] and time - c[at.AHEAD_MAX] > c[at.WATERMARK])
 
 
@@ -54,7 +56,7 @@ def agree(c: Array, time: int) -> bool:
 @leaf
 def fall_back(facts: Array, notes: Array, ripe: Array, dues: Array, early: Array, c: Array, time: int) -> None:
     """Set the watermark back to a time, and events and held labels that lie far ahead of it too: they were a slip."""
-    set_back(early, c, time)
+    date(early, c, time)
     c[at.WATERMARK] = time
     c[at.DUE_MAX] = at.WATERMARK_NONE
     c[at.RIPE_HEAP] = 0  # entries keep to their events' times

@@ -18,7 +18,7 @@ from streamimb.pipeline import Pipeline
 from streamimb.schema import Feature, Identity, Label, Schema
 from streamimb.sources.files import FileSource
 from streamimb.testing import digest
-from streamimb.text import Spelled, Text
+from streamimb.text import Cells, Spelled, Text
 
 SHOP = Feature(name="shop", type="categorical")
 LABEL = Label(classes=["legit", "fraud"], positive="fraud")
@@ -44,6 +44,13 @@ def test_an_event_of_the_default_is_spelled_as_the_default():
     memory = Spelling((SHOP.model_copy(update={"missing": "default", "default": "other"}),))
     memory.update(codes(["other", "food"]), np.arange(2), Spelled.of({0: [None, "food"]}, 2))
     assert shown(memory) == ["other", "food"]
+
+
+def test_an_empty_text_is_its_own_category():
+    """It is not the default, which stands for a text that is absent."""
+    memory = Spelling((SHOP.model_copy(update={"missing": "default", "default": "other"}),))
+    memory.update(codes(["", "other"]), np.arange(2), Spelled.of({0: ["", None]}, 2))
+    assert shown(memory) == ["", "other"]
 
 
 def test_what_a_terminal_cannot_show_is_left_out():
@@ -85,7 +92,7 @@ def test_a_state_goes_on_as_if_never_stopped():
 
 def test_texts_follow_their_rows():
     """Through slices, chosen rows, and batches put together, of which some know no texts."""
-    named = Spelled.of({0: Text.of(["a", "b", "c"])}, 3)
+    named = Spelled.of({0: Cells(Text.of(["a", "b", "c"]), np.zeros(3, np.bool_))}, 3)
     both = Spelled.concat([None, named.take(slice(1, 3)), Spelled.of({0: ["d"]}, 1)], [2, 2, 1])
     assert [both.text(i, 0) for i in range(5)] == [None, None, "b", "c", "d"]
     assert [both.take(np.array([4, 2])).text(i, 0) for i in range(2)] == ["d", "b"]
@@ -127,13 +134,14 @@ def test_the_summary_names_the_category():
 
 
 def test_a_csv_file_names_its_categories(tmp_path):
-    """Cells are spelled as they stand."""
+    """Cells are spelled as they stand, an empty one as none."""
     lines = ["id,shop,amount,label", *(",".join(map(str, row.values())) for row in events(500))]
     path = tmp_path / "events.csv"
-    path.write_text("\n".join(lines))
+    path.write_text("\n".join([*lines, "1000,,1.0,legit"]))
     pipeline = Pipeline(SCHEMA, CONFIG)
     for batch, _ in FileSource(SCHEMA, LimitsConfig(), [path]).batches():
         pipeline.process(batch)
+    assert batch.spelled.text(len(batch) - 1, 0) is None
     texts = pipeline.false_positives.state()["texts"]
     assert "toys [x]" in Text(texts["data"], texts["offsets"]).tolist()
 

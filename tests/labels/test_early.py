@@ -37,11 +37,49 @@ def test_a_label_that_is_known_later_than_its_event_comes_waits_for_that():
     assert told.ops[2:5] == [("predict", 1), ("predict", 2), ("again", 1)] and ("learn", 1) in told.ops
 
 
+def test_one_that_was_read_before_any_event_waits_for_its_own_time():
+    """Nothing says what is known later sooner, as the stream's first row either."""
+    rows = [label("a", 8, BAD), event("z", 0, CLEAN), event("a", 5), event("b", 7), event("c", 9)]
+    told = Told(make(HELD), rows)
+    assert told.ops[2:5] == [("predict", 1), ("predict", 2), ("again", 1)] and ("learn", 1) in told.ops
+
+
 @pytest.mark.parametrize(("t", "learned"), [(10, True), (11, False)])
 def test_it_is_held_so_long(t, learned):
     """Then it is of an event that nobody knows."""
     told = Told(make(HELD), [event("z", 0, CLEAN), label("a", 0, BAD), event("a", t)])
     assert (("learn", 1) in told.ops, told.count("unknown")) == (learned, int(not learned))
+
+
+@pytest.mark.parametrize("first", ["label", "event"])
+@pytest.mark.parametrize(("t", "learned"), [(510, True), (511, False)])
+def test_one_that_is_read_ahead_of_the_events_is_held_from_its_own_time(first, t, learned):
+    """Before the stream's first event, or after it: its event may come as late as that, and so long after."""
+    rows = [label("a", 500, BAD), event("z", 0, CLEAN)]
+    told = Told(make(HELD), [*(rows if first == "label" else rows[::-1]), event("a", t), event("y", t + 1)])
+    assert (("learn", 1) in told.ops, told.count("unknown")) == (learned, int(not learned))
+
+
+def test_each_is_held_by_its_own_time():
+    """One that is held on keeps none behind it, which another label may replace."""
+    rows = [event("z", 0, CLEAN), label("a", 500, BAD), label("b", 1, BAD), label("c", 1, BAD), event("y", 20)]
+    told = Told(make(HELD), [*rows, label("c", 21, CLEAN), event("a", 21), event("b", 21), event("c", 21)])
+    assert [op for op in told.ops if op[0] == "learn"] == [("learn", 0), ("learn", 4)]
+    assert [told.count(name) for name in ("early", "twice", "corrected", "unknown")] == [4, 0, 0, 2]
+
+
+@pytest.mark.parametrize(("t", "learned"), [(10, True), (11, False)])
+def test_an_absurd_own_time_counts_for_nothing(t, learned):
+    """The stream's first event judges those that came before it."""
+    told = Told(make(HELD), [label("a", 9_000_000_000, BAD), event("z", 0, CLEAN), event("a", t)])
+    assert (("learn", 1) in told.ops, told.count("unknown")) == (learned, int(not learned))
+
+
+def test_a_correction_is_held_from_its_own_time():
+    """As it counts instead of the first, it is held instead of it."""
+    rows = [event("z", 0, CLEAN), label("a", 1, CLEAN), label("a", 20, BAD), event("y", 21, CLEAN), event("a", 30)]
+    told = Told(make(HELD), rows)
+    assert (2, BAD) in told.matured and told.count("unknown") == 0
 
 
 def test_of_two_the_later_counts():
@@ -101,13 +139,13 @@ def test_what_came_before_the_stream_is_held_from_its_first_event_on(asked, t, l
 
 @pytest.mark.parametrize("first", ["label", "event"])
 def test_a_first_time_that_was_a_slip_dates_no_label(first):
-    """Once it is put right, what was held by it is held, and known, by the stream's time."""
+    """Once it is put right, what was held by it is held, and known, by the stream's time, or its own if that fits."""
     rows = [label("a", 9_000_000_000, BAD), event("wild", 9_000_000_000)]
     rows = [*(rows if first == "label" else rows[::-1]), label("b", 3, BAD), event("c", 0), event("d", 1)]
     time = {"ahead_confirm": 2}
     told = Told(make(HELD, time=time), [*rows, event("a", 11), event("b", 11)])
     assert told.ops[-4:] == [("predict", 3), ("learn", 3), ("predict", 4), ("learn", 4)]
-    late = Told(make(HELD, time=time), [*rows, event("e", 12), event("a", 12), event("b", 12)])
+    late = Told(make(HELD, time=time), [*rows, event("a", 12), event("b", 14)])
     assert "learn" not in [op for op, _ in late.ops] and late.count("unknown") == 2
 
 

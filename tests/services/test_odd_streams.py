@@ -70,6 +70,36 @@ def test_labels_of_one_class_alone_are_told(told):
         assert "only labels" not in text
 
 
+def test_labels_that_were_lost_are_told(streamimb, tmp_path):
+    """Labels before their events, of the rare class alone: what holds them is said, and that class is not given up."""
+    contract, events = tmp_path / "c.toml", tmp_path / "e.ndjson"
+    contract.write_text(
+        'id = {}\nlabel = {classes = ["good", "bad"]}\ntime = {unit = "s"}\nfeatures = [{name = "x"}]\n'
+    )
+    rows = [{"id": i, "time": i, "x": i % 7, **({} if i % 9 == 8 else {"label": "good"})} for i in range(9, 999)]
+    rows += [{"id": i, "time": i - 6, "label": "bad"} for i in range(9, 999) if i % 9 == 8]
+    events.write_text("\n".join(json.dumps(row) for row in sorted(rows, key=lambda row: row["time"])))
+
+    def told(**label):
+        config = tmp_path / "s.toml"
+        lines = [f"{k} = {json.dumps(v)}" for k, v in label.items()]
+        config.write_text("\n".join(["[label]", *lines, "[learner]", 'model = "linear"']))
+        asked = ["replay", events, "--schema", contract, "-c", config]
+        notes = json.loads(streamimb(*asked, "--json").stdout)["notes"]
+        return " ".join(streamimb(*asked).stdout.split()), [n for n in notes if n.startswith(("labels ", "only "))]
+
+    text, (lost, one) = told()
+    assert lost.startswith("labels lost: 110 named no event") and lost.endswith("label.early (how long, as 10m)")
+    assert one.startswith("only labels of class good found events (880)") and "Where the lost ones are of it" in one
+    assert lost in text and one in text
+    _, (lost, _) = told(early="2s", early_max=200)
+    assert "110 were held" in lost and lost.endswith("raise label.early") and "early = 2s" in lost
+    _, (lost, _) = told(early="2s", early_max=50)
+    assert lost.endswith("raise label.early (how long) and label.early_max (how many)") and "early_max = 50" in lost
+    text, notes = told(early="6s")
+    assert not notes and "labels lost" not in text
+
+
 def test_a_fixed_threshold_is_the_one_in_force(told):
     """The row that decided is the fixed one's, and no objective's is called chosen."""
     text, summary = told(hourly(300), "[control]\nthreshold = 0.3\nobjective = 'f1'")
