@@ -49,10 +49,11 @@ def mean_drawn(mean: float) -> float:
 
 
 @leaf
-def chances_of_none(means: Array, out: Array) -> None:
-    """The probability that a draw is 0, for each of many means, once for all members."""
-    for i in range(len(means)):
-        out[i] = math.exp(-mean_drawn(means[i]))
+def chances_of_none(kinds: Array, weights: Array, params: Array, out: Array) -> None:
+    """The probability that a member's draw is 0, for each lesson of a tape, once for all members."""
+    for i in range(len(kinds)):
+        if kinds[i] != PREDICT:
+            out[i] = math.exp(-mean_drawn(weights[i] * params[LAMBDA]))
 
 
 @part

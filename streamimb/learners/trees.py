@@ -109,6 +109,7 @@ class TreeEnsemble:
         self._roles = np.zeros((members, forest_kernels.ROLE_COLUMNS), np.int64)
         self._skill = np.zeros((planted, forest_kernels.RECALL + 2 * k))
         self._window = np.zeros((members, forest_drift.WINDOW_COLUMNS))
+        self._scratch: list[at.Scratch] = []  # for each part of a tape that is carried out at once
         self._work_columns = max(k, at.BUCKETS_MAX, growth.candidates + LANES)
         self.reset("start")
         if threads > 1:  # so that a service's warming up meets it: short tapes are not divided
@@ -150,16 +151,18 @@ class TreeEnsemble:
             parts = 1
         lessons = _plain(tape.lesson_weights(y, weights))
         none = np.empty(len(lessons))
-        forest_kernels.chances_of_none(lessons * self.trees.params[at.LAMBDA], none)
+        forest_kernels.chances_of_none(tape.kinds, lessons, self.trees.params, none)
         steps = forest_kernels.Steps(_plain(tape.rows), _plain(tape.kinds), _plain(tape.events), lessons, none)
         rows, y = read(_plain(X), self.trees.buckets), _plain(y)
+        while len(self._scratch) < parts:
+            self._scratch.append(self._room())
         edges = [members * i // parts for i in range(parts + 1)]
         votes = [np.zeros((last - first if first else 1, predicted, k)) for first, last in pairwise(edges)]
 
         def job(part: int) -> None:
             forest_kernels.run_members(
                 edges[part], edges[part + 1], self.trees, self._roles, self._skill, self._window, rows, y, steps,
-                self._scratch(), votes[part],
+                self._scratch[part], votes[part],
             )  # fmt: skip
 
         def finish() -> NDArray[np.float64]:
@@ -171,7 +174,7 @@ class TreeEnsemble:
 
         return Divided([partial(job, part) for part in range(parts)], finish)
 
-    def _scratch(self) -> at.Scratch:
+    def _room(self) -> at.Scratch:
         classes, observed = columns(self.schema.n_classes), self.trees.features.shape[2]
         return at.Scratch(
             values=np.full(observed, np.nan),

@@ -37,7 +37,7 @@ def test_a_leaf_of_one_class_answers_what_naive_bayes_would() -> None:
     X = np.random.default_rng(2).normal(size=(50, 3)).astype(np.float32)
     y = np.ones(50, np.int16)
     tree = one_leaf(X, y, 3)
-    trees, scratch, long, short = tree.trees, tree._scratch(), np.zeros(4), np.zeros(4)
+    trees, scratch, long, short = tree.trees, tree._room(), np.zeros(4), np.zeros(4)
     rows = read(X, trees.buckets)
     assert only_class(trees, 0, 0, 3) == 1
     certain(trees, 0, 0, 1, 3, short)
