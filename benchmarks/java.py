@@ -1,12 +1,13 @@
 """Trees, and OOB and UOB over trees, beside MOA's in Java and river's: how good and how fast, stream by stream.
 
     python benchmarks/java.py [--streams DIR] [--only NAME ...] [--groups NAME ...] [--events N] [--repeats N] [--river]
-                              [--threads N] [--batch N]
+                              [--threads N] [--batch N] [--also MOA ...]
 
 Without ``--streams`` on generated ones (``streamimb generate --list``). All predict an event and then learn it, on one
 core; those of a group take turns, and what is timed is the processor time of the loop alone, data in memory, code
 compiled. G-mean and kappa are means over windows of 500 events, decisions the likeliest class. ``--river`` adds river's
-models, whose forest takes a minute a stream. Needs Maven and a JDK; the first run fetches MOA's jar.
+models, whose forest takes a minute a stream; ``--also`` more of MOA's, by its command line, such as ``OOB -l
+(trees.HoeffdingTree -b)``, whose splits are binary. Needs Maven and a JDK; the first run fetches MOA's jar.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ Runner = Callable[[Stream], tuple[NDArray[np.int64], float]]
 
 GENERATED = ("static", "ramp", "flip", "concept", "borderline", "rules", "rotate")
 WINDOW_EVENTS = 500
-#: Trees of every forest; of our OOB six and of our UOB four, as their files have it.
+#: Trees of every forest; of our OOB five and of our UOB four, as their files have it.
 MEMBERS = 10
 #: What thresholds are tuned for where the whole pipeline runs.
 OBJECTIVE = "g_mean+kappa"
@@ -197,7 +198,14 @@ def streams(folder: Path | None, only: list[str] | None, events: int) -> Iterato
 
 
 def measure(
-    stream: Stream, group: str, peers: Peers, path: Path, repeats: int, with_river: bool, way: Way = ONE_CORE
+    stream: Stream,
+    group: str,
+    theirs: dict[str, str],
+    peers: Peers,
+    path: Path,
+    repeats: int,
+    with_river: bool,
+    way: Way = ONE_CORE,
 ) -> dict[str, tuple[float, float, list[float]]]:
     """Of each learner of a group: G-mean, kappa, and microseconds an event of each round. River's run once."""
     y, n_classes = stream["y"].astype(np.int64), int(stream["n_classes"])
@@ -205,12 +213,12 @@ def measure(
     found: dict[str, tuple[float, float, list[float]]] = {}
     for name, runner in rows.items():
         found[name] = *quality(y, runner(stream)[0], n_classes), []
-    for name, learner in MOA[group].items():
+    for name, learner in theirs.items():
         found[name] = *quality(y, peers.decide(learner, path, n_classes), n_classes), []
     for _ in range(repeats):
         for name, runner in rows.items():
             found[name][2].append(runner(stream)[1] / n * 1e6)
-        for name, learner in MOA[group].items():
+        for name, learner in theirs.items():
             found[name][2].append(peers.run(learner, path, elapsed=way.threads > 1) / n * 1e6)
     for name, runner in (rivers(group) if with_river else {}).items():
         decisions, seconds = runner(stream)
@@ -236,6 +244,7 @@ def main(arguments: list[str] | None = None) -> None:
     cli.add_argument("--events", type=int, default=50_000)
     cli.add_argument("--repeats", type=int, default=3)
     cli.add_argument("--river", action="store_true")
+    cli.add_argument("--also", nargs="*", default=[])
     cli.add_argument("--threads", type=int, default=1)
     cli.add_argument("--batch", type=int, default=BATCH_EVENTS)
     args = cli.parse_args(arguments)
@@ -249,7 +258,8 @@ def main(arguments: list[str] | None = None) -> None:
             for name, stream in streams(args.streams, args.only, args.events):
                 path = Path(folder) / f"{group}-{name}"
                 write_stream(path, stream)
-                found = measure(stream, group, peers, path, args.repeats, args.river, way)
+                theirs = {**MOA[group], **{name: name for name in args.also}}
+                found = measure(stream, group, theirs, peers, path, args.repeats, args.river, way)
                 tell(name, found)
                 for who, row in found.items():
                     every.setdefault(who, []).append(row)

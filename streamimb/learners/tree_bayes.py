@@ -10,17 +10,21 @@ from typing import Any, Final
 
 import numpy as np
 
-from streamimb.kernel import Array, part
+from streamimb import lanes
+from streamimb.kernel import Array, leaf, part
 from streamimb.learners.tree_layout import (
     BAYES,
+    BUCKETS_MAX,
     CATEGORIES,
     COUNTS,
     FIRST_BUCKET,
+    INVERSE,
     LEARNED,
     LESSONS,
     LOG,
     MEAN,
     NUMBERS,
+    OBSERVED,
     OFFERED,
     PLAIN,
     SCALE,
@@ -29,17 +33,13 @@ from streamimb.learners.tree_layout import (
     SQUARES,
     TOTAL,
     UNSEEN,
+    Rows,
+    Scratch,
     Trees,
 )
 
-# Rows of ``values``, float64 (VALUE_ROWS, F): what ``gather`` makes of a row, and room for what each feature tells. Of
-# its categories, one after the other: where their bucket's and their feature's weight is among an observer's numbers,
-# and what the latter counts beside; how many there are.
-NUMBER, TERM, PLACE, OWN, PRIOR, HELD = 0, 1, 2, 3, 4, 5
-VALUE_ROWS: Final = 6
-
-# Unsigned, as NumPy's meaning of a negative index keeps loops over features from taking several at once.
-_MEAN, _SPREAD, _SCALE, _LOG = np.uint64(MEAN), np.uint64(SPREAD), np.uint64(SCALE), np.uint64(LOG)
+# Rows of ``Scratch.places``.
+PLACE, OWN = 0, 1
 
 #: A class's variance counts the leaf's whole range, seen so many times: one event has no variance of its own.
 PRIOR_WEIGHT: Final = 1.0
@@ -48,17 +48,12 @@ RANGE_DEVIATIONS: Final = 4.0
 VARIANCE_MIN: Final = 1e-90
 #: A value tells against a class at most as one so many times as far as exp(-half) would.
 DISTANCE_MAX: Final = 12.0
-#: Below so much weight a class's densities are made at each lesson, then at every SETTLE_LESSONS-th of the leaf.
-SETTLE_WEIGHT: Final = 32.0
-SETTLE_LESSONS: Final = 8
 #: Each bucket of categories counts as seen so often.
 BUCKET_PRIOR: Final = 0.5
-#: So many features share a division; a weight is far below the size whose power of so many would not be finite.
-GROUP: Final = 4
-#: A product of likelihoods is put into logarithms before it gets smaller.
+#: A product of shares is put into logarithms before it gets smaller; a share is above 1e-14.
 PRODUCT_MIN: Final = 1e-200
-#: A class whose likelihood is so far below the likeliest's counts as none: its share is far below the floor's.
-FAR_OFF: Final = -35.0
+#: No class's likelihood counts as farther below the likeliest's: its share is far below the floor's.
+FAR_OFF: Final = -700.0
 #: A leaf's class counts as seen so often, in proportion to nothing: no probability is 0.
 CLASS_PRIOR: Final = 0.05
 
@@ -76,41 +71,92 @@ def settle(trees: Trees, t: int, slot: int, k: int, f: int) -> None:
 
 
 @part
-def bucket_of(v: float, buckets: int) -> int:
-    """The bucket of a category's code: most codes are small, and a division costs as much as ten comparisons."""
-    code = int(v)
-    return code if 0 <= code < buckets else code % buckets
+def share_out(trees: Trees, t: int, slot: int, k: int, f: int) -> None:
+    """Make ready what the counts of one class's buckets are multiplied by to be shares."""
+    n_observed = trees.features.shape[2]
+    known = trees.observed[t, slot, k, f] + BUCKET_PRIOR * trees.buckets[trees.features[t, slot, f]]
+    trees.observed[t, slot, k, INVERSE * n_observed + f] = 1.0 / known
 
 
 @part
-def gather(trees: Trees, t: int, slot: int, X: Array, row: int, values: Array) -> None:
-    """A row's values of the features that a leaf observes, into ``values``, float64 (VALUE_ROWS, F), missing: NaN.
-
-    Numeric ones in NUMBER, where categories are missing; those in rows of their own, where missing ones are left out.
-    """
+def gather(trees: Trees, t: int, slot: int, rows: Rows, row: int, scratch: Scratch) -> None:
+    """A row as a leaf observes it, into ``scratch``: missing numbers are NaN, missing categories left out."""
     n_observed = trees.features.shape[2]
-    for f in range(n_observed):
-        values[NUMBER, f] = X[row, trees.features[t, slot, f]]
+    if trees.params[NUMBERS] > 0.0:
+        if trees.params[OBSERVED] == len(trees.buckets) - 1:
+            first = row * rows.numbers.shape[1]
+            for f in range(0, n_observed, lanes.WIDTH):
+                lanes.store(scratch.values, f, lanes.load(rows.numbers, first + f))
+        else:
+            for f in range(n_observed):
+                scratch.values[f] = rows.numbers[row, trees.features[t, slot, f]]
     if trees.params[CATEGORIES] <= 0.0:
         return
     held = 0
-    for f in range(n_observed):
-        buckets, v = trees.buckets[trees.features[t, slot, f]], values[NUMBER, f]
-        if buckets > 0:
-            values[NUMBER, f] = math.nan
-            if v == v:
-                values[PLACE, held] = (FIRST_BUCKET + bucket_of(v, buckets)) * n_observed + f
-                values[OWN, held] = f
-                values[PRIOR, held] = BUCKET_PRIOR * buckets
-                held += 1
-    values[HELD, 0] = held
+    for f in range(int(trees.params[OBSERVED])):
+        column = trees.features[t, slot, f]
+        code = rows.codes[row, column]
+        if code < BUCKETS_MAX:
+            scratch.places[PLACE, held] = (FIRST_BUCKET + code) * n_observed + f
+            scratch.places[OWN, held] = f
+            scratch.priors[held] = BUCKET_PRIOR * trees.buckets[column]
+            held += 1
+    scratch.held[0] = held
 
 
 @part
-def observe(trees: Trees, t: int, slot: int, values: Array, y: int, w: float) -> None:
+def _count_buckets(trees: Trees, t: int, slot: int, scratch: Scratch, y: int, w: float) -> None:
+    observed = trees.observed
+    inverse = np.uint64(INVERSE * trees.features.shape[2])
+    for c in range(scratch.held[0]):
+        own = scratch.places[OWN, c]
+        n = observed[t, slot, y, own] + w
+        observed[t, slot, y, own] = n
+        observed[t, slot, y, inverse + own] = 1.0 / (n + scratch.priors[c])
+        observed[t, slot, y, scratch.places[PLACE, c]] += w
+
+
+@part
+def _first(trees: Trees, t: int, slot: int, k: int) -> Any:
+    """Where among all of ``observed`` a class's numbers begin."""
+    _, slots, classes, numbers = trees.observed.shape
+    return ((t * slots + slot) * classes + k) * numbers
+
+
+@part
+def _count_numbers(trees: Trees, t: int, slot: int, scratch: Scratch, y: int, w: float) -> None:
+    """Move one class's Gaussians, and make ready what their densities need."""
+    n_observed, observed, ranges = trees.features.shape[2], trees.observed, trees.ranges
+    here = _first(trees, t, slot, y)
+    lowest = (t * ranges.shape[1] + slot) * 2 * n_observed
+    floor, weight = lanes.all_of(VARIANCE_MIN), lanes.all_of(w)
+    for f in range(0, n_observed, lanes.WIDTH):
+        v = lanes.load(scratch.values, f)
+        at, at_mean, at_spread = here + f, here + MEAN * n_observed + f, here + SPREAD * n_observed + f
+        at_scale, at_log = here + SCALE * n_observed + f, here + LOG * n_observed + f
+        n, mean, spread = lanes.load(observed, at), lanes.load(observed, at_mean), lanes.load(observed, at_spread)
+        low, high = lanes.load(ranges, lowest + f), lanes.load(ranges, lowest + n_observed + f)
+        low, high = lanes.where_less(v, low, v, low), lanes.where_less(high, v, v, high)
+        more, off = n + weight, v - mean
+        moved = mean + off * weight / more
+        wider = spread + weight * off * (v - moved)
+        wide = (high - low) * (1.0 / RANGE_DEVIATIONS)
+        variance = (wider + wide * wide * PRIOR_WEIGHT) / (more + PRIOR_WEIGHT)
+        variance = lanes.where_less(variance, floor, floor, variance)
+        lanes.store(ranges, lowest + f, low)
+        lanes.store(ranges, lowest + n_observed + f, high)
+        lanes.store(observed, at, lanes.where_equal(v, v, more, n))
+        lanes.store(observed, at_mean, lanes.where_equal(v, v, moved, mean))
+        lanes.store(observed, at_spread, lanes.where_equal(v, v, wider, spread))
+        lanes.store(observed, at_scale, lanes.where_equal(v, v, 0.5 / variance, lanes.load(observed, at_scale)))
+        logs = lanes.log(variance) * -0.5
+        lanes.store(observed, at_log, lanes.where_equal(v, v, logs, lanes.load(observed, at_log)))
+
+
+@part
+def observe(trees: Trees, t: int, slot: int, scratch: Scratch, y: int, w: float) -> None:
     """Count a row of class y with weight w > 0 in a leaf. Missing values are not counted."""
-    n_observed = trees.features.shape[2]
-    leaves, observed, ranges = trees.leaves, trees.observed, trees.ranges
+    leaves = trees.leaves
     leaves[t, slot, LEARNED] += w
     leaves[t, slot, SQUARES] += w * w
     leaves[t, slot, SINCE] += w
@@ -118,32 +164,10 @@ def observe(trees: Trees, t: int, slot: int, values: Array, y: int, w: float) ->
     leaves[t, slot, TOTAL] += w
     leaves[t, slot, OFFERED] += w
     leaves[t, slot, COUNTS + y] += w
-    fresh = leaves[t, slot, COUNTS + y] < SETTLE_WEIGHT or int(leaves[t, slot, LESSONS]) % SETTLE_LESSONS == 0
     if trees.params[CATEGORIES] > 0.0:
-        for c in range(int(values[HELD, 0])):
-            observed[t, slot, y, int(values[OWN, c])] += w
-            observed[t, slot, y, int(values[PLACE, c])] += w
-        if trees.params[NUMBERS] <= 0.0:
-            return
-    size = np.uint64(n_observed)
-    for f in range(size):
-        v = values[NUMBER, f]
-        known = v == v
-        n, mean = observed[t, slot, y, f], observed[t, slot, y, _MEAN * size + f]
-        more = n + w
-        off = v - mean
-        moved = mean + off * w / more
-        spread = observed[t, slot, y, _SPREAD * size + f]
-        low, high = ranges[t, slot, 0, f], ranges[t, slot, 1, f]
-        observed[t, slot, y, f] = more if known else n
-        observed[t, slot, y, _MEAN * size + f] = moved if known else mean
-        observed[t, slot, y, _SPREAD * size + f] = spread + w * off * (v - moved) if known else spread
-        ranges[t, slot, 0, f] = v if v < low else low
-        ranges[t, slot, 1, f] = v if v > high else high
-    for f in range(n_observed):
-        v = values[NUMBER, f]
-        if v == v and (fresh or observed[t, slot, y, LOG * n_observed + f] <= UNSEEN):
-            settle(trees, t, slot, y, f)
+        _count_buckets(trees, t, slot, scratch, y, w)
+    if trees.params[NUMBERS] > 0.0:
+        _count_numbers(trees, t, slot, scratch, y, w)
 
 
 @part
@@ -157,68 +181,75 @@ def _log_wide(low: float, high: float, v: float) -> float:
     return -0.5 * math.log(variance) - min(0.5 * off * off / variance, DISTANCE_MAX)
 
 
-@part
-def _log_densities(trees: Trees, t: int, slot: int, k: int, values: Array) -> Any:
-    """The sum of the log-densities of a row's numeric values under a class."""
-    n_observed, observed = trees.features.shape[2], trees.observed
-    size = np.uint64(n_observed)
-    for f in range(size):
-        v = values[NUMBER, f]
-        off = v - observed[t, slot, k, _MEAN * size + f]
-        far = off * off * observed[t, slot, k, _SCALE * size + f]
-        density = observed[t, slot, k, _LOG * size + f] - (DISTANCE_MAX if far > DISTANCE_MAX else far)
-        values[TERM, f] = density if v == v else 0.0
-    whole = n_observed - n_observed % 4
-    one, two, three, four = 0.0, 0.0, 0.0, 0.0  # no sum waits for the one before
-    for f in range(0, whole, 4):
-        one += values[TERM, f]
-        two += values[TERM, f + 1]
-        three += values[TERM, f + 2]
-        four += values[TERM, f + 3]
-    total = one + two + (three + four)
-    for f in range(whole, n_observed):
-        total += values[TERM, f]
-    if total > 0.5 * UNSEEN:
-        return total
-    total = 0.0
+@leaf
+def _log_densities_of_some(trees: Trees, t: int, slot: int, k: int, scratch: Scratch) -> float:
+    """As ``_log_densities``, where the class has no values of some features that the row has."""
+    n_observed, observed, total = trees.features.shape[2], trees.observed, 0.0
     for f in range(n_observed):
-        v, term = values[NUMBER, f], values[TERM, f]
-        if v == v and term < 0.5 * UNSEEN:
-            term = _log_wide(trees.ranges[t, slot, 0, f], trees.ranges[t, slot, 1, f], v)
-        total += term
+        v = scratch.values[f]
+        log = observed[t, slot, k, LOG * n_observed + f]
+        if v != v:
+            continue
+        if log <= 0.5 * UNSEEN:
+            total += _log_wide(trees.ranges[t, slot, 0, f], trees.ranges[t, slot, 1, f], v)
+            continue
+        off = v - observed[t, slot, k, MEAN * n_observed + f]
+        total += log - min(off * off * observed[t, slot, k, SCALE * n_observed + f], DISTANCE_MAX)
     return total
 
 
 @part
-def _log_shares(trees: Trees, t: int, slot: int, k: int, values: Array) -> Any:
-    """The sum of the logarithms of how often a class had a row's categories."""
-    observed, held = trees.observed, int(values[HELD, 0])
-    total, product = 0.0, 1.0
-    for first in range(0, held, GROUP):  # a division for several features
-        over, under = 1.0, 1.0
-        for c in range(first, min(first + GROUP, held)):
-            over *= observed[t, slot, k, int(values[PLACE, c])] + BUCKET_PRIOR
-            under *= observed[t, slot, k, int(values[OWN, c])] + values[PRIOR, c]
-        product *= over / under
-        if product < PRODUCT_MIN:
-            total += math.log(product)
-            product = 1.0
-    return total + math.log(product) if product != 1.0 else total
+def _log_densities(trees: Trees, t: int, slot: int, k: int, scratch: Scratch) -> Any:
+    """The sum of the log-densities of a row's numeric values under a class."""
+    n_observed, here = trees.features.shape[2], _first(trees, t, slot, k)
+    found, none, most = lanes.all_of(0.0), lanes.all_of(0.0), lanes.all_of(DISTANCE_MAX)
+    for f in range(0, n_observed, lanes.WIDTH):
+        v = lanes.load(scratch.values, f)
+        off = v - lanes.load(trees.observed, here + MEAN * n_observed + f)
+        far = off * off * lanes.load(trees.observed, here + SCALE * n_observed + f)
+        density = lanes.load(trees.observed, here + LOG * n_observed + f) - lanes.least(far, most)
+        found = found + lanes.where_equal(v, v, density, none)
+    told = lanes.total(found)
+    return told if told > 0.5 * UNSEEN else _log_densities_of_some(trees, t, slot, k, scratch)
 
 
 @part
-def joint(trees: Trees, t: int, slot: int, n_classes: int, values: Array, logs: Array) -> None:
-    """The log-likelihood of a row under each class that a leaf has, up to what they share, into ``logs``, float64 (K,).
+def _share(trees: Trees, t: int, slot: int, k: int, scratch: Scratch, c: int) -> Any:
+    """How often a class had a row's c-th category."""
+    inverse = np.uint64(INVERSE * trees.features.shape[2]) + scratch.places[OWN, c]
+    return (trees.observed[t, slot, k, scratch.places[PLACE, c]] + BUCKET_PRIOR) * trees.observed[t, slot, k, inverse]
 
-    values: what ``gather`` made of the row.
-    """
+
+@part
+def _take_shares(trees: Trees, t: int, slot: int, k: int, scratch: Scratch) -> None:
+    """Multiply how often a class had each of a row's categories, into its place among shares; if small, into logs."""
+    held, product = scratch.held[0], 1.0
+    whole = held - held % 4
+    for c in range(0, whole, 4):  # so that hardly any product waits for the one before
+        first = _share(trees, t, slot, k, scratch, c) * _share(trees, t, slot, k, scratch, c + 1)
+        product *= first * (_share(trees, t, slot, k, scratch, c + 2) * _share(trees, t, slot, k, scratch, c + 3))
+        if product < PRODUCT_MIN:
+            scratch.logs[k] += math.log(product)
+            product = 1.0
+    for c in range(whole, held):
+        product *= _share(trees, t, slot, k, scratch, c)
+    scratch.shares[k] = product
+
+
+@part
+def joint(trees: Trees, t: int, slot: int, n_classes: int, scratch: Scratch) -> None:
+    """The log-likelihood of a gathered row under each class that a leaf has, but for what they share, into its logs."""
+    logs, shares = scratch.logs, scratch.shares
     for k in range(n_classes):
-        logs[k] = 0.0
+        logs[k], shares[k] = 0.0, 1.0
         if trees.leaves[t, slot, COUNTS + k] > 0.0:
             if trees.params[NUMBERS] > 0.0:
-                logs[k] = _log_densities(trees, t, slot, k, values)
+                logs[k] = _log_densities(trees, t, slot, k, scratch)
             if trees.params[CATEGORIES] > 0.0:
-                logs[k] += _log_shares(trees, t, slot, k, values)
+                _take_shares(trees, t, slot, k, scratch)
+    if trees.params[CATEGORIES] > 0.0:
+        for k in range(0, n_classes, lanes.WIDTH):
+            lanes.store(logs, k, lanes.load(logs, k) + lanes.log(lanes.load(shares, k)))
 
 
 @part
@@ -231,26 +262,26 @@ def plain(trees: Trees, t: int, slot: int, n_classes: int, out: Array) -> None:
 
 @part
 def bayes(trees: Trees, t: int, slot: int, n_classes: int, logs: Array, out: Array) -> None:
-    """Class probabilities by naive Bayes, from log-likelihoods, into ``out``, float64 (K,), which may be ``logs``."""
+    """Class probabilities by naive Bayes, from log-likelihoods, into ``out``, as long as ``logs``, which it may be."""
     top = -1e300
     for k in range(n_classes):
         if logs[k] > top and trees.leaves[t, slot, COUNTS + k] > 0.0:
             top = logs[k]
-    total = 0.0
-    for k in range(n_classes):
-        n, off = trees.leaves[t, slot, COUNTS + k], logs[k] - top
-        out[k] = 0.0
-        if n > 0.0:
-            out[k] = n
-            if off < 0.0:
-                out[k] = n * math.exp(off) if off > FAR_OFF else 0.0
-        total += out[k]
+    counts = (t * trees.leaves.shape[1] + slot) * trees.leaves.shape[2] + COUNTS
+    likeliest, none, far, found = lanes.all_of(top), lanes.all_of(0.0), lanes.all_of(FAR_OFF), lanes.all_of(0.0)
+    for k in range(0, n_classes, lanes.WIDTH):
+        off = lanes.least(lanes.load(logs, k) - likeliest, none)
+        weight = lanes.load(trees.leaves, counts + k) * lanes.exp(lanes.where_less(off, far, far, off))
+        lanes.store(out, k, weight)
+        found = found + weight
+    total = lanes.total(found)
     if total <= 0.0:
         plain(trees, t, slot, n_classes, out)
         return
     floor = CLASS_PRIOR / (trees.leaves[t, slot, TOTAL] + CLASS_PRIOR * n_classes)
-    for k in range(n_classes):
-        out[k] = floor + (1.0 - floor * n_classes) * out[k] / total
+    share = (1.0 - floor * n_classes) / total
+    for k in range(0, n_classes, lanes.WIDTH):
+        lanes.store(out, k, lanes.load(out, k) * share + floor)
 
 
 @part

@@ -6,7 +6,7 @@ import math
 from typing import Any, Final
 
 from streamimb.kernel import Array, leaf, uniform
-from streamimb.learners.tree_bayes import settle
+from streamimb.learners.tree_bayes import settle, share_out
 from streamimb.learners.tree_layout import (
     ALL,
     BY_LEAF,
@@ -15,7 +15,6 @@ from streamimb.learners.tree_layout import (
     DEPTH,
     FEATURE,
     FIRST_BUCKET,
-    HEAVY,
     LEAF,
     LEAVES,
     LEFT,
@@ -23,8 +22,11 @@ from streamimb.learners.tree_layout import (
     LOG,
     MASK,
     MEAN,
+    MISSING,
     NODES,
     NOTHING_SEEN,
+    NUMERIC,
+    OBSERVED,
     OFFERED,
     PLANTED,
     SEED,
@@ -38,6 +40,8 @@ from streamimb.learners.tree_splits import below
 
 #: Draws of features belong to no event: they are taken beyond any member's number.
 FEATURE_DRAWS: Final = 1 << 20
+#: Of a mask: what is missing goes left.
+MISSING_BIT: Final = -(1 << MISSING)
 
 
 @leaf
@@ -55,19 +59,19 @@ def _clear(trees: Trees, t: int, slot: int) -> None:
 
 @leaf
 def _mark_unseen(trees: Trees, t: int, slot: int) -> None:
-    """Say of a cleared leaf's Gaussians that they have seen nothing; its features are drawn by now."""
+    """Say of a cleared leaf's observers that they have seen nothing; its features are drawn by now."""
     n_observed = trees.features.shape[2]
     for k in range(trees.observed.shape[2]):
         for f in range(n_observed):
             if trees.buckets[trees.features[t, slot, f]] == 0:
                 trees.observed[t, slot, k, LOG * n_observed + f] = UNSEEN
+            else:
+                share_out(trees, t, slot, k, f)
 
 
 @leaf
 def _make_leaf(trees: Trees, t: int, node: int, slot: int, depth: int) -> None:
     trees.nodes[t, node, FEATURE] = LEAF
-    trees.nodes[t, node, LEFT] = 0
-    trees.nodes[t, node, HEAVY] = 0
     trees.nodes[t, node, SLOT] = slot
     trees.nodes[t, node, MASK] = 0
     trees.nodes[t, node, DEPTH] = depth
@@ -76,14 +80,16 @@ def _make_leaf(trees: Trees, t: int, node: int, slot: int, depth: int) -> None:
 
 @leaf
 def _draw_features(trees: Trees, t: int, slot: int, serial: int) -> None:
-    """F of the d features, each set as likely, in order (Fan, Muller, Rezucha 1962: selection sampling)."""
-    d, wanted = len(trees.buckets), trees.features.shape[2]
+    """OBSERVED of the d columns, each set as likely, in order (Fan, Muller, Rezucha 1962: selection sampling)."""
+    d, wanted = len(trees.buckets) - 1, int(trees.params[OBSERVED])
     taken = 0
     for j in range(d):
         u = uniform(int(trees.params[SEED]), serial * d + j, FEATURE_DRAWS + t) if wanted < d else 0.0
         if u * (d - j) < wanted - taken:
             trees.features[t, slot, taken] = j
             taken += 1
+    for f in range(wanted, trees.features.shape[2]):
+        trees.features[t, slot, f] = d
 
 
 @leaf
@@ -125,7 +131,9 @@ def _divide(
 def _send_unseen(
     trees: Trees, t: int, node: int, slot: int, f: int, mask: int, n_classes: int, heavy_left: Any
 ) -> None:
-    """Buckets that the leaf never saw go where most rows go."""
+    """Buckets that the leaf never saw, and what is missing, go where most rows go."""
+    mask |= 1 << NUMERIC
+    trees.nodes[t, node, MASK] = mask
     if not heavy_left:
         return
     for v in range(trees.buckets[trees.features[t, slot, f]]):
@@ -134,7 +142,7 @@ def _send_unseen(
             n += trees.observed[t, slot, k, (FIRST_BUCKET + v) * trees.features.shape[2] + f]
         if n <= 0.0:
             mask |= 1 << v
-    trees.nodes[t, node, MASK] = mask
+    trees.nodes[t, node, MASK] = mask | MISSING_BIT
 
 
 @leaf
@@ -168,6 +176,8 @@ def _share_buckets(
         trees.observed[t, right, k, at] *= to_right * known / n_right if n_right > 0.0 else 0.0
     trees.observed[t, slot, k, f] = to_left * known if n_left > 0.0 else 0.0
     trees.observed[t, right, k, f] = to_right * known if n_right > 0.0 else 0.0
+    share_out(trees, t, slot, k, f)
+    share_out(trees, t, right, k, f)
 
 
 @leaf
@@ -265,11 +275,8 @@ def split(
     share = _divide(trees, t, slot, f, cut, mask, n_classes, work, numeric)
     trees.nodes[t, node, FEATURE] = trees.features[t, slot, f]
     trees.nodes[t, node, LEFT] = left
-    trees.nodes[t, node, MASK] = mask
-    trees.nodes[t, node, HEAVY] = 0 if share >= 0.5 else 1
     trees.cuts[t, node] = cut
-    if not numeric:
-        _send_unseen(trees, t, node, slot, f, mask, n_classes, share >= 0.5)
+    _send_unseen(trees, t, node, slot, f, mask, n_classes, share >= 0.5)
     _hand_down(trees, t, slot, right_slot, f, cut, mask, n_classes, work, numeric)
     if trees.params[BY_LEAF] > 0.0:
         serial = trees.sizes[t, PLANTED] * trees.nodes.shape[1] + left

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+from streamimb import lanes
 from streamimb.kernel import Array, leaf, part
 from streamimb.learners.tree_bayes import (
     bayes,
-    bucket_of,
     certain,
     gather,
     joint,
     observe,
     only_class,
     plain,
+    share_out,
     top_class,
     trusts_bayes,
 )
@@ -27,13 +28,13 @@ from streamimb.learners.tree_layout import (
     FEATURE,
     FIRST_BUCKET,
     GRACE,
-    HEAVY,
     HORIZON,
     LEARNED,
     LEAVES,
     LEFT,
     LOG_DELTA,
     MASK,
+    NODE_COLUMNS,
     OFFERED,
     PLAIN,
     SINCE,
@@ -43,6 +44,8 @@ from streamimb.learners.tree_layout import (
     SURETY,
     TIE,
     TOTAL,
+    Rows,
+    Scratch,
     Trees,
 )
 from streamimb.learners.tree_screen import may_split
@@ -55,35 +58,42 @@ GRACE_SHARE: Final = 0.15
 
 
 @part
-def side_of(trees: Trees, t: int, node: int, feature: int, X: Array, row: int) -> int:
-    """The side, 0 or 1, on which a row of X leaves a node that splits by a feature; a missing value: the heavier."""
-    v = float(X[row, feature])
-    if v != v:
-        return int(trees.nodes[t, node, HEAVY])
-    if trees.buckets[feature] == 0:
-        return 1 if v > trees.cuts[t, node] else 0
-    return int(1 - ((trees.nodes[t, node, MASK] >> bucket_of(v, trees.buckets[feature])) & 1))
+def side_of(trees: Trees, node: int, rows: Rows, value: int) -> Any:
+    """The side, 0 or 1, on which a row leaves a node, without a branch that depends on the row.
+
+    node: its number among those of all trees; value: the number among all of ``rows`` of the row's value that the node
+    splits by. One that is missing is above no cut, and its code is sent to the heavier side.
+    """
+    code, mask = lanes.number(rows.codes, value), lanes.number(trees.nodes, node * NODE_COLUMNS + MASK)
+    return int(lanes.number(rows.numbers, value) > lanes.number(trees.cuts, node)) + 1 - ((mask >> code) & 1)
 
 
 @part
-def route(trees: Trees, t: int, X: Array, row: int) -> int:
-    """The leaf's node that a row of X comes to; a missing value follows the heavier branch."""
-    node = 0
-    feature = trees.nodes[t, 0, FEATURE]
+def route(trees: Trees, t: int, rows: Rows, row: int) -> Any:
+    """The leaf's node that a row comes to; a missing value follows the heavier branch."""
+    root, here = t * trees.nodes.shape[1], row * rows.codes.shape[1]
+    node = root
+    feature = lanes.number(trees.nodes, node * NODE_COLUMNS + FEATURE)
     while feature >= 0:
-        node = trees.nodes[t, node, LEFT] + side_of(trees, t, node, feature, X, row)
-        feature = trees.nodes[t, node, FEATURE]
-    return node
+        left = root + lanes.number(trees.nodes, node * NODE_COLUMNS + LEFT)
+        # Both are read before it is known which is wanted: the way down is a chain of reads.
+        to_left = lanes.number(trees.nodes, left * NODE_COLUMNS + FEATURE)
+        to_right = lanes.number(trees.nodes, (left + 1) * NODE_COLUMNS + FEATURE)
+        side = side_of(trees, node, rows, here + feature)
+        node = left + side
+        feature = to_left ^ ((to_left ^ to_right) & -side)
+    return node - root
 
 
 @part
-def answer(trees: Trees, t: int, node: int, X: Array, row: int, values: Array, logs: Array, out: Array) -> Any:
-    """Class probabilities of a row at a leaf into ``out``, float64 (K,), and naive Bayes's class.
+def answer(trees: Trees, t: int, node: int, rows: Rows, row: int, scratch: Scratch) -> Any:
+    """Class probabilities of a row at a leaf into ``scratch.votes``, and naive Bayes's class.
 
     Naive Bayes where it was right no less often than the majority class, else the leaf's counts. Its class is UNASKED
-    where it was not needed, as in a leaf of one class; else the row's values stay in ``values`` for its lesson.
+    where it was not needed, as in a leaf of one class; else the row stays gathered for its lesson.
     """
-    n_classes = len(out)
+    out = scratch.votes
+    n_classes = trees.observed.shape[2]
     slot = trees.nodes[t, node, SLOT]
     if not trusts_bayes(trees, t, slot):
         plain(trees, t, slot, n_classes, out)
@@ -92,9 +102,9 @@ def answer(trees: Trees, t: int, node: int, X: Array, row: int, values: Array, l
     if only >= 0:
         certain(trees, t, slot, only, n_classes, out)
         return UNASKED
-    gather(trees, t, slot, X, row, values)
-    joint(trees, t, slot, n_classes, values, logs)
-    bayes(trees, t, slot, n_classes, logs, out)
+    gather(trees, t, slot, rows, row, scratch)
+    joint(trees, t, slot, n_classes, scratch)
+    bayes(trees, t, slot, n_classes, scratch.logs, out)
     return top_class(out, n_classes)
 
 
@@ -123,6 +133,8 @@ def _scale_leaf(trees: Trees, t: int, slot: int, factor: float) -> None:
                 trees.observed[t, slot, k, SPREAD * n_observed + f] *= factor
             for v in range(buckets):
                 trees.observed[t, slot, k, (FIRST_BUCKET + v) * n_observed + f] *= factor
+            if buckets > 0:
+                share_out(trees, t, slot, k, f)
 
 
 @leaf
@@ -176,26 +188,26 @@ def _attempt(trees: Trees, t: int, node: int, slot: int, n_classes: int, work: A
 
 @part
 def learn(
-    trees: Trees, t: int, node: int, X: Array, row: int, y: int, w: float, guess: int, n_classes: int, values: Array,
-    logs: Array, work: Array,
+    trees: Trees, t: int, node: int, rows: Rows, row: int, y: int, w: float, guess: int, n_classes: int,
+    scratch: Scratch,
 ) -> None:  # fmt: skip
     """Learn a row of class y with weight w > 0 at its leaf, for which naive Bayes guessed ``guess``; perhaps split."""
     slot = trees.nodes[t, node, SLOT]
-    leaves = trees.leaves
+    leaves, logs = trees.leaves, scratch.logs
     if guess == UNASKED:
-        gather(trees, t, slot, X, row, values)
+        gather(trees, t, slot, rows, row, scratch)
         guess = only_class(trees, t, slot, n_classes)
         if guess < 0:
-            joint(trees, t, slot, n_classes, values, logs)
+            joint(trees, t, slot, n_classes, scratch)
             bayes(trees, t, slot, n_classes, logs, logs)
             guess = top_class(logs, n_classes)
     if guess == y:
         leaves[t, slot, BAYES] += w
     if _majority(trees, t, slot, n_classes) == y:
         leaves[t, slot, PLAIN] += w
-    observe(trees, t, slot, values, y, w)
+    observe(trees, t, slot, scratch, y, w)
     if leaves[t, slot, SINCE] >= max(trees.params[GRACE], GRACE_SHARE * leaves[t, slot, LEARNED]):
         leaves[t, slot, SINCE] = 0.0
-        _attempt(trees, t, node, slot, n_classes, work)
+        _attempt(trees, t, node, slot, n_classes, scratch.work)
     if leaves[t, slot, TOTAL] > trees.params[HORIZON]:
         _scale_leaf(trees, t, slot, 0.5)

@@ -2,8 +2,9 @@
 
 A node is a leaf (its feature is below 0) or sends a row to one of two neighbouring nodes. A leaf owns a slot, in which
 it counts its classes and observes its features: for each class and observed feature WIDTH numbers, a Gaussian
-(weight, mean, sum of squares, and what densities need) or the weight and a count for each bucket of categories. The
-same number of all features lies together, so that a loop over features takes several at once.
+(weight, mean, sum of squares, and what densities need) or the weight, what shares are multiplied by, and a count for
+each bucket of categories. The same number of all features lies together, so that four features are taken at once: there
+are so many of them, the last ones of no column and always missing.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from typing import Final, NamedTuple
 
 from streamimb.kernel import Array
 
-# Columns of ``nodes``, int64 (T, N, NODE_COLUMNS): the feature split on (LEAF: none), the left child (the right one is
-# the next), the side of the missing values, a leaf's slot, the buckets that go left, and the depth.
-FEATURE, LEFT, HEAVY, SLOT, MASK, DEPTH = 0, 1, 2, 3, 4, 5
-NODE_COLUMNS: Final = 6
+# Columns of ``nodes``, int64 (T, N, NODE_COLUMNS): the column split on (LEAF: none); the left child (the right one is
+# the next), or a leaf's slot; the codes that go left, a bit for each; the depth.
+FEATURE, LEFT, MASK, DEPTH = 0, 1, 2, 3
+SLOT: Final = LEFT
+NODE_COLUMNS: Final = 4
 LEAF: Final = -1
 
 # Columns of ``leaves``, float64 (T, L, COUNTS + K): the weight learned here, its squares, the weight since the last
@@ -26,18 +28,22 @@ LEARNED, SQUARES, SINCE, LESSONS, PLAIN, BAYES, TOTAL, OFFERED, COUNTS = 0, 1, 2
 # Places among an observer's numbers: its weight; then a Gaussian's, or the counts of the buckets.
 WEIGHT, MEAN, SPREAD, SCALE, LOG = 0, 1, 2, 3, 4
 GAUSSIAN_WIDTH: Final = 5
-FIRST_BUCKET: Final = 1
-#: Buckets of a categorical feature at most: a split's mask has a bit for each, and none for the sign.
+INVERSE: Final = 1
+FIRST_BUCKET: Final = 2
+#: Buckets of a categorical feature at most: a split's mask has a bit for each, and for these two.
 BUCKETS_MAX: Final = 32
+# Codes beside buckets: a numeric value, which its cut sends right, and a missing value, which follows the heavier side.
+NUMERIC, MISSING = 62, 63
 
 # Columns of ``sizes``, int64 (T, SIZE_COLUMNS): nodes and leaves in use, and how often the tree was planted anew.
 NODES, LEAVES, PLANTED = 0, 1, 2
 SIZE_COLUMNS: Final = 3
 
-# Places in ``params``, float64 (N_PARAMS,); CATEGORIES, NUMBERS: whether any feature is categorical, or numeric.
+# Places in ``params``, float64 (N_PARAMS,); CATEGORIES, NUMBERS: whether any feature is categorical, or numeric;
+# OBSERVED: how many columns a leaf observes, of the F that it has room for.
 (GRACE, LOG_DELTA, TIE, CARRY, HORIZON, BY_LEAF, DEPTH_MAX, SEED, LAMBDA, WARNING, DRIFT, MEMORY,
- CANDIDATES, SURETY, CATEGORIES, NUMBERS) = range(16)  # fmt: skip
-N_PARAMS: Final = 16
+ CANDIDATES, SURETY, CATEGORIES, NUMBERS, OBSERVED) = range(17)  # fmt: skip
+N_PARAMS: Final = 17
 
 #: Each side of a cut holds more than this share of the weight.
 BRANCH_MIN: Final = 0.01
@@ -56,13 +62,13 @@ NOTHING_SEEN: Final = 4e38
 
 
 class Trees(NamedTuple):
-    """T trees of at most L leaves and N = 2 L - 1 nodes each, for K classes and F observed features of d.
+    """T trees of at most L leaves and N = 2 L - 1 nodes each, for K classes and F observed features of d columns.
 
     nodes: int64 (T, N, NODE_COLUMNS); cuts: float64 (T, N), values up to it go left; leaves: float64
-    (T, L, COUNTS + K); observed: float64 (T, L, K, WIDTH * F), number c of feature f at c F + f; ranges: float64
-    (T, L, 2, F), least and largest value;
-    features: int64 (T, L, F), the features a leaf observes; sizes: int64 (T, SIZE_COLUMNS); buckets: int64 (d,), of
-    each categorical feature, 0 for a numeric one; params: float64 (N_PARAMS,).
+    (T, L, COUNTS + C), C not less than K and a multiple of lanes.WIDTH; observed: float64 (T, L, K, W F), number c of
+    feature f at c F + f; ranges: float64 (T, L, 2, F), least and largest value;
+    features: int64 (T, L, F), the columns that a leaf observes, d where there is none; sizes: int64 (T, SIZE_COLUMNS);
+    buckets: int64 (d + 1,), of each categorical column, 0 for a numeric one and for none; params: float64 (N_PARAMS,).
     """
 
     nodes: Array
@@ -74,3 +80,33 @@ class Trees(NamedTuple):
     sizes: Array
     buckets: Array
     params: Array
+
+
+class Rows(NamedTuple):
+    """What n rows are to every tree.
+
+    numbers: float64 (n, C), the values of numeric columns, NaN where one is missing, categorical or none; codes: int64
+    (n, C), the bucket of each category, else NUMERIC or MISSING. C > d, a multiple of lanes.WIDTH.
+    """
+
+    numbers: Array
+    codes: Array
+
+
+class Scratch(NamedTuple):
+    """Room for one thread.
+
+    values: float64 (F,), a row's numbers as a leaf observes them; places: uint64 (2, F), where among an observer's
+    numbers the counts of a row's categories are, and which observed features they are; priors: float64 (F,), what the
+    latter count beside; held: int64 (1,), how many of these; logs, shares, votes: float64 (C,), a number for each
+    class; work: float64 (WORK_ROWS, as many as the longest row needs).
+    """
+
+    values: Array
+    places: Array
+    priors: Array
+    held: Array
+    logs: Array
+    shares: Array
+    votes: Array
+    work: Array

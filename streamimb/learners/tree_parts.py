@@ -24,15 +24,20 @@ from streamimb.learners.tree_bayes import (
 )
 from streamimb.learners.tree_kernels import side_of
 from streamimb.learners.tree_layout import (
+    BUCKETS_MAX,
     COUNTS,
     FEATURE,
     FIRST_BUCKET,
+    INVERSE,
     LEFT,
     LOG,
     MEAN,
+    MISSING,
     NODES,
+    OBSERVED,
     SCALE,
     SLOT,
+    Rows,
     Trees,
 )
 
@@ -60,18 +65,17 @@ def _share(counts: Array, node: Any, out: Array) -> None:
 
 
 @leaf
-def _observe_one(trees: Trees, t: int, slot: Any, f: Any, X: Array, row: Any, logs: Array) -> None:
+def _observe_one(trees: Trees, t: int, slot: Any, f: Any, rows: Rows, row: Any, logs: Array) -> None:
     """Add one observed feature's log-likelihood under each class."""
     n_observed, observed = trees.features.shape[2], trees.observed
     j = trees.features[t, slot, f]
-    v = float(X[row, j])
-    if v != v:
+    v, code = rows.numbers[row, j], rows.codes[row, j]
+    if code == MISSING:
         return
     for k in range(len(logs)):
-        if trees.buckets[j] > 0:
-            at = FIRST_BUCKET + int(v) % trees.buckets[j]
-            known = observed[t, slot, k, f] + BUCKET_PRIOR * trees.buckets[j]
-            logs[k] += math.log((observed[t, slot, k, at * n_observed + f] + BUCKET_PRIOR) / known)
+        if code < BUCKETS_MAX:
+            n = observed[t, slot, k, (FIRST_BUCKET + code) * n_observed + f] + BUCKET_PRIOR
+            logs[k] += math.log(n * observed[t, slot, k, INVERSE * n_observed + f])
         elif observed[t, slot, k, f] > 0.0:
             off = v - observed[t, slot, k, MEAN * n_observed + f]
             far = min(off * off * observed[t, slot, k, SCALE * n_observed + f], DISTANCE_MAX)
@@ -82,17 +86,17 @@ def _observe_one(trees: Trees, t: int, slot: Any, f: Any, X: Array, row: Any, lo
 
 @leaf
 def _add_bayes(
-    trees: Trees, t: int, slot: Any, X: Array, row: Any, vote: float, logs: Array, now: Array,
+    trees: Trees, t: int, slot: Any, rows: Rows, row: Any, vote: float, logs: Array, now: Array,
     before: Array, out: Array,
 ) -> None:  # fmt: skip
-    n_classes, n_observed = len(logs), trees.features.shape[2]
+    n_classes, n_observed = len(logs), int(trees.params[OBSERVED])
     for direction in range(2):
         for k in range(n_classes):
             logs[k] = 0.0
         bayes(trees, t, slot, n_classes, logs, before)
         for step in range(n_observed):
             f = step if direction == 0 else n_observed - 1 - step
-            _observe_one(trees, t, slot, f, X, row, logs)
+            _observe_one(trees, t, slot, f, rows, row, logs)
             bayes(trees, t, slot, n_classes, logs, now)
             for k in range(n_classes):
                 out[row, trees.features[t, slot, f], k] += 0.5 * vote * (now[k] - before[k])
@@ -101,7 +105,7 @@ def _add_bayes(
 
 @leaf
 def _add_path(
-    trees: Trees, t: int, counts: Array, X: Array, row: Any, vote: float, now: Array, before: Array, out: Array
+    trees: Trees, t: int, counts: Array, rows: Rows, row: Any, vote: float, now: Array, before: Array, out: Array
 ) -> int:
     """Add what the splits on a row's way move; the leaf's node."""
     d, n_classes = out.shape[1] - 1, out.shape[2]
@@ -111,7 +115,8 @@ def _add_path(
         out[row, d, k] += vote * before[k]
     feature = trees.nodes[t, 0, FEATURE]
     while feature >= 0:
-        node = trees.nodes[t, node, LEFT] + side_of(trees, t, node, feature, X, row)
+        side = side_of(trees, t * trees.nodes.shape[1] + node, rows, row * rows.codes.shape[1] + feature)
+        node = trees.nodes[t, node, LEFT] + side
         _share(counts, node, now)
         for k in range(n_classes):
             out[row, feature, k] += vote * (now[k] - before[k])
@@ -121,7 +126,7 @@ def _add_path(
 
 
 @kernel
-def tree_parts(trees: Trees, roles: Array, skill: Array, X: Array, out: Array) -> None:
+def tree_parts(trees: Trees, roles: Array, skill: Array, rows: Rows, out: Array) -> None:
     """Split the answers of n rows among their features, into ``out``, float64 (n, d + 1, K), zeros before.
 
     The last is what the trees answer before they see a feature; over all, parts sum up to the class probabilities.
@@ -135,12 +140,12 @@ def tree_parts(trees: Trees, roles: Array, skill: Array, X: Array, out: Array) -
         vote = vote_of(skill, t, n_classes)
         votes += vote
         _count_nodes(trees, t, counts)
-        for row in range(len(X)):
-            node = _add_path(trees, t, counts, X, row, vote, now, before, out)
+        for row in range(len(rows.numbers)):
+            node = _add_path(trees, t, counts, rows, row, vote, now, before, out)
             slot = trees.nodes[t, node, SLOT]
             if trusts_bayes(trees, t, slot):
-                _add_bayes(trees, t, slot, X, row, vote, logs, now, before, out)
-    for row in range(len(X)):
+                _add_bayes(trees, t, slot, rows, row, vote, logs, now, before, out)
+    for row in range(len(rows.numbers)):
         for j in range(out.shape[1]):
             for k in range(n_classes):
                 out[row, j, k] /= votes

@@ -16,9 +16,9 @@ from streamimb.learners import forest_drift, forest_kernels
 from streamimb.learners import tree_layout as at
 from streamimb.learners.base import PREDICT, State, Tape
 from streamimb.learners.threads import Divided, carry_out
-from streamimb.learners.tree_bayes import VALUE_ROWS
 from streamimb.learners.tree_bounds import LANES
 from streamimb.learners.tree_parts import tree_parts
+from streamimb.learners.tree_rows import columns, read
 from streamimb.schema import Feature, Schema, Strict
 
 #: What a member does for an operation apart from its densities is worth so many of them.
@@ -87,18 +87,18 @@ class TreeEnsemble:
         self.schema, self.seed, self.threads = schema, seed, threads
         self.notes: list[str] = []
         k, d = schema.n_classes, len(schema.features)
-        buckets = np.array([_buckets(f, growth.buckets) for f in schema.features], np.int64)
-        kinds = {at.CATEGORIES: float((buckets > 0).any()), at.NUMBERS: float((buckets == 0).any())}
-        params = _pack(growth, seed, {**kinds, **(settings or {})})
-        planted = members * (2 if params[at.DRIFT] > 0 else 1)
+        buckets = np.array([*(_buckets(f, growth.buckets) for f in schema.features), 0], np.int64)
         observed = d if observed is None else observed
+        kinds = {at.CATEGORIES: float((buckets[:d] > 0).any()), at.NUMBERS: float((buckets[:d] == 0).any())}
+        params = _pack(growth, seed, {**kinds, at.OBSERVED: float(observed), **(settings or {})})
+        planted, observed = members * (2 if params[at.DRIFT] > 0 else 1), columns(observed)
         # A Gaussian's at least: densities of all features are read before those of categories are dropped.
         width = max(at.GAUSSIAN_WIDTH, at.FIRST_BUCKET + int(buckets.max()))
         leaves = self._leaves_within(growth, planted, observed, width)
         self.trees = at.Trees(
             nodes=np.zeros((planted, 2 * leaves - 1, at.NODE_COLUMNS), np.int64),
             cuts=np.zeros((planted, 2 * leaves - 1)),
-            leaves=np.zeros((planted, leaves, at.COUNTS + k)),
+            leaves=np.zeros((planted, leaves, at.COUNTS + columns(k))),
             observed=np.zeros((planted, leaves, k, width * observed)),
             ranges=np.zeros((planted, leaves, 2, observed)),
             features=np.zeros((planted, leaves, observed), np.int64),
@@ -109,6 +109,7 @@ class TreeEnsemble:
         self._roles = np.zeros((members, forest_kernels.ROLE_COLUMNS), np.int64)
         self._skill = np.zeros((planted, forest_kernels.RECALL + 2 * k))
         self._window = np.zeros((members, forest_drift.WINDOW_COLUMNS))
+        self._scratch: list[at.Scratch] = []  # for each part of a tape that is carried out at once
         self._work_columns = max(k, at.BUCKETS_MAX, growth.candidates + LANES)
         self.reset("start")
         if threads > 1:  # so that a service's warming up meets it: short tapes are not divided
@@ -117,7 +118,7 @@ class TreeEnsemble:
     def _leaves_within(self, growth: GrowthParameters, planted: int, observed: int, width: int) -> int:
         """How many leaves each tree may have."""
         k = self.schema.n_classes
-        numbers = at.COUNTS + k + k * observed * width + 3 * observed + 2 * (at.NODE_COLUMNS + 1)
+        numbers = at.COUNTS + columns(k) + k * observed * width + 3 * observed + 2 * (at.NODE_COLUMNS + 1)
         fit = growth.bytes_max // (planted * 8 * numbers)
         if fit < 2:
             raise LearnerError(
@@ -144,20 +145,24 @@ class TreeEnsemble:
         """What ``run`` does, in at most so many ranges of members: in one where the tape is not worth more."""
         members, k = len(self._roles), self.schema.n_classes
         predicted = int(np.count_nonzero(tape.kinds == PREDICT))
-        numbers = members * (MEMBER_NUMBERS + self.trees.features.shape[2] * k)
+        numbers = members * (MEMBER_NUMBERS + int(self.trees.params[at.OBSERVED]) * k)
         parts = max(min(parts, members, len(tape) * numbers // PART_NUMBERS_MIN), 1)
         if members * predicted * k > VOTES_MAX:
             parts = 1
         lessons = _plain(tape.lesson_weights(y, weights))
-        X, y, rows, kinds, events = (_plain(a) for a in (X, y, tape.rows, tape.kinds, tape.events))
+        none = np.empty(len(lessons))
+        forest_kernels.chances_of_none(tape.kinds, lessons, self.trees.params, none)
+        steps = forest_kernels.Steps(_plain(tape.rows), _plain(tape.kinds), _plain(tape.events), lessons, none)
+        rows, y = read(_plain(X), self.trees.buckets), _plain(y)
+        while len(self._scratch) < parts:
+            self._scratch.append(self._room())
         edges = [members * i // parts for i in range(parts + 1)]
         votes = [np.zeros((last - first if first else 1, predicted, k)) for first, last in pairwise(edges)]
 
         def job(part: int) -> None:
-            values, logs, work, P = self._scratch()
             forest_kernels.run_members(
-                edges[part], edges[part + 1], self.trees, self._roles, self._skill, self._window, X, y, rows, kinds,
-                events, lessons, values, logs, work, P, votes[part],
+                edges[part], edges[part + 1], self.trees, self._roles, self._skill, self._window, rows, y, steps,
+                self._scratch[part], votes[part],
             )  # fmt: skip
 
         def finish() -> NDArray[np.float64]:
@@ -169,16 +174,23 @@ class TreeEnsemble:
 
         return Divided([partial(job, part) for part in range(parts)], finish)
 
-    def _scratch(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Room for one thread: values, logs, work, P."""
-        k = self.schema.n_classes
-        observed = np.zeros((VALUE_ROWS, self.trees.features.shape[2]))
-        return observed, np.zeros(k), np.zeros((at.WORK_ROWS, self._work_columns)), np.zeros(k)
+    def _room(self) -> at.Scratch:
+        classes, observed = columns(self.schema.n_classes), self.trees.features.shape[2]
+        return at.Scratch(
+            values=np.full(observed, np.nan),
+            places=np.zeros((2, observed), np.uint64),
+            priors=np.zeros(observed),
+            held=np.zeros(1, np.int64),
+            logs=np.zeros(classes),
+            shares=np.ones(classes),
+            votes=np.zeros(classes),
+            work=np.zeros((at.WORK_ROWS, self._work_columns)),
+        )
 
     def split(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """What each feature adds to the class probabilities, float64 (n, d + 1, K), the base last; X: (n, d)."""
         out = np.zeros((len(X), X.shape[1] + 1, self.schema.n_classes))
-        tree_parts(self.trees, self._roles, self._skill, _plain(X), out)
+        tree_parts(self.trees, self._roles, self._skill, read(_plain(X), self.trees.buckets), out)
         return out
 
     @property
@@ -209,7 +221,7 @@ class TreeEnsemble:
                 )
             if not np.isfinite(saved).all():
                 raise StateError(f"{self.name}: the saved {name} holds values that are not finite")
-        _check_links(state, len(self.trees.buckets), self.name)
+        _check_links(state, len(self.schema.features), self.name)
         for name, array in self._arrays().items():
             array[:] = state[name]
 
@@ -225,9 +237,9 @@ def _check_links(state: State, d: int, name: str) -> None:
         (sizes[:, at.NODES] == 2 * sizes[:, at.LEAVES] - 1).all()
         and ((sizes[:, at.LEAVES] >= 1) & (sizes[:, at.LEAVES] <= state["leaves"].shape[1])).all()
         and ((left > numbers) & (left + 1 < sizes[:, at.NODES, None]) & (feature >= 0) & (feature < d))[inner].all()
+        and ((nodes[:, :, at.MASK] >> at.NUMERIC) & 1 == 1)[inner].all()
         and ((slot >= 0) & (slot < sizes[:, at.LEAVES, None]))[used & ~inner].all()
-        and np.isin(nodes[:, :, at.HEAVY], (0, 1)).all()
-        and ((state["features"] >= 0) & (state["features"] < d)).all()
+        and ((state["features"] >= 0) & (state["features"] <= d)).all()
         and np.isin(roles[:, [forest_kernels.ACTIVE, forest_kernels.GROWING]], (0, 1)).all()
         and (roles[:, forest_kernels.ACTIVE].max() == 0 or len(sizes) == 2 * len(roles))
     )

@@ -11,6 +11,7 @@ from streamimb.batch import Batch
 from streamimb.checkpoint import CheckpointStore, migrate
 from streamimb.checkpoint.migrate import upgraded
 from streamimb.checkpoint.version_7 import from_6_to_7, laid_out
+from streamimb.checkpoint.version_8 import padded
 from streamimb.config import Config
 from streamimb.errors import StateError
 from streamimb.learners.base import LEARN, PREDICT, Tape
@@ -42,15 +43,16 @@ def contract(features: str = "xczn") -> Schema:
     return Schema(features=[FEATURES[name] for name in features], label=Label(classes=["a", "b", "c"]))
 
 
-#: By how much probabilities may differ after more lessons, where not by rounding alone.
-LATER = {"forest": 1e-3}
+#: By how much probabilities may differ after more lessons, where not by rounding alone: densities of numbers were made
+#: anew at every eighth lesson only.
+LATER = {"tree": 5e-3, "forest": 5e-3, "blend": 5e-3}
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_trees_of_then_go_on(case):
     """They say what they said, and after more lessons what they would have said.
 
-    A forest nearly: a member's skill no longer follows lessons that it does not draw.
+    Trees with numbers nearly, and a forest: a member's skill no longer follows lessons that it does not draw.
     """
     features, model, parameters = CASES[case]
     schema, config = contract(features), Config(learner={"model": model, "parameters": parameters})
@@ -59,7 +61,8 @@ def test_trees_of_then_go_on(case):
     then, later = state.pop("then"), state.pop("later")
     with pytest.raises(StateError, match="does not fit"):
         learner.restore(state)
-    learner.restore(laid_out(state, 3, np.array([f.type == "numeric" for f in schema.features])))
+    numeric = np.array([f.type == "numeric" for f in schema.features])
+    learner.restore(padded(laid_out(state, 3, numeric), schema, config))
     X2, X3 = (np.ascontiguousarray(OLD[name][:, ["xczn".index(f) for f in features]]) for name in ("X2", "X3"))
     y2, ones = OLD["y2"], np.ones(3)
     np.testing.assert_allclose(learner.run(X3, y2[:60], Tape.only(PREDICT, 60), ones), then, atol=1e-9)

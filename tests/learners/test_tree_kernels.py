@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from streamimb.learners import tree_layout as at
 from streamimb.learners.base import LEARN, PREDICT, Tape
 from streamimb.learners.forest_drift import DRIFTED, HEAD, ROW_COLUMNS, ROWS, WINDOW_COLUMNS, watch
-from streamimb.learners.forest_kernels import judge, poisson
+from streamimb.learners.forest_kernels import judge, mean_drawn, poisson
 from streamimb.learners.tree import HoeffdingTreeClassifier
 from streamimb.learners.tree_bayes import BUCKET_PRIOR, CLASS_PRIOR, DISTANCE_MAX
 from streamimb.learners.tree_bounds import bound_cuts, normal, share_left, term
@@ -260,7 +260,7 @@ def test_the_screen_admits_a_spread_that_rounding_left_below_zero() -> None:
     """A class seen once with a weight that is no power of two may be left with a spread of -2e-16."""
     X, y = np.array([[i / 40] for i in range(20)] + [[0.9]] * 3), np.array([0] * 20 + [1] * 3)
     tree = one_leaf(X, y, 2)
-    tree.trees.observed[0, 0, 1, at.SPREAD] = -2e-16
+    tree.trees.observed[0, 0, 1, at.SPREAD * tree.trees.features.shape[2]] = -2e-16
     work = np.zeros((WORK_ROWS, 32))
     best = best_split(tree.trees, 0, 0, 2, work, False)[0]
     assert best > 0.5
@@ -285,7 +285,7 @@ def test_chance_seldom_passes_for_a_gain() -> None:
 @given(st.floats(0, 1, exclude_max=True), st.floats(0.01, 30.0))
 def test_poisson_draws_are_quantiles(u: float, mean: float) -> None:
     """The smallest number whose distribution function is above the draw."""
-    k = poisson(mean, u)
+    k = poisson(mean, math.exp(-mean), u)
     terms = [math.exp(-mean + i * math.log(mean) - math.lgamma(i + 1)) for i in range(int(k) + 1)]
     assert sum(terms) > u - 1e-9
     assert sum(terms[:-1]) <= u + 1e-9
@@ -295,7 +295,7 @@ def test_poisson_draws_of_any_mean_have_that_mean() -> None:
     """Also where they are scaled up."""
     u = (np.arange(20_000) + 0.5) / 20_000
     for mean in (0.1, 1.0, 6.0, 60.0, 5_000.0):
-        assert np.mean([poisson(mean, v) for v in u]) == pytest.approx(mean, rel=0.01)
+        assert np.mean([poisson(mean, math.exp(-mean_drawn(mean)), v) for v in u]) == pytest.approx(mean, rel=0.01)
 
 
 def test_recalls_are_of_each_class() -> None:

@@ -19,7 +19,7 @@ def test_a_spread_below_zero_is_none(first):
     y = np.array([first, first, 1 - first, 1 - first], np.int16)
     tree.run(X, y, Tape.only(LEARN, 4), np.ones(2))
     trees = tree.trees
-    spread = 0, 0, first, at.SPREAD * len(schema.features)
+    spread = 0, 0, first, at.SPREAD * trees.features.shape[2]
     before = span(trees, 0, 0, 0, 2)
     assert trees.observed[spread] == 0.0
     trees.observed[spread] = -2e-16
