@@ -9,8 +9,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import settings
 
 from tests.broker.local_kafka import LocalKafka, NoBrokerError
+
+# The first example of a kernel waits for its compiler: no clock judges examples.
+settings.register_profile("no clock", deadline=None)
+settings.load_profile("no clock")
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 #: What tests need of the machine, and how it is had.
