@@ -150,11 +150,17 @@ def check_features(schema: Schema, config: SamplesConfig) -> None:
     for name in config.fixed:
         if name not in names:
             raise ConfigError(f"samples.fixed: no feature is called {name!r} {hint(name, names)}")
-    for name, (low, high) in config.bounds.items():
+    for name in config.bounds:
         if name not in names:
             raise ConfigError(f"samples.bounds: no feature is called {name!r} {hint(name, names)}")
         if kinds[names.index(name)] != NUMERIC:
             raise ConfigError(f"samples.bounds.{name}: only a numeric feature has bounds")
+    check_bounds(config)
+
+
+def check_bounds(config: SamplesConfig) -> None:
+    """Raise ConfigError where a feature's lowest value is above its highest, or one of them is NaN."""
+    for name, (low, high) in config.bounds.items():
         if not low <= high:
             raise ConfigError(f"samples.bounds.{name} = [{low}, {high}]: the first must not be above the second")
 

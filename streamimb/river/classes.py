@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sized
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sized
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -76,6 +76,8 @@ def checked_weights_of(X: pd.DataFrame, w: Any) -> list[float]:
 
     Raises what ``checked_weight`` does of one of them, and ValueError where there are more or fewer than rows.
     """
+    if is_frame(w):
+        raise TypeError("w: one weight or a pandas Series is wanted, not a DataFrame")
     if isinstance(w, str | dict) or np.ndim(w) == 0 or not isinstance(w, Iterable) or not isinstance(w, Sized):
         return [checked_weight(w)] * len(X)
     if len(w) != len(X):
@@ -93,6 +95,12 @@ def checked_seed(seed: Any) -> int:
     return int(seed)
 
 
+def is_frame(value: Any) -> bool:
+    """Whether it is a pandas frame, which as a sequence would be its columns' names."""
+    kind = type(value)
+    return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame"
+
+
 def checked_frame(X: Any) -> pd.DataFrame:
     """X itself. Raises TypeError where it is no pandas frame."""
     import pandas as pd
@@ -105,7 +113,7 @@ def checked_frame(X: Any) -> pd.DataFrame:
 
 def checked_labels_of(X: pd.DataFrame, y: Any) -> list[Any]:
     """The labels of a frame's rows. Raises TypeError where y is no column of values, ValueError for another length."""
-    if isinstance(y, str | dict) or not isinstance(y, Iterable) or not isinstance(y, Sized):
+    if isinstance(y, str | dict) or is_frame(y) or not isinstance(y, Iterable) or not isinstance(y, Sized):
         raise TypeError(f"y: a pandas Series is wanted, not a {type(y).__name__}")
     if len(y) != len(X):
         raise ValueError(f"y: {len(y)} labels for {len(X)} rows of X")
@@ -207,15 +215,28 @@ class Classes:
             self._fixed = self._seen >= GUESS_LABELS and len(self._counts) > 1
         return code
 
-    def kept(self) -> tuple[Any, ...]:
-        """What ``take_back`` goes back to."""
-        lists = list(self.labels), list(self.inner), dict(self._codes), list(self._counts)
-        return *lists, self._seen, self._boolean, self._guess, self._fixed
+    def reversal(self, label: Hashable) -> Callable[[], None]:
+        """What, called after the next ``take``, of this label, takes that back: its lesson failed.
 
-    def take_back(self, kept: tuple[Any, ...]) -> None:
-        """Know no more than when ``kept`` was made; ``labels`` and ``inner`` stay the lists that others hold."""
-        self.labels[:], self.inner[:], self._codes, self._counts = kept[:4]
-        self._seen, self._boolean, self._guess, self._fixed = kept[4:]
+        ``labels`` and ``inner`` stay the lists that others hold.
+        """
+        standing = self._seen, self._boolean, self._guess, self._fixed
+        if self._seen and label in self._codes:
+            code = self._codes[label]
+            count = self._counts[code]
+
+            def take_back() -> None:
+                self._counts[code] = count
+                self._seen, self._boolean, self._guess, self._fixed = standing
+
+            return take_back
+        labels, inner, codes, counts = list(self.labels), list(self.inner), dict(self._codes), list(self._counts)
+
+        def forget() -> None:
+            self.labels[:], self.inner[:], self._codes, self._counts = labels, inner, codes, counts
+            self._seen, self._boolean, self._guess, self._fixed = standing
+
+        return forget
 
     def _begin(self, first: Hashable) -> None:
         self._boolean = isinstance(first, bool)

@@ -13,7 +13,8 @@ from streamimb.config import SamplesConfig
 from streamimb.errors import ConfigError
 from streamimb.learners.parameters import explain, nearest
 from streamimb.near import listed
-from streamimb.river.values import code_of, is_known, is_value, type_of
+from streamimb.rebalance.strategy import check_bounds
+from streamimb.river.values import checked_event, code_of, is_known, is_value, type_of
 from streamimb.schema import Feature
 
 #: Features beyond these are not compared; a synthetic event is without them.
@@ -50,7 +51,7 @@ class Columns:
 
     def take(self, x: Mapping[Hashable, Any]) -> None:
         """Take in an event's features, new ones in an order that is no accident of the dict, and its texts."""
-        new = [k for k, v in x.items() if k not in self._features and is_value(v) and is_known(v)]
+        new = [k for k, v in checked_event(x).items() if k not in self._features and is_value(v) and is_known(v)]
         for name in sorted(new, key=repr)[: FEATURES_MAX - len(self)]:
             self._features[name] = Feature(name=f"x{len(self)}", type=type_of(x[name]))
         for name, value in x.items():
@@ -126,6 +127,7 @@ def checked_samples(samples: Any) -> SamplesConfig | None:
         config = SamplesConfig.model_validate(dict(samples))
     except ValidationError as error:
         raise ConfigError(explain(error, SamplesConfig, "samples")) from None
+    check_bounds(config)
     if config.classes:
         raise ConfigError("samples.classes: for streamimb.Pipeline only, which knows its classes from the start")
     if (config.minority, config.majority, config.clean) == ("none", "none", False):

@@ -25,7 +25,7 @@ from streamimb.river.classes import (
     checked_weight,
     checked_weights_of,
 )
-from streamimb.river.values import code_of, fits, is_known, is_value, type_of
+from streamimb.river.values import checked_event, code_of, fits, is_known, is_value, type_of
 from streamimb.schema import Feature, Label, Schema
 
 if TYPE_CHECKING:
@@ -98,7 +98,9 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
         self._learner: Learner | None = None
         self._width = self._learner_classes = 0  # of the learner: the first of the features known, and the classes
         made = self._made([Feature(name="x")], 2)  # what is wrong with the parameters is told now
-        self._grows = isinstance(made, LinearClassifier)
+        #: Lessons after which the learner has forgotten most; None where it does not say so.
+        self.horizon = made.parameters.horizon if isinstance(made, LinearClassifier) else None
+        self._grows = self.horizon is not None
         self._recent: deque[tuple[NDArray[np.float32], int, float]] = deque(
             maxlen=0 if self._grows else REMEMBERED_EVENTS
         )
@@ -124,16 +126,17 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
         """Learn an event: its features and its class, with weight ``w``.
 
         Raises ValueError where the label is missing, not finite or one class too many, or the weight is negative or not
-        finite, TypeError where one of them or a feature's value is of another kind; then nothing has changed.
+        finite, TypeError where one of them or a feature's value is of another kind, LearnerError where the learner
+        would not fit into memory with another class or feature; then nothing has changed.
         """
         weight = checked_weight(w)
-        self._learn([dict(x)], self._classes.check([y]), [weight])
+        self._learn([x], self._classes.check([y]), [weight])
 
     def learn_many(self, X: pd.DataFrame, y: pd.Series, w: float | pd.Series = 1.0) -> None:
         """Learn a frame of events in order, as ``learn_one`` would one by one; ``w`` is one weight or one a row.
 
         Raises what it raises, TypeError where X is no frame, and ValueError where y or w has another length; then
-        nothing has changed.
+        nothing has changed, but for a LearnerError: the rows before the one that it is about are learned.
         """
         labels = self._classes.check(checked_labels_of(checked_frame(X), y))
         self._learn(X.to_dict("records"), labels, checked_weights_of(X, w))
@@ -141,17 +144,32 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
     def _learn(self, rows: list[dict[Any, Any]], labels: list[Hashable], weights: list[float]) -> None:
         _require_values(rows)
         for x, label, weight in zip(rows, labels, weights, strict=True):
-            self._take_in(x)
-            self._count_types(x)
-            code = self._classes.take(label)
-            if self._is_due():
-                self._grow()
+            code = self._room_for(x, label)
             row = np.array(self._encoded(x), np.float32)
             if self._recent.maxlen:
                 self._recent.append((row, code, weight))
             if self._learner is not None:
-                self._run(LEARN, row[None, : self._width], [code], self._seen, [weight])
+                self._run(self._learner, LEARN, row[None, : self._width], [code], self._seen, [weight])
             self._seen += 1
+            self._count_types(x)
+
+    def _room_for(self, x: dict[Any, Any], label: Hashable) -> int:
+        """Take in an event's features and its class, whose code is returned; let the learner grow where that is due.
+
+        Raises LearnerError where it would not fit into memory; then nothing has changed.
+        """
+        known, take_back = len(self._features), self._classes.reversal(label)
+        try:
+            self._take_in(x)
+            code = self._classes.take(label)
+            if self._is_due():
+                self._grow()
+        except BaseException:
+            take_back()
+            while len(self._features) > known:
+                self._features.popitem()
+            raise
+        return code
 
     def _take_in(self, x: dict[Any, Any]) -> None:
         """Take in new features, in an order that is no accident of the dict."""
@@ -195,26 +213,32 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
         return len(self._features) > self._width and self._seen - self._made_at >= waits
 
     def _grow(self) -> None:
-        before, self._learner_classes = self._learner, self._n_classes
-        self._width = len(self._features)
-        self._learner = self._made(list(self._features.values()), self._n_classes)
-        if isinstance(self._learner, LinearClassifier):
+        features, before = list(self._features.values()), self._learner
+        learner = self._made(features, self._n_classes)
+        if isinstance(learner, LinearClassifier):
             if isinstance(before, LinearClassifier):
-                self._learner.take_over(before, self._seen)
+                # a new class was in none of the lessons that it remembers
+                learner.take_over(before, min(self._seen, int(learner.parameters.horizon)))
         elif self._recent:
-            X = np.full((len(self._recent), self._width), np.nan, np.float32)
+            X = np.full((len(self._recent), len(features)), np.nan, np.float32)
             for into, (row, _, _) in zip(X, self._recent, strict=True):
                 into[: len(row)] = row
             _, codes, weights = zip(*self._recent, strict=True)
-            self._run(LEARN, X, codes, self._seen - len(X), weights)
+            self._run(learner, LEARN, X, codes, self._seen - len(X), weights)
+        self._learner, self._width, self._learner_classes = learner, len(features), self._n_classes
         self._made_at = self._seen
 
     def _run(
-        self, kind: int, X: NDArray[np.float32], codes: Sequence[int], first: int, weights: Sequence[float]
+        self,
+        learner: Learner,
+        kind: int,
+        X: NDArray[np.float32],
+        codes: Sequence[int],
+        first: int,
+        weights: Sequence[float],
     ) -> NDArray[np.float64]:
-        assert self._learner is not None
         tape = replace(Tape.only(kind, len(X), first), weights=np.array(weights, np.float64))
-        return self._learner.run(X, np.array(codes, np.int16), tape, np.ones(self._n_classes))
+        return learner.run(X, np.array(codes, np.int16), tape, np.ones(self._n_classes))
 
     def _encoded(self, x: dict[Any, Any]) -> list[float]:
         return [code_of(feature, x.get(name)) for name, feature in self._features.items()]
@@ -224,11 +248,11 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
         return self._probabilities([x])[0]
 
     def _probabilities(self, rows: list[dict[Any, Any]]) -> list[dict[Any, float]]:
-        if self._learner is None or len(self._labels) < 2:
-            return [dict.fromkeys(self._labels, 1.0) for _ in rows]
         _require_values(rows)
+        if not rows or self._learner is None or len(self._labels) < 2:
+            return [dict.fromkeys(self._labels, 1.0) for _ in rows]
         X = np.array([self._encoded(row)[: self._width] for row in rows], np.float32)
-        P = self._run(PREDICT, X, [0] * len(rows), self._seen, [1.0] * len(rows))
+        P = self._run(self._learner, PREDICT, X, [0] * len(rows), self._seen, [1.0] * len(rows))
         return [dict(zip(self._labels, p, strict=True)) for p in P.tolist()]
 
     def predict_proba_many(self, X: pd.DataFrame) -> pd.DataFrame:
@@ -239,6 +263,13 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
             self._probabilities(checked_frame(X).to_dict("records")), index=X.index, columns=self._labels
         )
 
+    def predict_many(self, X: pd.DataFrame) -> pd.Series:
+        """The most probable class of each event of a frame; None before a class was seen."""
+        import pandas as pd
+
+        rows = self._probabilities(checked_frame(X).to_dict("records"))
+        return pd.Series([max(p, key=p.__getitem__, default=None) for p in rows], index=X.index, dtype="object")
+
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
@@ -246,7 +277,7 @@ def _is_text(value: Any) -> bool:
 
 def _require_values(rows: Sequence[dict[Any, Any]]) -> None:
     for x in rows:
-        for name, value in x.items():
+        for name, value in checked_event(x).items():
             if not is_value(value):
                 kind = type(value).__name__
-                raise TypeError(f"feature {name!r}: {value!r} is a {kind}: a value is text, a bool or a number")
+                raise TypeError(f"feature {name!r}: {value!r} is a {kind}: a value is text, a bool, an int or a float")

@@ -202,7 +202,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
             self._loop = Loop(
                 self._learner, k, positive, *self._configs, costs=self._cost_of, samples=self._samples, seed=self.seed
             )
-        elif (self._loop.n_classes, self._loop.positive) != (k, positive):
+        elif self._is_outgrown(self._loop):
             self._loop.rebuild(k, positive)
 
     def _cost_of(self, code: int) -> float:
@@ -213,7 +213,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
 
         Raises ValueError where the label is missing, not finite or one class too many, or the weight is negative or
         not finite, TypeError where either is of another kind; then nothing has changed. What the model raises is
-        raised; a class whose first lesson it was is then not known.
+        raised; then the event was not learned, and leaves no trace but in the model.
         """
         require_none(unknown)
         weight = checked_weight(w)
@@ -231,28 +231,28 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         return found
 
     def _learn(self, x: dict[Any, Any], label: Hashable, weight: float) -> None:
-        if self._classes.seen and label in self._classes:
-            self._teach(x, label, weight)
-            return
-        known, loop = self._classes.kept(), self._loop
-        standing = None if loop is None else loop.kept()
+        loop, standing, take_back = self._loop, None, self._classes.reversal(label)
         try:
-            self._teach(x, label, weight)
-        except BaseException:  # a class is known once its first lesson was learned
-            self._classes.take_back(known)
+            code = self._classes.take(label)
+            if loop is not None and self._is_outgrown(loop):
+                standing = loop.kept()
+            self._fit_loop()
+            if self._loop is None:
+                self._learner.learn(x, code, weight)  # one class so far: there is nothing to balance
+            else:
+                self._loop.learn(x, code, weight)
+        except (
+            BaseException
+        ):  # a lesson that failed was none: its label is not counted, a class that it brought not known
+            take_back()
             self._loop = loop
             if loop is not None and standing is not None:
                 loop.take_back(standing)
             raise
-
-    def _teach(self, x: dict[Any, Any], label: Hashable, weight: float) -> None:
-        code = self._classes.take(label)
-        self._fit_loop()
         self._tell_misspelt()
-        if self._loop is None:
-            self._learner.learn(x, code, weight)  # one class so far: there is nothing to balance
-        else:
-            self._loop.learn(x, code, weight)
+
+    def _is_outgrown(self, loop: Loop) -> bool:
+        return (loop.n_classes, loop.positive) != (len(self._labels), self._classes.positive)
 
     def _tell_misspelt(self) -> None:
         """Warn, once, of what was named and has not come."""
@@ -262,7 +262,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         if self._samples and self._loop is not None and self._loop.columns is not None:
             wrong.append(self._loop.columns.missing(self._samples))
         for found in filter(None, wrong):
-            warnings.warn(f"{found}: it has not come in {GUESS_LABELS:,} labels", stacklevel=5)
+            warnings.warn(f"{found}: it has not come in {GUESS_LABELS:,} labels", stacklevel=4)
 
     def predict_proba_one(self, x: dict[Any, Any], **unknown: Any) -> dict[Any, float]:
         """Probabilities under the stream's own class shares; of no class before one was seen."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,23 @@ from streamimb.schema import CATEGORY_CODE_MAX, NUMBER_ABS_MAX, Feature
 from streamimb.text import Text
 
 
+def checked_event(x: Any) -> Mapping[Hashable, Any]:
+    """The event itself. Raises TypeError where it is no features by name.
+
+    >>> checked_event([0.5])
+    Traceback (most recent call last):
+        ...
+    TypeError: x: [0.5] is a list: a dict is wanted, as {'amount': 20.0}
+    """
+    if isinstance(x, Mapping) or (hasattr(x, "items") and hasattr(x, "get")):  # the latter as a Series has
+        event: Mapping[Hashable, Any] = x
+        return event
+    raise TypeError(f"x: {x!r:.60} is a {type(x).__name__}: a dict is wanted, as {{'amount': 20.0}}")
+
+
 def is_value(value: Any) -> bool:
-    """Whether it is text, a boolean or a number, be it missing."""
-    return isinstance(value, str | int | float | np.number | np.bool_) or is_missing(value)
+    """Whether it is text, a boolean or a real number, be it missing."""
+    return isinstance(value, str | int | float | np.integer | np.floating | np.bool_) or is_missing(value)
 
 
 def is_known(value: Any) -> bool:
