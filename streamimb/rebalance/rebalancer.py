@@ -36,6 +36,7 @@ class Lessons(NamedTuple):
 class Rebalancer:
     """Weighs the lessons of a segment, lets a sampler leave out and make rows, and measures what was trained on.
 
+    trained_decay: of what was trained on, a lesson; as fast as the learner forgets.
     Raises ConfigError where a rule or a strategy is for no class or feature that the schema has.
 
     >>> from streamimb.schema import Feature, Label
@@ -50,11 +51,20 @@ class Rebalancer:
     (array([0, 1]), array([0.49975, 3.     ]))
     """
 
-    def __init__(self, schema: Schema, control: ControlConfig, samples: SamplesConfig, *, seed: int = 1) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        control: ControlConfig,
+        samples: SamplesConfig,
+        *,
+        seed: int = 1,
+        trained_decay: float = TRAINED_DECAY,
+    ) -> None:
         self.rates = Rates(schema.class_names, control)
         self.sampler = make_sampler(schema, samples, seed)
         self.gauge = MemorisationGauge(schema.n_classes)
         self.trained = np.zeros(schema.n_classes)
+        self._trained_decay = trained_decay
         self._plain_room = _room(0)
         #: Labels taught, and lessons after resampling, since this was made: int64 (2, K). For metrics, not state.
         self.taught = np.zeros((2, schema.n_classes), np.int64)
@@ -84,7 +94,7 @@ class Rebalancer:
         if len(self._plain_room.rows) < 2 * len(ops):
             self._plain_room = _room(4 * len(ops))
         room = self._plain_room
-        n, own, probed = lay_out(ops, y, weights, self.trained, TRAINED_DECAY, *room)
+        n, own, probed = lay_out(ops, y, weights, self.trained, self._trained_decay, *room)
         return _cut(room, X, y, n, own, probed)
 
     def _sampled(
@@ -97,7 +107,7 @@ class Rebalancer:
         room = _room(len(ops) + 2 * len(rows))
         starts = rows.starts(int(learned.sum()))
         n, own, probed = splice(ops, starts, rows.y, rows.weights, rows.events, rows.synthetic, *room)
-        count_trained(rows.y, rows.weights, self.trained, TRAINED_DECAY)
+        count_trained(rows.y, rows.weights, self.trained, self._trained_decay)
         both = np.concatenate([X[slots], rows.X]), np.concatenate([y[slots], rows.y])
         return _cut(room, *both, n, own, probed)
 

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from streamimb.kernel import uniform
 from streamimb.learners.base import PREDICT, State, Tape
 from streamimb.learners.river import FAILURES, REPEAT_MEMBER
+from streamimb.rebalance.rates import TRAINED_DECAY
+from streamimb.river.compiled import CompiledClassifier
+from streamimb.river.wrapped import last_step
 
 PROBE_EVENTS: Final = 60
 #: A lesson is repeated at most so many times.
@@ -57,6 +60,13 @@ class DictLearner:
     def fresh(self) -> DictLearner:
         """Another like this one that knows nothing."""
         return DictLearner(self._make, self.labels, native=self._native, seed=self._seed)
+
+    @property
+    def trained_decay(self) -> float:
+        """How much of a lesson's weight is left in the model after another lesson, as far as the model says so."""
+        last = last_step(self.model)
+        horizon = last.horizon if isinstance(last, CompiledClassifier) else None
+        return TRAINED_DECAY if horizon is None else 1.0 - 1.0 / horizon
 
     def predict(self, x: dict[Any, Any]) -> NDArray[np.float64]:
         """Class probabilities of one row, float64 (1, K)."""

@@ -33,6 +33,10 @@ from streamimb.windows import ClassWindows
 SIGNALS_MAX: Final = 1_000
 #: Parts that a rebuild lets grow; the others that depend on the classes are made anew.
 GROWN: Final = ("windows", "evaluation", "reactor", "succession")
+#: Shares of the events between two Plans after which one is made for a class that appeared.
+EARLY: Final = (0.125, 0.25, 0.5)
+#: Before so many events since its first nothing is made of how often a class has come since.
+APPEARED_EVENTS_MIN: Final = 30
 #: No event that comes.
 NEVER: Final = (1 << 62) - 1
 
@@ -96,6 +100,7 @@ class Loop:
         self.succession.learner = learner
         self._matured = np.zeros((0, 5), np.int64)
         self._appeared = np.zeros(n_classes, np.int64)  # the position of each class's first event
+        self._early: set[int] = set()  # how many events were seen when a Plan is made before its time
         self._recall_from = NEVER  # the first event whose decision tells of recall: thresholds were tuned by then
         self._make_room()
 
@@ -122,10 +127,12 @@ class Loop:
 
     def _rebalancer(self, schema: Schema, control: ControlConfig) -> Rebalancer:
         """One whose sampler, if there is to be one, compares all features known by now."""
+        decay = self._learner.trained_decay
         if self.columns is None:
-            return Rebalancer(schema, control, self.config.samples)
+            return Rebalancer(schema, control, self.config.samples, trained_decay=decay)
         self._width, self._sampler_made_at = len(self.columns), self.seen
-        return Rebalancer(schema, control, self.columns.named(self.config.samples), seed=self._seed)
+        named = self.columns.named(self.config.samples)
+        return Rebalancer(schema, control, named, seed=self._seed, trained_decay=decay)
 
     def _features_of(self, x: dict[Any, Any]) -> NDArray[np.float32]:
         """The event as a sampler takes it, (1, d), once the sampler is renewed where that is due."""
@@ -183,6 +190,8 @@ class Loop:
         rebalancer.inherit(self.rebalancer)
         self.controller, self.monitor, self.rebalancer = controller, monitor, rebalancer
         if n_classes > self.n_classes:
+            early = {self.seen + round(share * self.config.control.every) for share in EARLY}
+            self._early = early | {place for place in self._early if place > self.seen}
             self._appeared = np.append(self._appeared, np.full(n_classes - self.n_classes, self.seen))
             self.reactor.grow(n_classes, self.evaluation.confusion())
             for part in (self.windows, self.evaluation, self.succession):
@@ -256,6 +265,8 @@ class Loop:
             self.signals.append(self.reactor.note(found, wanted(self, found)))
         if self.seen % self.config.control.every == 0:
             self._renew(at_once=self._react())
+        elif self.seen in self._early:
+            self._renew(at_once=True)
 
     def _react(self) -> bool:
         told: list[Action] = []  # the reactor remembers them
@@ -306,13 +317,14 @@ def since_seen(counts: NDArray[np.int64], ages: NDArray[np.int64], events: int) 
     """Class counts of a window, int64 (K,), a class that appeared inside it as often as it has come since.
 
     ages: int64 (K,), events since each class appeared, its first among them; events: those of the window, which knew
-    nothing of the class before. The first event, which is what made it appear, tells of no share. Up to a half.
+    nothing of the class before. The first event, which is what made it appear, tells of no share; nor do few events,
+    for a class that appears with two close together is not the half of the stream. Up to a half.
 
     >>> since_seen(np.array([4_000, 200, 9]), np.array([4_209, 4_209, 201]), 4_209)
     array([4000,  200,  175])
     """
     told = counts.copy()
-    for k in np.flatnonzero((ages < events) & (counts > 1)).tolist():
+    for k in np.flatnonzero((ages < events) & (ages >= APPEARED_EVENTS_MIN) & (counts > 1)).tolist():
         share = min((counts[k] - 1) / (ages[k] - 1), 0.5)
         told[k] = max(round(share / (1 - share) * (events - counts[k])), counts[k])
     return told

@@ -315,3 +315,49 @@ def test_a_class_that_appears_is_as_frequent_as_it_has_come_since(make):
             came.append(y == "c")
         model.learn_one(x, y)
     assert np.mean(told) == pytest.approx(np.mean(came), rel=0.35)
+
+
+def told_of_a_third_class(seed: int, first: int, until: int) -> float:
+    """The mean probability told of a class in so many events after it appeared, by how often it came in them."""
+    model = RebalancedClassifier(naive_bayes.GaussianNB(), objective="g_mean", drift="tell")
+    told = came = 0.0
+    for i in range(3_000 + until):
+        u = uniform(seed, i, 0)
+        y = "c" if u < 0.06 and i >= 3_000 else "b" if u < 0.16 else "a"
+        x, z = (sum(uniform(seed, i, j) for j in range(k, k + 4)) for k in (1, 5))  # each of variance 1 / 3
+        event = {"x": x + 1.2 * (y == "b"), "z": z + 1.2 * (y == "c")}
+        if i >= 3_000 + first:
+            told += model.predict_proba_one(event).get("c", 0.0)
+            came += y == "c"
+        model.learn_one(event, y)
+    return told / came
+
+
+def test_a_class_that_appears_is_told_of_before_the_next_plan_is_due():
+    """Plans are made sooner after it, and not of two events that came close together."""
+    off = [abs(told_of_a_third_class(seed, 50, 250) - 1.0) for seed in (1, 3, 6)]
+    assert np.mean(off) < 0.4
+
+
+def test_what_was_trained_on_is_counted_as_fast_as_the_learner_forgets():
+    """Else a share that the learner has long taken in would be put in once more."""
+    model = RebalancedClassifier(CompiledClassifier("linear", {"horizon": 50}), strategy="none", drift="tell")
+    other = RebalancedClassifier(naive_bayes.GaussianNB(), strategy="none", drift="tell")
+    for i in range(1_000):
+        for each in (model, other):
+            each.learn_one(*event(i, 0.3))
+    assert model._loop.rebalancer.trained.sum() == pytest.approx(50, rel=0.01)
+    assert other._loop.rebalancer.trained.sum() > 700
+
+
+def test_a_class_that_appears_was_in_none_of_the_lessons_that_are_remembered():
+    """A linear learner remembers no more than its horizon, be it ever so old."""
+    told = []
+    for n in (2_000, 8_000):
+        model = CompiledClassifier("linear", {"horizon": 100})
+        for i in range(n):
+            model.learn_one(*event(i, 0.3))
+        model.learn_one({"x": 0.0}, "c", w=0.0)
+        told.append(np.mean([model.predict_proba_one(event(i)[0])["c"] for i in range(100)]))
+    assert told[0] == pytest.approx(told[1], rel=0.5)
+    assert 0.003 < told[1] < 0.03
