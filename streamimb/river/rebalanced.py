@@ -52,7 +52,8 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
     Parameters
     ----------
     model
-        A river classifier or pipeline. Where it does not obey ``learn_one``'s ``w``, lessons are repeated instead.
+        A river classifier or pipeline, as a pattern: copies of it learn. Where it does not obey ``learn_one``'s ``w``,
+        lessons are repeated instead.
     strategy
         How lessons are weighted: one of ``STRATEGIES``.
     drift
@@ -283,7 +284,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         """Learn a frame of events in order, as ``learn_one`` would one by one; ``w`` is one weight or one a row.
 
         Raises what it raises, TypeError where X is no frame, and ValueError where y or w has another length; then
-        nothing has changed.
+        nothing has changed. What the model raises is raised; the rows before are learned.
         """
         require_none(unknown)
         labels = self._checked(checked_labels_of(checked_frame(X), y))
