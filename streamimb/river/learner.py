@@ -56,6 +56,8 @@ class DictLearner:
     def __init__(self, make: Callable[[], Any], labels: Sequence[Any], *, native: bool, seed: int) -> None:
         self._make, self.labels, self._native, self._seed = make, labels, native, seed
         self.model = make()
+        #: Lessons of the first class before there was a second, and their weight as far as the model remembers it.
+        self.alone_lessons, self.alone_weight = 0, 0.0
 
     def fresh(self) -> DictLearner:
         """Another like this one that knows nothing."""
@@ -75,6 +77,8 @@ class DictLearner:
     def learn(self, x: dict[Any, Any], code: int, weight: float) -> None:
         """One lesson of the stream's first class, before there is a tape."""
         self._teach(x, self.labels[code], weight, 0)
+        self.alone_lessons += 1
+        self.alone_weight = self.trained_decay * self.alone_weight + weight
 
     def run(self, X: Any, y: NDArray[np.int16], tape: Tape, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         told = []

@@ -101,6 +101,9 @@ class Loop:
         self._matured = np.zeros((0, 5), np.int64)
         self._appeared = np.zeros(n_classes, np.int64)  # the position of each class's first event
         self._early: set[int] = set()  # how many events were seen when a Plan is made before its time
+        self.rebalancer.trained[0] = learner.alone_weight
+        if learner.alone_lessons >= control.every:  # the second class is one that appeared
+            self._early = self._early_places()
         self._recall_from = NEVER  # the first event whose decision tells of recall: thresholds were tuned by then
         self._make_room()
 
@@ -190,8 +193,7 @@ class Loop:
         rebalancer.inherit(self.rebalancer)
         self.controller, self.monitor, self.rebalancer = controller, monitor, rebalancer
         if n_classes > self.n_classes:
-            early = {self.seen + round(share * self.config.control.every) for share in EARLY}
-            self._early = early | {place for place in self._early if place > self.seen}
+            self._early = self._early_places() | {place for place in self._early if place > self.seen}
             self._appeared = np.append(self._appeared, np.full(n_classes - self.n_classes, self.seen))
             self.reactor.grow(n_classes, self.evaluation.confusion())
             for part in (self.windows, self.evaluation, self.succession):
@@ -201,6 +203,9 @@ class Loop:
         self._renew_plan(at_once=True)
         held, self.held = self.held, HeldRules(n_classes)
         self.held.inherit(held, self.controller.plan.offsets())
+
+    def _early_places(self) -> set[int]:
+        return {self.seen + round(share * self.config.control.every) for share in EARLY}
 
     def kept(self) -> dict[str, Any]:
         """What ``take_back`` goes back to, until the next event is learned.

@@ -361,3 +361,19 @@ def test_a_class_that_appears_was_in_none_of_the_lessons_that_are_remembered():
         told.append(np.mean([model.predict_proba_one(event(i)[0])["c"] for i in range(100)]))
     assert told[0] == pytest.approx(told[1], rel=0.5)
     assert 0.003 < told[1] < 0.03
+
+
+def test_a_second_class_that_appears_finds_what_was_trained_on_before():
+    """The lessons of the first alone count, and a Plan is made soon, so that the second's share is put in soon."""
+    model = RebalancedClassifier(naive_bayes.GaussianNB(), drift="tell")
+    for _ in range(1_000):
+        model.learn_one({"x": 0.0}, "a", w=2.0)
+    model.learn_one({"x": 1.0}, "b")
+    trained = model._loop.rebalancer.trained
+    assert trained[0] == pytest.approx(2.0 * (1 - 0.9995**1_000) / 0.0005, rel=0.01)
+    for i in range(40):
+        model.learn_one({"x": float(i % 4 == 0)}, "b" if i % 4 == 0 else "a")
+    plan = model._loop.controller.plan
+    assert plan.number == 1
+    assert plan.shares[1] == pytest.approx(0.25, abs=0.1)
+    assert plan.trained_shares[1] < 0.1
