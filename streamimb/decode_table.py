@@ -29,7 +29,7 @@ from streamimb.decode_columns import (
 )
 from streamimb.decode_time import from_iso, scaled
 from streamimb.errors import InputError
-from streamimb.near import nearest
+from streamimb.near import hint
 from streamimb.schema import Feature, Schema
 from streamimb.text import Cells, Column, Text
 
@@ -226,10 +226,8 @@ class _At:
 
 
 def missing_column(source: str, name: str, columns: Sequence[str]) -> InputError:
-    """The error for a declared column that a file lacks, naming the nearest one there is."""
-    near = nearest(name, columns)
-    hint = f"; its columns are {', '.join(columns[:12])}" if near is None else f" (nearest: {near!r})"
-    return InputError(f"{source}: no column {name!r}, which the schema declares{hint}")
+    """The error for a declared column that a file lacks, with the one that was meant, or all there are."""
+    return InputError(f"{source}: no column {name!r}, which the schema declares {hint(name, columns)}")
 
 
 def to_text(cells: pl.Series) -> Text:

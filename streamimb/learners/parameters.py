@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from pydantic import BaseModel, ValidationError
 
 from streamimb.near import meant
-
-#: Under this name for streamimb.river.
-nearest: Final = meant
 
 
 def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from streamimb.config import SamplesConfig
 from streamimb.errors import ConfigError
-from streamimb.learners.parameters import explain, nearest
-from streamimb.near import listed
+from streamimb.learners.parameters import explain
+from streamimb.near import hint
 from streamimb.rebalance.strategy import check_bounds
 from streamimb.river.values import checked_event, code_of, is_known, is_value, type_of
 from streamimb.schema import Feature
@@ -106,8 +106,8 @@ class Columns:
         ):
             for name in wanted:
                 if name not in known:
-                    meant = nearest(name, known) or f" (there is {listed(known)})"
-                    return f"samples.{key}: no {'numeric ' * (key == 'bounds')}feature is called {name!r}{meant}"
+                    kind = "numeric feature" if key == "bounds" else "feature"
+                    return f"samples.{key}: no {kind} is called {name!r} {hint(name, known)}"
         return ""
 
 

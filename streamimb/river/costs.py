@@ -9,8 +9,7 @@ import numpy as np
 
 from streamimb.config import COST_MAX
 from streamimb.errors import ConfigError
-from streamimb.learners.parameters import nearest
-from streamimb.near import listed
+from streamimb.near import listed, meant
 from streamimb.river.classes import checked_label
 
 
@@ -46,7 +45,7 @@ class Costs:
         for label in self._costs:
             if label not in known:
                 names = [str(k) for k in known]
-                return f"costs: {label!r} is none of the classes {listed(names)}{nearest(str(label), names)}"
+                return f"costs: {label!r} is none of the classes {listed(names)}{meant(str(label), names)}"
         return ""
 
 

@@ -15,7 +15,7 @@ from streamimb.control import Objective, parse_objective
 from streamimb.control.kinds import ALERTS_AT_MOST, TOP_PER_DAY
 from streamimb.control.objectives import MANY
 from streamimb.errors import ConfigError
-from streamimb.learners.parameters import nearest
+from streamimb.near import meant
 from streamimb.outcome import Action, Signal
 from streamimb.river.classes import (
     GUESS_LABELS,
@@ -375,5 +375,5 @@ def _why_two(objective: Objective) -> str:
 
 def _require_known(name: str, value: Any, known: Sequence[str]) -> None:
     if not isinstance(value, str) or value not in known:
-        near = nearest(str(value), [k for k in known if k != "none"])  # nobody is sent to what turns a thing off
+        near = meant(str(value), [k for k in known if k != "none"])  # nobody is sent to what turns a thing off
         raise ConfigError(f"{name}: {value!r} is not one of {', '.join(known)}{near}")

@@ -73,7 +73,7 @@ BAD_FILES = {
     "UTF-16 NDJSON": ("a.ndjson", NDJSON.decode().encode("utf-16"), "iconv"),
     "Latin-1 header": ("a.csv", b"amount,kind,night,label,\xe9\n", "not UTF-8"),
     "duplicate columns": ("a.csv", b"amount,kind,night,label,amount\n", "names a column twice: 'amount'"),
-    "declared column missing": ("a.csv", b"amuont,kind,night,label\n1,web,true,legit\n", "nearest: 'amuont'"),
+    "declared column missing": ("a.csv", b"amuont,kind,night,label\n1,web,true,legit\n", "did you mean 'amuont'"),
     "blank header": ("a.csv", b"\n1,2\n", "is blank"),
     "quote open in the header": ("a.csv", b'amount,"kind\n', "no CSV header"),
     "semicolons": ("a.csv", CSV.replace(b",", b";"), "not comma-separated: its header has semicolons"),
