@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import deque
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from typing import Annotated, Any, Final
@@ -11,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from streamimb.config import THREADS_MAX
 from streamimb.errors import LearnerError, StateError
 from streamimb.learners import forest_drift, forest_kernels
 from streamimb.learners import tree_layout as at
@@ -109,7 +112,7 @@ class TreeEnsemble:
         self._roles = np.zeros((members, forest_kernels.ROLE_COLUMNS), np.int64)
         self._skill = np.zeros((planted, forest_kernels.RECALL + 2 * k))
         self._window = np.zeros((members, forest_drift.WINDOW_COLUMNS))
-        self._scratch: list[at.Scratch] = []  # for each part of a tape that is carried out at once
+        self._spare: deque[at.Scratch] = deque(maxlen=THREADS_MAX)  # each is taken by one thread at a time
         self._work_columns = max(k, at.BUCKETS_MAX, growth.candidates + LANES)
         self.reset("start")
         if threads > 1:  # so that a service's warming up meets it: short tapes are not divided
@@ -154,16 +157,16 @@ class TreeEnsemble:
         forest_kernels.chances_of_none(tape.kinds, lessons, self.trees.params, none)
         steps = forest_kernels.Steps(_plain(tape.rows), _plain(tape.kinds), _plain(tape.events), lessons, none)
         rows, y = read(_plain(X), self.trees.buckets), _plain(y)
-        while len(self._scratch) < parts:
-            self._scratch.append(self._room())
         edges = [members * i // parts for i in range(parts + 1)]
         votes = [np.zeros((last - first if first else 1, predicted, k)) for first, last in pairwise(edges)]
 
         def job(part: int) -> None:
+            scratch = self._room()
             forest_kernels.run_members(
                 edges[part], edges[part + 1], self.trees, self._roles, self._skill, self._window, rows, y, steps,
-                self._scratch[part], votes[part],
+                scratch, votes[part],
             )  # fmt: skip
+            self._spare.append(scratch)
 
         def finish() -> NDArray[np.float64]:
             for each in votes[1:]:
@@ -175,6 +178,9 @@ class TreeEnsemble:
         return Divided([partial(job, part) for part in range(parts)], finish)
 
     def _room(self) -> at.Scratch:
+        """Scratch that no other thread uses: predictions may be asked for in several at once."""
+        with suppress(IndexError):
+            return self._spare.pop()
         classes, observed = columns(self.schema.n_classes), self.trees.features.shape[2]
         return at.Scratch(
             values=np.full(observed, np.nan),

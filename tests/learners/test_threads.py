@@ -67,6 +67,30 @@ def test_any_number_of_threads_gives_the_same_bits(name: str, threads: int, cuts
         np.testing.assert_array_equal(shared.state()[key], array, err_msg=key)
 
 
+def test_two_threads_may_ask_one_forest_at_once() -> None:
+    """Neither writes into what the other works with."""
+    X, y = stream()
+    forest, ones = made("forest", 1), np.ones(CLASSES)
+    forest.run(X, y, Tape.interleaved(N), ones)
+    wanted = [
+        forest.run(X[half], y[half], Tape.only(PREDICT, N // 2), ones) for half in (slice(N // 2), slice(N // 2, N))
+    ]
+    found: list[bool] = []
+
+    def ask(i: int) -> None:
+        part = slice(i * N // 2, (i + 1) * N // 2)
+        for _ in range(50):
+            told = forest.run(X[part], y[part], Tape.only(PREDICT, N // 2), ones)
+            found.append(np.array_equal(told, wanted[i]))
+
+    asking = [threading.Thread(target=ask, args=(i,)) for i in (0, 1)]
+    for each in asking:
+        each.start()
+    for each in asking:
+        each.join()
+    assert found == [True] * 100
+
+
 def test_a_tape_is_divided_where_it_is_long_and_not_where_it_is_short() -> None:
     """The threads reach the members; three events are not worth a second one."""
     X, y = stream()
