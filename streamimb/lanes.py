@@ -57,7 +57,8 @@ def instruction(function: Callable[..., Any]) -> Any:
 def _place(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> Any:
     """Where number ``at`` of a contiguous array lies, as four."""
     data = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [at]), _FOUR.as_pointer())
+    four = ir.VectorType(context.get_value_type(kind.dtype), WIDTH)
+    return builder.bitcast(builder.gep(data, [at]), four.as_pointer())
 
 
 def _flat(array: Any, at: Any) -> bool:
@@ -87,13 +88,15 @@ def number(typing: Any, array: Any, at: Any) -> Any:
 
 @instruction
 def load(typing: Any, array: Any, at: Any) -> Any:
-    """The four numbers from number ``at`` on of a contiguous float64 array, whatever its axes."""
-    if not _flat(array, at):
+    """The four numbers from number ``at`` on of a contiguous float64 or float32 array, whatever its axes."""
+    if not _flat(array, at) or array.dtype not in (types.float64, types.float32):
         return None
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         at = context.cast(builder, arguments[1], signature.args[1], types.int64)
-        return builder.load(_place(context, builder, signature.args[0], arguments[0], at), align=8)
+        kind = signature.args[0]
+        four = builder.load(_place(context, builder, kind, arguments[0], at), align=kind.dtype.bitwidth // 8)
+        return four if kind.dtype is types.float64 else builder.fpext(four, _FOUR)
 
     return LANES(array, at), code
 
@@ -101,7 +104,7 @@ def load(typing: Any, array: Any, at: Any) -> Any:
 @instruction
 def store(typing: Any, array: Any, at: Any, four: Any) -> Any:
     """Put four numbers from number ``at`` on into a contiguous float64 array, whatever its axes."""
-    if not _flat(array, at) or four is not LANES:
+    if not _flat(array, at) or array.dtype is not types.float64 or four is not LANES:
         return None
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -227,7 +230,7 @@ def least(a: Any, b: Any) -> Any:
 
 @part
 def exp(four: Any) -> Any:
-    """The exponential function of each number from -700 to 700, to 1e-14.
+    """The exponential function of each number from -700 to 700, to a 1e-12th.
 
     Whole powers of two apart it is Taylor's series of what is left, within 0.35 of 0.
     """

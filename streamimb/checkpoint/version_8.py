@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.config import Config
+from streamimb.errors import StateError
 from streamimb.learners.base import State
 from streamimb.schema import Schema
 
@@ -20,11 +22,16 @@ BUCKET_PRIOR: Final = 0.5
 GAUSSIAN_WIDTH: Final = 5
 UNSEEN: Final = -1e300
 NOTHING_SEEN: Final = 4e38
+#: Arrays whose second axis is a tree's leaves.
+BY_LEAF: Final = ("leaves", "observed", "ranges", "features")
 # Columns of a node in version 7, and the codes for which its mask has bits now.
 FEATURE, LEFT, HEAVY, SLOT, MASK, DEPTH = range(6)
 NUMERIC, MISSING = 62, 63
-#: Numbers of a leaf before those of its classes.
-COUNTS: Final = 8
+# Numbers of a leaf before those of its classes, of which the lessons are no longer kept; of its node, now.
+COUNTS, LESSONS = 8, 3
+NODE_COLUMNS: Final = 4
+#: Defaults of what bounds a learner's leaves.
+LEAVES_MAX, BYTES_MAX = 512, 1 << 28
 
 
 def from_7_to_8(state: State, schema: Schema, config: Config) -> State:
@@ -35,21 +42,44 @@ def from_7_to_8(state: State, schema: Schema, config: Config) -> State:
 
 
 def padded(learner: State, schema: Schema, config: Config) -> State:
-    """A learner's state with its trees, or those of the members of a blend, laid out in the new way."""
+    """A learner's state with its trees, or those of the members of a blend, laid out in the new way.
+
+    Raises StateError where they do not fit into memory any more.
+    """
     found = dict(learner)
     for key in learner:
         if key.rpartition(".")[2] == "observed":
             prefix = key.removesuffix("observed")
-            buckets = _buckets(schema, _buckets_at_most(prefix, config))
-            trees = {name: learner[prefix + name] for name in ("nodes", "leaves", "observed", "ranges", "features")}
-            found.update({prefix + name: array for name, array in _relaid(trees, buckets).items()})
+            parameters = _parameters(prefix, config)
+            trees = {name: learner[prefix + name] for name in (*BY_LEAF, "nodes", "cuts", "sizes")}
+            trees |= _relaid(trees, _buckets(schema, int(parameters.get("buckets", BUCKETS))))
+            found.update({prefix + name: array for name, array in _fitted(trees, parameters).items()})
     return found
 
 
+def _fitted(trees: State, parameters: Mapping[str, Any]) -> State:
+    """As many leaves as fit into memory now. Raises StateError where more are in use."""
+    planted, _, classes, numbers = trees["observed"].shape
+    a_leaf = trees["leaves"].shape[2] + classes * numbers + 3 * trees["features"].shape[2] + 2 * (NODE_COLUMNS + 1)
+    bound = int(parameters.get("bytes_max", BYTES_MAX))
+    fit = min(int(parameters.get("leaves_max", LEAVES_MAX)), bound // (planted * 8 * a_leaf))
+    used = int(trees["sizes"][:, 1].max())
+    if used > fit:
+        raise StateError(
+            f"a tree of the saved state has {used} leaves, of which {fit} fit into learner.parameters.bytes_max "
+            f"{bound} now: learn anew (`replay --save-state` into a new state.url), with more of it if need be"
+        )
+    for name in (*BY_LEAF, "nodes", "cuts"):
+        wanted = fit if name in BY_LEAF else 2 * fit - 1
+        array = trees[name][:, :wanted]
+        trees[name] = np.pad(array, [(0, 0), (0, wanted - array.shape[1]), *[(0, 0)] * (array.ndim - 2)])
+    return trees
+
+
 def _relaid(trees: State, buckets: NDArray[np.int64]) -> State:
-    features, leaves = trees["features"], trees["leaves"]
+    features, leaves = trees["features"], np.delete(trees["leaves"], LESSONS, axis=2)
     extra = -features.shape[2] % LANES
-    wider = (*[(0, 0)] * 2, (0, -(leaves.shape[2] - COUNTS) % LANES))
+    wider = (*[(0, 0)] * 2, (0, -(leaves.shape[2] - COUNTS + 1) % LANES))
     ranges = np.pad(trees["ranges"], [(0, 0)] * 3 + [(0, extra)])
     ranges[..., features.shape[2] :] = np.array([[NOTHING_SEEN], [-NOTHING_SEEN]])
     return {
@@ -103,11 +133,12 @@ def _buckets(schema: Schema, most: int) -> NDArray[np.int64]:
     return np.array(found, np.int64)
 
 
-def _buckets_at_most(prefix: str, config: Config) -> int:
-    """The parameter ``buckets`` of the learner, or of the member that a prefix like ``1.`` names."""
+def _parameters(prefix: str, config: Config) -> Mapping[str, Any]:
+    """What is given of the learner's parameters, or of those of the member that a prefix like ``1.`` names."""
     parameters: Any = config.learner.parameters
     if prefix:
         members = parameters.get("members", [])
         place = int(prefix.rstrip("."))
         parameters = members[place].get("parameters", {}) if place < len(members) else {}
-    return int(parameters.get("buckets", BUCKETS))
+    found: Mapping[str, Any] = parameters
+    return found

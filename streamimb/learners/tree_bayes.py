@@ -20,7 +20,6 @@ from streamimb.learners.tree_layout import (
     FIRST_BUCKET,
     INVERSE,
     LEARNED,
-    LESSONS,
     LOG,
     MEAN,
     NUMBERS,
@@ -160,7 +159,6 @@ def observe(trees: Trees, t: int, slot: int, scratch: Scratch, y: int, w: float)
     leaves[t, slot, LEARNED] += w
     leaves[t, slot, SQUARES] += w * w
     leaves[t, slot, SINCE] += w
-    leaves[t, slot, LESSONS] += 1.0
     leaves[t, slot, TOTAL] += w
     leaves[t, slot, OFFERED] += w
     leaves[t, slot, COUNTS + y] += w

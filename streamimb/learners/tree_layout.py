@@ -21,9 +21,9 @@ NODE_COLUMNS: Final = 4
 LEAF: Final = -1
 
 # Columns of ``leaves``, float64 (T, L, COUNTS + K): the weight learned here, its squares, the weight since the last
-# attempt to split, lessons, how often the majority class and naive Bayes were right, the
-# weight of its classes and the weight that its observers were offered, and each class's weight.
-LEARNED, SQUARES, SINCE, LESSONS, PLAIN, BAYES, TOTAL, OFFERED, COUNTS = 0, 1, 2, 3, 4, 5, 6, 7, 8
+# attempt to split, how often the majority class and naive Bayes were right, the weight of its classes and the weight
+# that its observers were offered, and each class's weight.
+LEARNED, SQUARES, SINCE, PLAIN, BAYES, TOTAL, OFFERED, COUNTS = 0, 1, 2, 3, 4, 5, 6, 7
 
 # Places among an observer's numbers: its weight; then a Gaussian's, or the counts of the buckets.
 WEIGHT, MEAN, SPREAD, SCALE, LOG = 0, 1, 2, 3, 4
@@ -85,8 +85,8 @@ class Trees(NamedTuple):
 class Rows(NamedTuple):
     """What n rows are to every tree.
 
-    numbers: float64 (n, C), the values of numeric columns, NaN where one is missing, categorical or none; codes: int64
-    (n, C), the bucket of each category, else NUMERIC or MISSING. C > d, a multiple of lanes.WIDTH.
+    numbers: float32 (n, D), the values of numeric columns, NaN where one is missing, categorical or none; codes: int8
+    (n, D), the bucket of each category, else NUMERIC or MISSING. D > d, a multiple of lanes.WIDTH.
     """
 
     numbers: Array

@@ -57,10 +57,10 @@ def _count_nodes(trees: Trees, t: int, counts: Array) -> None:
 
 @leaf
 def _share(counts: Array, node: Any, out: Array) -> None:
-    total = 0.0
-    for k in range(len(out)):
+    total, n_classes = 0.0, counts.shape[1]
+    for k in range(n_classes):
         total += counts[node, k] + CLASS_PRIOR
-    for k in range(len(out)):
+    for k in range(n_classes):
         out[k] = (counts[node, k] + CLASS_PRIOR) / total
 
 
@@ -72,7 +72,7 @@ def _observe_one(trees: Trees, t: int, slot: Any, f: Any, rows: Rows, row: Any, 
     v, code = rows.numbers[row, j], rows.codes[row, j]
     if code == MISSING:
         return
-    for k in range(len(logs)):
+    for k in range(observed.shape[2]):
         if code < BUCKETS_MAX:
             n = observed[t, slot, k, (FIRST_BUCKET + code) * n_observed + f] + BUCKET_PRIOR
             logs[k] += math.log(n * observed[t, slot, k, INVERSE * n_observed + f])
@@ -89,7 +89,7 @@ def _add_bayes(
     trees: Trees, t: int, slot: Any, rows: Rows, row: Any, vote: float, logs: Array, now: Array,
     before: Array, out: Array,
 ) -> None:  # fmt: skip
-    n_classes, n_observed = len(logs), int(trees.params[OBSERVED])
+    n_classes, n_observed = trees.observed.shape[2], int(trees.params[OBSERVED])
     for direction in range(2):
         for k in range(n_classes):
             logs[k] = 0.0
@@ -133,7 +133,8 @@ def tree_parts(trees: Trees, roles: Array, skill: Array, rows: Rows, out: Array)
     """
     n_classes = out.shape[2]
     counts = np.zeros((trees.nodes.shape[1], n_classes))
-    logs, now, before = np.zeros(n_classes), np.zeros(n_classes), np.zeros(n_classes)
+    room = trees.leaves.shape[2] - COUNTS  # as many as are taken at once
+    logs, now, before = np.zeros(room), np.zeros(room), np.zeros(room)
     votes = 0.0
     for m in range(len(roles)):
         t = tree_of(roles, m)

@@ -24,22 +24,22 @@ def _read(X: Array, buckets: Array, numbers: Array, codes: Array) -> None:
     d = X.shape[1]
     for row in range(len(X)):
         for j in range(d):
-            v = float(X[row, j])
+            v = X[row, j]
             if buckets[j] == 0:
                 numbers[row, j] = v
                 codes[row, j] = NUMERIC if v == v else MISSING
             else:
                 numbers[row, j] = math.nan
-                codes[row, j] = bucket_of(v, buckets[j]) if v == v else MISSING
+                codes[row, j] = bucket_of(float(v), buckets[j]) if v == v else MISSING
         for j in range(d, numbers.shape[1]):
             numbers[row, j] = math.nan
             codes[row, j] = MISSING
 
 
 def read(X: NDArray[np.float32], buckets: NDArray[np.int64]) -> Rows:
-    """Rows of X, float32 (n, d), for trees whose columns have these buckets, int64 (d + 1,)."""
+    """Rows of X, float32 (n, d), for trees whose columns have these buckets, int64 (d + 1,): five bytes a value."""
     shape = len(X), columns(X.shape[1] + 1)
-    rows = Rows(np.empty(shape), np.empty(shape, np.int64))
+    rows = Rows(np.empty(shape, np.float32), np.empty(shape, np.int8))
     _read(X, buckets, rows.numbers, rows.codes)
     return rows
 

@@ -152,10 +152,10 @@ class TreeEnsemble:
         parts = max(min(parts, members, len(tape) * numbers // PART_NUMBERS_MIN), 1)
         if members * predicted * k > VOTES_MAX:
             parts = 1
-        lessons = _plain(tape.lesson_weights(y, weights))
+        lessons, kinds = _plain(tape.lesson_weights(y, weights)), _plain(tape.kinds)
         none = np.empty(len(lessons))
-        forest_kernels.chances_of_none(tape.kinds, lessons, self.trees.params, none)
-        steps = forest_kernels.Steps(_plain(tape.rows), _plain(tape.kinds), _plain(tape.events), lessons, none)
+        forest_kernels.chances_of_none(kinds, lessons, self.trees.params, none)
+        steps = forest_kernels.Steps(_plain(tape.rows), kinds, _plain(tape.events), lessons, none)
         rows, y = read(_plain(X), self.trees.buckets), _plain(y)
         edges = [members * i // parts for i in range(parts + 1)]
         votes = [np.zeros((last - first if first else 1, predicted, k)) for first, last in pairwise(edges)]

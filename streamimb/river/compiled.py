@@ -14,7 +14,8 @@ from river import base
 
 from streamimb.config import LearnerConfig
 from streamimb.errors import ConfigError
-from streamimb.learners.base import LEARN, PREDICT, Learner, Tape
+from streamimb.learners.base import LEARN, Learner, Tape
+from streamimb.learners.blend import BlendClassifier
 from streamimb.learners.linear import LinearClassifier
 from streamimb.learners.registry import make_learner
 from streamimb.river.classes import (
@@ -149,7 +150,7 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
             if self._recent.maxlen:
                 self._recent.append((row, code, weight))
             if self._learner is not None:
-                self._run(self._learner, LEARN, row[None, : self._width], [code], self._seen, [weight])
+                self._teach(self._learner, row[None, : self._width], [code], self._seen, [weight])
             self._seen += 1
             self._count_types(x)
 
@@ -224,21 +225,18 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
             for into, (row, _, _) in zip(X, self._recent, strict=True):
                 into[: len(row)] = row
             _, codes, weights = zip(*self._recent, strict=True)
-            self._run(learner, LEARN, X, codes, self._seen - len(X), weights)
+            self._teach(learner, X, codes, self._seen - len(X), weights)
         self._learner, self._width, self._learner_classes = learner, len(features), self._n_classes
         self._made_at = self._seen
 
-    def _run(
-        self,
-        learner: Learner,
-        kind: int,
-        X: NDArray[np.float32],
-        codes: Sequence[int],
-        first: int,
-        weights: Sequence[float],
-    ) -> NDArray[np.float64]:
-        tape = replace(Tape.only(kind, len(X), first), weights=np.array(weights, np.float64))
-        return learner.run(X, np.array(codes, np.int16), tape, np.ones(self._n_classes))
+    def _teach(
+        self, learner: Learner, X: NDArray[np.float32], codes: Sequence[int], first: int, weights: Sequence[float]
+    ) -> None:
+        """Let a learner learn rows; a blend predicts each just before, as its powers follow what its members said."""
+        blend = isinstance(learner, BlendClassifier)
+        tape = Tape.interleaved(len(X), first) if blend else Tape.only(LEARN, len(X), first)
+        counts = np.repeat(np.array(weights, np.float64), 2 if blend else 1)
+        learner.run(X, np.array(codes, np.int16), replace(tape, weights=counts), np.ones(self._n_classes))
 
     def _encoded(self, x: dict[Any, Any]) -> list[float]:
         return [code_of(feature, x.get(name)) for name, feature in self._features.items()]
@@ -252,7 +250,8 @@ class CompiledClassifier(base.MiniBatchClassifier):  # type: ignore[misc]  # riv
         if not rows or self._learner is None or len(self._labels) < 2:
             return [dict.fromkeys(self._labels, 1.0) for _ in rows]
         X = np.array([self._encoded(row)[: self._width] for row in rows], np.float32)
-        P = self._run(self._learner, PREDICT, X, [0] * len(rows), self._seen, [1.0] * len(rows))
+        asked = Tape.asked(len(rows))  # whose label comes later, or never: nothing of them is remembered
+        P = self._learner.run(X, np.zeros(len(rows), np.int16), asked, np.ones(self._n_classes))
         return [dict(zip(self._labels, p, strict=True)) for p in P.tolist()]
 
     def predict_proba_many(self, X: pd.DataFrame) -> pd.DataFrame:

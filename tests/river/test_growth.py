@@ -57,8 +57,8 @@ def test_many_features_one_by_one_make_few_learners(name, monkeypatch):
     """The more events are remembered, the longer a new feature waits."""
     model = CompiledClassifier(name)
     lessons: list[int] = []
-    run = CompiledClassifier._run
-    monkeypatch.setattr(CompiledClassifier, "_run", lambda *a: lessons.append(len(a[3])) or run(*a))
+    teach = CompiledClassifier._teach
+    monkeypatch.setattr(CompiledClassifier, "_teach", lambda *a: lessons.append(len(a[3])) or teach(*a))
     for i in range(300):
         model.learn_one({f"f{i}": 1.0, "a": uniform(1, i, 1)}, i % 2 == 0)
     assert sum(lessons) < 300 * 8
