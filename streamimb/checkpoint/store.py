@@ -191,8 +191,8 @@ class CheckpointStore:
 
         at_hand: as ``read`` takes it.
         ``rotten`` of it tells of newer ones that did not verify. Raises StateError where there are checkpoints but none
-        verifies, where the named one does not, and where one was saved by another version or under another
-        state-shaping configuration; StorageError.
+        verifies, where the named one does not, and where one was saved in another format or under another
+        state-shaping configuration; StorageError. A state of another version is for the pipeline to refuse.
         """
         rotten: list[tuple[str, str]] = []
         names = [e.name for e in reversed(self.entries(unit)) if before is None or e.name < before]
