@@ -40,7 +40,7 @@ class Lanes(types.Type):
         super().__init__(name="Lanes")
 
 
-LANES: Final = Lanes()
+KIND: Final = Lanes()
 
 
 @register_model(Lanes)
@@ -98,13 +98,13 @@ def load(typing: Any, array: Any, at: Any) -> Any:
         four = builder.load(_place(context, builder, kind, arguments[0], at), align=kind.dtype.bitwidth // 8)
         return four if kind.dtype is types.float64 else builder.fpext(four, _FOUR)
 
-    return LANES(array, at), code
+    return KIND(array, at), code
 
 
 @instruction
 def store(typing: Any, array: Any, at: Any, four: Any) -> Any:
     """Put four numbers from number ``at`` on into a contiguous float64 array, whatever its axes."""
-    if not _flat(array, at) or array.dtype is not types.float64 or four is not LANES:
+    if not _flat(array, at) or array.dtype is not types.float64 or four is not KIND:
         return None
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -122,21 +122,21 @@ def all_of(typing: Any, x: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _splat(builder, arguments[0])
 
-    return LANES(types.float64), code
+    return KIND(types.float64), code
 
 
 def _two(function: Any, name: str) -> None:
     """Let kernels write ``a function b`` of two fours, or of a four and a number."""
-    cases = [(LANES, LANES), (LANES, types.float64), (types.float64, LANES)]
+    cases = [(KIND, KIND), (KIND, types.float64), (types.float64, KIND)]
 
     class Template(ConcreteTemplate):  # type: ignore[misc]
         key = function
 
-    Template.cases = [signature(LANES, *case) for case in cases]
+    Template.cases = [signature(KIND, *case) for case in cases]
     infer_global(function)(Template)
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        fours = [x if kind is LANES else _splat(builder, x) for kind, x in zip(signature.args, arguments, strict=True)]
+        fours = [x if kind is KIND else _splat(builder, x) for kind, x in zip(signature.args, arguments, strict=True)]
         return getattr(builder, name)(*fours)
 
     for case in cases:
@@ -156,7 +156,7 @@ def _choose(test: str, what: str) -> Any:
             a, b, yes, no = arguments
             return builder.select(builder.fcmp_ordered(test, a, b), yes, no)
 
-        return LANES(LANES, LANES, LANES, LANES), code
+        return KIND(KIND, KIND, KIND, KIND), code
 
     choose.__doc__ = f"In each lane ``yes`` where a {what} b, else ``no``, as where either is not a number."
     return choose
@@ -174,7 +174,7 @@ def lane(typing: Any, four: Any, i: Any) -> Any:
         return builder.extract_element(arguments[0], builder.trunc(
             context.cast(builder, arguments[1], signature.args[1], types.int64), ir.IntType(32)))  # fmt: skip
 
-    return types.float64(LANES, i), code
+    return types.float64(KIND, i), code
 
 
 @instruction
@@ -187,7 +187,7 @@ def exponent(typing: Any, four: Any) -> Any:
         whole = builder.bitcast(builder.or_(bits, _bits(0x4330000000000000)), _FOUR)
         return builder.fsub(whole, ir.Constant(_FOUR, [4503599627370496.0 + 1023.0] * WIDTH))
 
-    return LANES(LANES), code
+    return KIND(KIND), code
 
 
 @instruction
@@ -198,7 +198,7 @@ def fraction(typing: Any, four: Any) -> Any:
         bits = builder.and_(builder.bitcast(arguments[0], _FOUR_BITS), _bits(0x000FFFFFFFFFFFFF))
         return builder.bitcast(builder.or_(bits, _bits(0x3FF0000000000000)), _FOUR)
 
-    return LANES(LANES), code
+    return KIND(KIND), code
 
 
 @instruction
@@ -209,7 +209,7 @@ def times_power(typing: Any, four: Any, power: Any) -> Any:
         up = builder.shl(builder.bitcast(arguments[1], _FOUR_BITS), _bits(52))
         return builder.bitcast(builder.add(builder.bitcast(arguments[0], _FOUR_BITS), up), _FOUR)
 
-    return LANES(LANES, LANES), code
+    return KIND(KIND, KIND), code
 
 
 def _bits(value: int) -> Any:

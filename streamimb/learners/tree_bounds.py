@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from streamimb.kernel import Array, leaf, part
+from streamimb.lanes import WIDTH
 from streamimb.learners.tree_layout import ALL, BOUNDS, BRANCH_MIN, CLASS_START, CLASS_STEP, LEFTS, SHARES
 
 #: Steps of the table of -p log2 p over [0, 1].
@@ -21,8 +22,6 @@ PHI_REACH: Final = 4.0
 SLACK: Final = 1e-4
 #: The same of the variance of the classes' shares.
 VARIANCE_SLACK: Final = 4e-6
-#: A loop over candidates goes on to a multiple of so many: a processor takes as many at once.
-LANES: Final = 4
 #: 1 / ln 2.
 BITS: Final = 1.4426950408889634
 
@@ -104,7 +103,7 @@ def bound_cuts(work: Array, n_classes: int, candidates: int, total: float) -> No
     (x - q)^2 it is convex in x, hence largest for x = 0 or 1, where it is -(1 - m) ln(1 - m) / m over q (1 - q), m the
     smaller of q and 1 - q; and that is below 1 - m / 2 - m^2 / 6.
     """
-    size = np.uint64((candidates + LANES - 1) // LANES * LANES)
+    size = np.uint64((candidates + WIDTH - 1) // WIDTH * WIDTH)  # a processor takes as many at once
     for c in range(size):
         work[LEFTS, c] = 0.0
         work[BOUNDS, c] = 0.0

@@ -47,7 +47,7 @@ N_PARAMS: Final = 17
 
 #: Each side of a cut holds more than this share of the weight.
 BRANCH_MIN: Final = 0.01
-# Rows of ``work``, float64 (WORK_ROWS, max(K, BUCKETS_MAX, candidates + LANES)): the classes left of a cut and all of
+# Rows of ``work``, float64 (WORK_ROWS, max(K, BUCKETS_MAX, candidates + WIDTH)): the classes left of a cut and all of
 # them, by weight; the buckets in the order of a class's share in them, and that share, or what bounds take to lie left;
 # where a feature's candidates begin, in each class's standard deviations, and how far apart they are; how much each
 # bucket weighs; of each candidate what lies left of it, and what it gains at most.

@@ -15,11 +15,11 @@ from pydantic import Field
 
 from streamimb.config import THREADS_MAX
 from streamimb.errors import LearnerError, StateError
+from streamimb.lanes import WIDTH
 from streamimb.learners import forest_drift, forest_kernels
 from streamimb.learners import tree_layout as at
 from streamimb.learners.base import PREDICT, State, Tape
 from streamimb.learners.threads import Divided, carry_out
-from streamimb.learners.tree_bounds import LANES
 from streamimb.learners.tree_parts import tree_parts
 from streamimb.learners.tree_rows import columns, read
 from streamimb.schema import Feature, Schema, Strict
@@ -113,7 +113,7 @@ class TreeEnsemble:
         self._skill = np.zeros((planted, forest_kernels.RECALL + 2 * k))
         self._window = np.zeros((members, forest_drift.WINDOW_COLUMNS))
         self._spare: deque[at.Scratch] = deque(maxlen=THREADS_MAX)  # each is taken by one thread at a time
-        self._work_columns = max(k, at.BUCKETS_MAX, growth.candidates + LANES)
+        self._work_columns = max(k, at.BUCKETS_MAX, growth.candidates + WIDTH)
         self.reset("start")
         if threads > 1:  # so that a service's warming up meets it: short tapes are not divided
             forest_kernels.add_votes(np.zeros((0, 0, k)), np.zeros((1, 0, k)))

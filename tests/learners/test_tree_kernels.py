@@ -16,7 +16,7 @@ from streamimb.learners.base import LEARN, PREDICT, Tape
 from streamimb.learners.forest_drift import DRIFTED, HEAD, ROW_COLUMNS, ROWS, WINDOW_COLUMNS, watch
 from streamimb.learners.forest_kernels import judge, mean_drawn, poisson
 from streamimb.learners.tree import HoeffdingTreeClassifier
-from streamimb.learners.tree_bayes import BUCKET_PRIOR, CLASS_PRIOR, DISTANCE_MAX
+from streamimb.learners.tree_bayes import BUCKET_PRIOR, CLASS_PRIOR
 from streamimb.learners.tree_bounds import bound_cuts, normal, share_left, term
 from streamimb.learners.tree_kernels import least_gain
 from streamimb.learners.tree_layout import (
@@ -66,40 +66,6 @@ def slow_gain(left: np.ndarray, both: np.ndarray) -> float:
         return 0.0
     after = (left.sum() * entropy(left) + right.sum() * entropy(right)) / both.sum()
     return entropy(both) - after
-
-
-def bayes_twin(X: np.ndarray, y: np.ndarray, x: np.ndarray, classes: int) -> np.ndarray:
-    """Naive Bayes on Gaussians whose variance counts one event of the range's own."""
-    scores = []
-    for k in range(classes):
-        log = math.log((y == k).sum())
-        for j, v in enumerate(x):
-            seen = X[:, j][~np.isnan(X[:, j])]
-            own = X[y == k, j][~np.isnan(X[y == k, j])]
-            if np.isnan(v):
-                continue
-            wide = (seen.max() - seen.min()) / 4.0
-            variance = (((own - own.mean()) ** 2).sum() + wide**2) / (len(own) + 1.0)
-            log += -0.5 * math.log(variance) - min((v - own.mean()) ** 2 / (2.0 * variance), DISTANCE_MAX)
-        scores.append(log)
-    p = np.exp(np.array(scores) - max(scores))
-    floor = CLASS_PRIOR / (len(y) + CLASS_PRIOR * classes)
-    return floor + (1 - floor * classes) * p / p.sum()
-
-
-def test_naive_bayes_is_its_twins() -> None:
-    """On Gaussians, three classes, values missing; classes still small, so that densities are fresh."""
-    rng = np.random.default_rng(2)
-    y = np.arange(60) % 3
-    X = rng.normal(y[:, None] * 0.8, 1.0, (60, 4)).astype(np.float32)
-    X[rng.random(X.shape) < 0.1] = np.nan
-    tree = one_leaf(X, y, 3)
-    tree.trees.leaves[0, 0, [at.BAYES, at.PLAIN]] = 1.0, 0.0
-    X32 = X.astype(np.float64)
-    got = tree.run(X, y.astype(np.int16), Tape.only(PREDICT, 60), np.ones(3))
-    # a class's densities use the range as it was at the class's latest lesson: all but the last rows are settled anew
-    np.testing.assert_allclose(got, [bayes_twin(X32, y, x, 3) for x in X32], atol=0.05)
-    assert np.abs(got - [bayes_twin(X32, y, x, 3) for x in X32]).mean() < 0.005
 
 
 def test_naive_bayes_on_categories_is_its_twins() -> None:
