@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streamimb.learners import tree_layout as at
@@ -58,7 +58,8 @@ def twin(X: np.ndarray, y: np.ndarray, w: np.ndarray, types: list[str], n_classe
     return P / P.sum(axis=1, keepdims=True)
 
 
-@settings(max_examples=40)
+@settings(max_examples=60)
+@example(["numeric", "categorical", "numeric", "numeric", "numeric"], 4, 6, 75362167)
 @given(
     st.lists(st.sampled_from(["numeric", "categorical", "boolean"]), min_size=1, max_size=9),
     st.integers(2, 9), st.integers(3, 80), st.integers(0, 2**32 - 1),
@@ -73,7 +74,8 @@ def test_a_leaf_answers_what_its_twin_does(types, n_classes, n, seed):
             rng.normal(centre, scale, n) if kind == "numeric" else rng.integers(0, 2 if kind == "boolean" else 100, n)
         )
     X[rng.random(X.shape) < 0.2] = np.nan
-    y, w = rng.integers(0, n_classes, n).astype(np.int16), rng.choice([1.0, 0.3, 2.7], n)
+    y = rng.integers(0, n_classes, n).astype(np.int16)
+    w = rng.choice([1.0, 0.5, 2.0], n)  # of others a mean may miss its only value by a rounding, which tells against it
     features = [Feature(name=f"x{j}", type=kind) for j, kind in enumerate(types)]
     schema = Schema(features=features, label=Label(classes=list(range(n_classes))))
     tree = TreeEnsemble(schema, GrowthParameters(grace=1e6, horizon=1e9), seed=1)
