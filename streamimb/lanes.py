@@ -224,8 +224,14 @@ def total(four: Any) -> Any:
 
 @part
 def least(a: Any, b: Any) -> Any:
-    """The smaller one in each lane."""
+    """The smaller one in each lane, b where a is not a number."""
     return where_less(a, b, a, b)
+
+
+@part
+def most(a: Any, b: Any) -> Any:
+    """The larger one in each lane, b where a is not a number."""
+    return where_less(b, a, a, b)
 
 
 @part

@@ -135,13 +135,13 @@ def _count_numbers(trees: Trees, t: int, slot: int, scratch: Scratch, y: int, w:
         at_scale, at_log = here + SCALE * n_observed + f, here + LOG * n_observed + f
         n, mean, spread = lanes.load(observed, at), lanes.load(observed, at_mean), lanes.load(observed, at_spread)
         low, high = lanes.load(ranges, lowest + f), lanes.load(ranges, lowest + n_observed + f)
-        low, high = lanes.where_less(v, low, v, low), lanes.where_less(high, v, v, high)
+        low, high = lanes.least(v, low), lanes.most(v, high)
         more, off = n + weight, v - mean
         moved = mean + off * weight / more
         wider = spread + weight * off * (v - moved)
         wide = (high - low) * (1.0 / RANGE_DEVIATIONS)
         variance = (wider + wide * wide * PRIOR_WEIGHT) / (more + PRIOR_WEIGHT)
-        variance = lanes.where_less(variance, floor, floor, variance)
+        variance = lanes.most(floor, variance)
         lanes.store(ranges, lowest + f, low)
         lanes.store(ranges, lowest + n_observed + f, high)
         lanes.store(observed, at, lanes.where_equal(v, v, more, n))
@@ -179,20 +179,25 @@ def _log_wide(low: float, high: float, v: float) -> float:
     return -0.5 * math.log(variance) - min(0.5 * off * off / variance, DISTANCE_MAX)
 
 
+@part
+def log_density(trees: Trees, t: int, slot: int, k: int, f: int, v: float) -> Any:
+    """The log-density of a numeric value under a class, which may have no values of the feature."""
+    n_observed, observed = trees.features.shape[2], trees.observed
+    log = observed[t, slot, k, LOG * n_observed + f]
+    if log <= 0.5 * UNSEEN:
+        return _log_wide(trees.ranges[t, slot, 0, f], trees.ranges[t, slot, 1, f], v)
+    off = v - observed[t, slot, k, MEAN * n_observed + f]
+    return log - min(off * off * observed[t, slot, k, SCALE * n_observed + f], DISTANCE_MAX)
+
+
 @leaf
 def _log_densities_of_some(trees: Trees, t: int, slot: int, k: int, scratch: Scratch) -> float:
     """As ``_log_densities``, where the class has no values of some features that the row has."""
-    n_observed, observed, total = trees.features.shape[2], trees.observed, 0.0
-    for f in range(n_observed):
+    total = 0.0
+    for f in range(trees.features.shape[2]):
         v = scratch.values[f]
-        log = observed[t, slot, k, LOG * n_observed + f]
-        if v != v:
-            continue
-        if log <= 0.5 * UNSEEN:
-            total += _log_wide(trees.ranges[t, slot, 0, f], trees.ranges[t, slot, 1, f], v)
-            continue
-        off = v - observed[t, slot, k, MEAN * n_observed + f]
-        total += log - min(off * off * observed[t, slot, k, SCALE * n_observed + f], DISTANCE_MAX)
+        if v == v:
+            total += log_density(trees, t, slot, k, f, v)
     return total
 
 
@@ -269,7 +274,7 @@ def bayes(trees: Trees, t: int, slot: int, n_classes: int, logs: Array, out: Arr
     likeliest, none, far, found = lanes.all_of(top), lanes.all_of(0.0), lanes.all_of(FAR_OFF), lanes.all_of(0.0)
     for k in range(0, n_classes, lanes.WIDTH):
         off = lanes.least(lanes.load(logs, k) - likeliest, none)
-        weight = lanes.load(trees.leaves, counts + k) * lanes.exp(lanes.where_less(off, far, far, off))
+        weight = lanes.load(trees.leaves, counts + k) * lanes.exp(lanes.most(far, off))
         lanes.store(out, k, weight)
         found = found + weight
     total = lanes.total(found)

@@ -17,9 +17,8 @@ from streamimb.learners.forest_kernels import tree_of, vote_of
 from streamimb.learners.tree_bayes import (
     BUCKET_PRIOR,
     CLASS_PRIOR,
-    DISTANCE_MAX,
-    _log_wide,
     bayes,
+    log_density,
     trusts_bayes,
 )
 from streamimb.learners.tree_kernels import side_of
@@ -30,12 +29,9 @@ from streamimb.learners.tree_layout import (
     FIRST_BUCKET,
     INVERSE,
     LEFT,
-    LOG,
-    MEAN,
     MISSING,
     NODES,
     OBSERVED,
-    SCALE,
     SLOT,
     Rows,
     Trees,
@@ -76,12 +72,8 @@ def _observe_one(trees: Trees, t: int, slot: Any, f: Any, rows: Rows, row: Any, 
         if code < BUCKETS_MAX:
             n = observed[t, slot, k, (FIRST_BUCKET + code) * n_observed + f] + BUCKET_PRIOR
             logs[k] += math.log(n * observed[t, slot, k, INVERSE * n_observed + f])
-        elif observed[t, slot, k, f] > 0.0:
-            off = v - observed[t, slot, k, MEAN * n_observed + f]
-            far = min(off * off * observed[t, slot, k, SCALE * n_observed + f], DISTANCE_MAX)
-            logs[k] += observed[t, slot, k, LOG * n_observed + f] - far
         else:
-            logs[k] += _log_wide(trees.ranges[t, slot, 0, f], trees.ranges[t, slot, 1, f], v)
+            logs[k] += log_density(trees, t, slot, k, f, float(v))
 
 
 @leaf
