@@ -49,10 +49,12 @@ def print_comparison(found: Compared, console: Console) -> None:
 
 def _sections(found: Compared, width: int) -> Iterator[RenderableType]:
     yield _head(found)
+    several = len(found.runs) > 2
     confidence = f"with {100 * found.told.confidence:g} % intervals"
+    if several:
+        confidence += ", each by itself; p is corrected for all pairs"
     yield from _section("Decisions", confidence, _family(found, found.primary), _apart(found))
     yield from _section("Ranking", confidence, _family(found, RANKING), *_delong(found))
-    several = len(found.runs) > 2
     aside = "bold where better than all others" if several else "bold where the difference can be told"
     yield from _section("Every measure", aside, _every(found, width))
     if found.interrupted:
