@@ -7,7 +7,7 @@ from streamimb.sinks.memory_log import MemoryLogSink
 from streamimb.sources.log import Committed, Partition
 from streamimb.sources.memory_log import MemoryLog, MemorySource
 
-WAITS_AT_MOST_S = 20
+WAITS_AT_MOST_S = 60
 
 
 class Told:

@@ -44,7 +44,7 @@ def test_a_bound_that_cannot_be_read_is_told_and_can_be_given(world, tmp_path, c
             CheckpointStore(tmp_path, setup=Setup(SCHEMA, config)), owner="o", executor=AtOnce(),
             clock=time.monotonic, sleep=time.sleep, observer=exporter, topic_bytes={},
         )  # fmt: skip
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         worker.run(lambda: exporter.values.numbers["events_consumed_total"][()] >= 3 or time.monotonic() > until)
 
     with pytest.raises(OutputError, match=r"max\.request\.size"):
@@ -84,7 +84,7 @@ def test_a_large_dead_letter_is_cut(world, tmp_path, client):  # noqa: F811
         executor=AtOnce(), clock=time.monotonic, sleep=time.sleep, observer=exporter,
         topic_bytes=record_bytes(config.kafka, [dead, predictions]),
     )  # fmt: skip
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     worker.run(lambda: exporter.values.numbers["events_consumed_total"][()] >= 6 or time.monotonic() > until)
     letters = values_in(world, dead, 4)
     told = [dict(headers) for _, _, headers in letters]

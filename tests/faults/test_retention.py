@@ -33,7 +33,7 @@ def test_retention_overtakes_a_reader(world, tmp_path, client, missing):  # noqa
     member, only = Joined(worker, source), Partition(topic, 0)
 
     def step_until(done):
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not done() and time.monotonic() < until:
             member.step()
         assert done()

@@ -24,7 +24,7 @@ def looking_on(stream, *, receive_bytes=None, headers=""):
         yield viewer
 
 
-def until(met, seconds=20.0):
+def until(met, seconds=60.0):
     end = time.monotonic() + seconds
     while not met():
         assert time.monotonic() < end

@@ -24,7 +24,7 @@ def while_it_runs(told, ask):
     found = {}
 
     def run():
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while not told and time.monotonic() < end:
             time.sleep(0.02)
         url = told[0].split()[5]
