@@ -22,20 +22,20 @@ def value(name: str, y: np.ndarray, q: np.ndarray) -> float:
     tn, fp, fn, tp = metrics.confusion_matrix(y, q, labels=[0, 1]).ravel()
     recall, specificity = tp / (tp + fn), tn / (tn + fp)
     precision = tp / (tp + fp) if tp + fp else 1.0
-    g_mean, kappa = np.sqrt(recall * specificity), metrics.cohen_kappa_score(y, q)
+    g_mean = np.sqrt(recall * specificity)
     if name.startswith("recall"):
         return 2 - (tp + fp) / len(y) if recall >= 0.9 else recall - 1
     if name.startswith("precision"):
         return 2 + recall if precision >= 0.5 and tp else precision - 1
     return {
-        "f1": metrics.f1_score(y, q, zero_division=0),
-        "f_beta:2": metrics.fbeta_score(y, q, beta=2, zero_division=0),
-        "g_mean": g_mean,
-        "kappa": kappa,
-        "g_mean+kappa": g_mean + kappa,
-        "balanced_accuracy": metrics.balanced_accuracy_score(y, q),
-        "cost:FN=50,FP=1": -(50 * fn + fp) / len(y),
-    }[name]
+        "f1": lambda: metrics.f1_score(y, q, zero_division=0),
+        "f_beta:2": lambda: metrics.fbeta_score(y, q, beta=2, zero_division=0),
+        "g_mean": lambda: g_mean,
+        "kappa": lambda: metrics.cohen_kappa_score(y, q),
+        "g_mean+kappa": lambda: g_mean + metrics.cohen_kappa_score(y, q),
+        "balanced_accuracy": lambda: metrics.balanced_accuracy_score(y, q),
+        "cost:FN=50,FP=1": lambda: -(50 * fn + fp) / len(y),
+    }[name]()
 
 
 @settings(max_examples=60, deadline=None)
