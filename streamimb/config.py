@@ -232,7 +232,8 @@ class ReactionConfig(Strict):
 
     #: Resets and replacements in an hour of event time (10,000 events); beyond it, only adjusted to.
     resets_per_hour_max: Annotated[int, Field(ge=0, le=1_000), LIVE] = 4
-    #: A background learner that was not better after so many lessons is dropped.
+    #: A background learner that was not better after so many lessons is dropped; after ten times as many where the rare
+    #: class had fewer than 100 of them.
     trial_lessons_max: Annotated[Positive, LIVE] = 20_000
 
 

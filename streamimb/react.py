@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from streamimb.config import Config
@@ -24,6 +25,9 @@ class Decided(Protocol):
 
     def confusion(self, window: str = ...) -> NDArray[Any]:
         """Int64 (K, K), rows the truth, of the whole run or of the window ``rarest``."""
+
+    def latest(self, events: int) -> NDArray[np.int64]:
+        """The same of so many mature events at the end of that window."""
 
 
 class Steered(Protocol):
@@ -75,25 +79,31 @@ def react(steered: Steered, told: list[Action]) -> bool:
     reactor, succession = steered.reactor, steered.succession
     causes = reactor.take()
     for cause in causes:
+        before = _lately(steered, cause)
         if cause.action != "trial":
             _adjust(steered, cause)
-        if cause.action in ("trial", "replace"):
+        if cause.action == "trial":
             succession.begin()
+        elif cause.action == "replace":
+            succession.begin(_since(steered, cause))
         elif cause.action == "reset":
             steered.start_afresh(cause.signal)
-        told.append(_did(steered, cause.action, cause))
+        told.append(reactor.did(cause.action, cause, *steered.present, before))
     contested = reactor.contested
+    cause_of_trial = contested or (None if succession.challenger is None else reactor.warned)
     outcome = "" if steered.frozen else succession.settle(contested=contested is not None)
-    if outcome and contested is not None:
+    if outcome and cause_of_trial is not None:
+        before = _lately(steered, cause_of_trial)
         if outcome == "replaced":
             steered.another_decides()
-        told.append(_did(steered, outcome, contested))
+        told.append(reactor.did(outcome, cause_of_trial, *steered.present, before))
     told += reactor.measure(steered.present[0], steered.mature, steered.evaluation.confusion())
     return any(cause.action != "trial" for cause in causes)
 
 
-def _did(steered: Steered, action: str, cause: Signal) -> Action:
-    return steered.reactor.did(action, cause, *steered.present, steered.evaluation.confusion("rarest"))
+def _lately(steered: Steered, cause: Signal) -> NDArray[np.int64]:
+    """What was decided since a change, int64 (K, K), rows the truth; to be asked before anything is forgotten."""
+    return steered.evaluation.latest(math.ceil(_since(steered, cause)))
 
 
 def _adjust(steered: Steered, cause: Signal) -> None:
@@ -104,15 +114,20 @@ def _adjust(steered: Steered, cause: Signal) -> None:
     fell: the shares did not move.
     """
     window, since = steered.config.window, _since(steered, cause)
-    steered.rebalancer.forget(steered.mature + 1 - math.ceil(since))
+    steered.rebalancer.forget(steered.mature + 1 - math.ceil(since / _matured(steered)))
     if cause.signal != RECALL:
         steered.windows.shorten("rarest", max(int(min(since, window.events_max)), window.events_min))
+
+
+def _matured(steered: Steered) -> float:
+    """Which share of all events up to the last mature one have matured: others will never have a label."""
+    return steered.windows.seen / (steered.mature + 1)
 
 
 def _since(steered: Steered, cause: Signal) -> float:
     """Mature events since a change: as many as the detector holds, or all from the block on that showed it."""
     if cause.signal not in (SHARE, RECALL):
-        return float(steered.mature + BLOCK_EVENTS - cause.position)
+        return (steered.mature + BLOCK_EVENTS - cause.position) * _matured(steered)
     assert cause.class_ is not None, "shares and recalls are of a class"
     k = steered.monitor.class_names.index(cause.class_)
     since = float(steered.monitor.width(cause.signal, k))

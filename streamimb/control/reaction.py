@@ -2,8 +2,9 @@
 
 Signals are noted as they come and acted on where the next Plan is made, so that nothing depends on how the stream was
 cut into batches. Of what changed decisions (renewed weights, a reset, a replacement) it is measured afterwards whether
-it helped: the G-mean over the window of the rarest class before, against that over events predicted after, by the delta
-method. A trial, its end without a successor, or the wish to replace change none, and are not judged.
+it helped: the G-mean of what was decided since the change, as the detector dates it, against that of events predicted
+after the action, by the delta method. A trial, its end without a successor, or the wish to replace change none, and
+are not judged.
 
 A signal that needs no labels speaks of events whose labels may be a week away. Until those come nothing is known of
 the new world, so what it asks for waits until the event that showed it has matured. It is told where a Plan is made,
@@ -52,13 +53,13 @@ class Reactor:
     >>> reactor.note(fell, wanted="reset").action
     'reset'
     >>> [cause] = reactor.take()  # where the next Plan is made
-    >>> taken = reactor.did("reset", cause, 250, 250, np.array([[80, 20], [10, 10]]))
+    >>> taken = reactor.did("reset", cause, 250, 250, np.array([[80, 20], [13, 7]]))
     >>> start = np.array([[500, 100], [30, 20]])
     >>> reactor.measure(300, 299, start)
     []
     >>> [judged] = reactor.measure(900, 899, start + np.array([[450, 50], [20, 80]]))
     >>> round(judged.before, 2), round(judged.after, 2), judged.helped
-    (0.63, 0.85, 'yes')
+    (0.53, 0.85, 'yes')
     """
 
     def __init__(self, config: ReactionConfig, *, has_time: bool) -> None:
@@ -69,9 +70,10 @@ class Reactor:
         self._due: list[Signal] = []
         self._heard: list[Signal] = []
         self._waiting: list[Signal] = []
-        #: The drift that a trial under way is about.
+        #: The drift that a trial under way is about, and the warning that it began with.
         self.contested: Signal | None = None
-        self._open: deque[tuple[Action, NDArray[np.int64] | None]] = deque(maxlen=OPEN_MAX)
+        self.warned: Signal | None = None
+        self._open: deque[tuple[Action, float, NDArray[np.int64] | None]] = deque(maxlen=OPEN_MAX)
         self.actions: deque[Action] = deque(maxlen=ACTIONS_MAX)
         self._seen = 0
 
@@ -166,25 +168,28 @@ class Reactor:
     def did(
         self, action: str, cause: Signal, position: int, time: int, recent: NDArray[np.int64], *, measured: bool = True
     ) -> Action:
-        """Record an action that was carried out; recent: int64 (K, K), the confusion before it.
+        """Record an action that was carried out; recent: int64 (K, K), the confusion from the change until then.
 
         ``measured``: whether it is to be judged later, if it is none of ``UNMEASURED``.
         """
         counts = action not in UNMEASURED
+        before, error = g_mean(recent) if counts else (math.nan, math.nan)
         if action == "replace":
             self.contested = cause
+        elif action == "trial":
+            self.warned = cause
         elif action in ("reset", "replaced", "dropped"):
-            self.contested = None
+            self.contested = self.warned = None
         if action in ("reset", "replaced"):
             self._resets.append(self._axis(position, time))
         self._seen += 1
         taken = Action(
             number=self._seen, position=position, time=time, action=action, signal=cause.signal, class_=cause.class_,
-            before=g_mean(recent)[0] if counts else math.nan, after=math.nan, helped="", measured_at=-1,
+            before=before, after=math.nan, helped="", measured_at=-1,
         )  # fmt: skip
         self.actions.append(taken)
         if measured and counts:
-            self._open.append((replace(taken), None))
+            self._open.append((replace(taken), error, None))
         return taken
 
     def measure(self, position: int, predicted: int, confusion: NDArray[np.int64]) -> list[Action]:
@@ -196,23 +201,23 @@ class Reactor:
         """
         done = []
         for _ in range(len(self._open)):
-            action, start = self._open.popleft()
+            action, error, start = self._open.popleft()
             since = confusion if start is None else np.maximum(confusion[: len(start)] - start, 0)
             if predicted < action.position:
-                self._open.append((action, start))
+                self._open.append((action, error, start))
             elif start is None:
-                self._open.append((action, confusion.copy()))
+                self._open.append((action, error, confusion.copy()))
             elif not _enough(since):
-                self._open.append((action, start))
+                self._open.append((action, error, start))
             else:
-                done.append(self._judge(action, since, position))
+                done.append(self._judge(action, error, since, position))
         return done
 
-    def _judge(self, action: Action, since: NDArray[np.int64], position: int) -> Action:
+    def _judge(self, action: Action, error_before: float, since: NDArray[np.int64], position: int) -> Action:
         after, error = g_mean(since)
         gap = after - action.before
         helped = "unclear"
-        if math.isfinite(gap) and abs(gap) > Z_CLEAR * error:
+        if math.isfinite(gap) and abs(gap) > Z_CLEAR * math.hypot(error_before, error):
             helped = "yes" if gap > 0 else "no"
         judged = replace(action, after=after, helped=helped, measured_at=position)
         self.actions = deque((judged if a.number == judged.number else a for a in self.actions), ACTIONS_MAX)
@@ -224,8 +229,9 @@ class Reactor:
         What was done until now is judged on the recalls of the classes that there were, as its ``before`` was.
         """
         more = n_classes - len(confusion)
-        starts = [(action, confusion if start is None else start) for action, start in self._open]
-        self._open = deque(((action, np.pad(start, ((0, 0), (0, more)))) for action, start in starts), OPEN_MAX)
+        starts = [(action, error, confusion if start is None else start) for action, error, start in self._open]
+        room = (0, 0), (0, more)
+        self._open = deque(((action, error, np.pad(start, room)) for action, error, start in starts), OPEN_MAX)
 
     def state(self) -> State:
         return {
@@ -233,9 +239,13 @@ class Reactor:
             "due": [asdict(s) for s in self._due],
             "heard": [asdict(s) for s in self._heard],
             "waiting": [asdict(s) for s in self._waiting],
-            "open": [{"action": asdict(a), "start": np.zeros(0) if c is None else c.copy()} for a, c in self._open],
+            "open": [
+                {"action": asdict(action), "error": error, "start": np.zeros(0) if start is None else start.copy()}
+                for action, error, start in self._open
+            ],
             "actions": [asdict(a) for a in self.actions],
-            "contested": {} if self.contested is None else asdict(self.contested),
+            "contested": _as_dict(self.contested),
+            "warned": _as_dict(self.warned),
             "seen": self._seen,
         }
 
@@ -243,9 +253,7 @@ class Reactor:
         self._resets = deque(state["resets"].tolist(), self._resets.maxlen)
         self._take_up(state)
         self._heard = [Signal(**s) for s in state["heard"]]
-        self._open = deque(
-            ((Action(**o["action"]), o["start"].copy() if o["start"].size else None) for o in state["open"]), OPEN_MAX
-        )
+        self._open = deque(map(_opened, state["open"]), OPEN_MAX)
         self.actions = deque((Action(**a) for a in state["actions"]), ACTIONS_MAX)
         self._seen = int(state["seen"])
 
@@ -254,6 +262,18 @@ class Reactor:
         self._due = [Signal(**s) for s in state["due"]]
         self._waiting = [Signal(**s) for s in state["waiting"]]
         self.contested = Signal(**state["contested"]) if state["contested"] else None
+        warned = state.get("warned")  # not in states of before it was kept
+        self.warned = Signal(**warned) if warned else None
+
+
+def _as_dict(signal: Signal | None) -> State:
+    return {} if signal is None else asdict(signal)
+
+
+def _opened(state: State) -> tuple[Action, float, NDArray[np.int64] | None]:
+    """An action that is still to be measured; a state of before its error was kept counts what was before as exact."""
+    start = state["start"]
+    return Action(**state["action"]), float(state.get("error", 0.0)), start.copy() if start.size else None
 
 
 def _enough(confusion: NDArray[np.int64]) -> bool:

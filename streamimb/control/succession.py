@@ -27,6 +27,9 @@ CLASS_LESSONS_MIN: Final = 30
 #: Lessons that the new learner gets before it is held against the other.
 WARM_LESSONS: Final = 200
 Z_BETTER: Final = 3.0
+#: A trial in which fewer lessons of a second class were held against both than this may take so many times as long.
+CLASS_LESSONS_ENOUGH: Final = 100
+RARE_TIMES: Final = 10
 # Columns of the sums of each class.
 WEIGHT, DIFFERENCE, SQUARE, LESSONS, SUMS = 0, 1, 2, 3, 4
 
@@ -58,7 +61,8 @@ def hold_against(ops: Array, y: Array, old: Array, new: Array, sums: Array, less
 class Succession:
     """Runs tapes through the learner in force and, while a trial is under way, through a new one.
 
-    make: makes a learner that knows nothing; lessons_max: a trial that has not been decided after so many is dropped.
+    make: makes a learner that knows nothing; lessons_max: a trial that has not been decided after so many is dropped,
+    or after ``RARE_TIMES`` as many while fewer than ``CLASS_LESSONS_ENOUGH`` of two classes were held against both.
 
     >>> from streamimb.config import LearnerConfig
     >>> from streamimb.learners.registry import make_learner
@@ -105,9 +109,13 @@ class Succession:
             self._lessons = hold_against(ops, labels, P[own], new[own], self._sums, self._lessons)
         return P
 
-    def begin(self) -> None:
-        """Start a trial; one that is under way goes on."""
-        if self.challenger is None:
+    def begin(self, lessons: float = math.inf) -> None:
+        """Start a trial; one that is under way goes on, unless it has had more lessons than ``lessons``.
+
+        That is how many came since a drift: a learner that began long before learned what is no longer so, as the one
+        in force did.
+        """
+        if self.challenger is None or self._lessons > lessons:
             self.challenger = self._make()
             self._sums[:] = 0.0
             self._lessons = 0
@@ -123,7 +131,7 @@ class Succession:
         return float(mean.mean()) / error
 
     def settle(self, *, contested: bool) -> str:
-        """Decide the trial where that can be done: ``replaced``, ``dropped`` or nothing.
+        """Decide the trial where that can be done: ``replaced``, ``dropped`` (where there is none, too) or nothing.
 
         contested: a drift was told, so that the better of both is to stay; before one the new learner only learns.
         """
@@ -131,10 +139,15 @@ class Succession:
             assert self.challenger is not None
             self.learner, self.challenger = self.challenger, None
             return "replaced"
-        if self.challenger is None or self._lessons > self._lessons_max:
+        if self.challenger is None or self._lessons > self._longest():
             self.challenger = None
             return "dropped"
         return ""
+
+    def _longest(self) -> int:
+        """Lessons after which a trial is dropped: a class of one in a thousand has twenty among 20,000."""
+        known = np.count_nonzero(self._sums[:, LESSONS] >= CLASS_LESSONS_ENOUGH)
+        return self._lessons_max * (1 if known >= min(2, len(self._sums)) else RARE_TIMES)
 
     def grow(self, n_classes: int) -> None:
         """Let there be more classes; a trial under way goes on."""

@@ -122,6 +122,14 @@ class Prequential:
         places = {ALL: layout.IN_ALL, RAREST: layout.IN_RAREST, EVENTS: layout.IN_EVENTS}
         return np.array(self._tables[places[window]])
 
+    def latest(self, events: int) -> NDArray[np.int64]:
+        """Confusion matrix int64 (K, K) of the last ``events`` mature events of ``rarest``, or of all that it holds."""
+        first, last = self._span(RAREST)
+        rows = np.arange(max(first, last - events), last) & (len(self._labels) - 1)
+        counts = np.zeros(self._tables[layout.IN_ALL].shape, np.int64)
+        np.add.at(counts, (self._labels[rows, 0], self._labels[rows, 1]), 1)
+        return counts
+
     @property
     def labels_come(self) -> NDArray[np.int64]:
         """Labels that came, mature or not, by class: int64 (K,), a copy."""

@@ -44,8 +44,12 @@ class Decisions:
         """Int64 (K, K), rows the truth, of the whole run or of ``rarest``, a copy."""
         if window == ALL:
             return self._whole.copy()
+        return self.latest(self._windows.length(RAREST))
+
+    def latest(self, events: int) -> NDArray[np.int64]:
+        """The same of the last ``events`` events of ``rarest``, or of all that it holds."""
         seen = self._windows.seen
-        held = np.arange(seen - self._windows.length(RAREST), seen) % len(self._labels)
+        held = np.arange(seen - min(events, self._windows.length(RAREST)), seen) % len(self._labels)
         counts = np.zeros_like(self._whole)
         np.add.at(counts, (self._labels[held], self._decided[held]), 1)
         return counts
