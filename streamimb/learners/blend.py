@@ -80,12 +80,20 @@ class BlendClassifier:
         nested = [m.model for m in self.parameters.members if m.model == "blend"]
         if nested:
             raise ConfigError("learner.parameters.members: a blend cannot be a member of a blend")
-        self.members = [
-            make(schema, LearnerConfig(model=m.model, parameters=m.parameters, seed=seed, threads=threads))
+        self._schema, self._make, self._seed = schema, make, seed
+        self._k, self.threads = schema.n_classes, threads
+        self.members = self._made()
+        self._begin()
+
+    def _made(self) -> list[Learner]:
+        """Members that have learned nothing."""
+        return [
+            self._make(
+                self._schema,
+                LearnerConfig(model=m.model, parameters=m.parameters, seed=self._seed, threads=self.threads),
+            )
             for m in self.parameters.members
         ]
-        self._k, self.threads = schema.n_classes, threads
-        self._begin()
 
     @property
     def notes(self) -> list[str]:
@@ -138,25 +146,35 @@ class BlendClassifier:
         carry_out(whole + parts, self.threads)
         return [finish[i]() if i in finish else found[i] for i in range(len(self.members))]
 
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        return {
+            "powers": self.powers,
+            "curvature": self._curvature,
+            "last": self._last,
+            "last_event": self._last_event,
+        }
+
     def state(self) -> State:
         return {
             **{f"{i}.{key}": v for i, member in enumerate(self.members) for key, v in member.state().items()},
-            "powers": self.powers.copy(),
-            "curvature": self._curvature.copy(),
-            "last": self._last.copy(),
-            "last_event": self._last_event.copy(),
+            **{name: array.copy() for name, array in self._arrays().items()},
         }
 
     def restore(self, state: State) -> None:
-        powers, last = state.get("powers"), state.get("last")
-        if powers is None or last is None or last.shape != self._last.shape:
-            raise StateError("blend: the saved state is none of a blend of these members and classes")
-        if powers.shape != self.powers.shape or not np.isfinite(powers).all():
-            raise StateError("blend: the saved powers do not fit")
-        for i, member in enumerate(self.members):
+        for name, array in self._arrays().items():
+            saved = state.get(name)
+            if not isinstance(saved, np.ndarray) or saved.shape != array.shape or saved.dtype != array.dtype:
+                raise StateError(f"blend: the saved {name} does not fit a blend of these members and classes")
+            if not np.isfinite(saved).all():
+                raise StateError(f"blend: the saved {name} holds values that are not finite")
+            if saved.min() < (NOBODYS if name == "last_event" else 0):
+                raise StateError(f"blend: the saved {name} holds values below the least that is possible")
+        members = self._made()  # others, so that where the state of one does not fit this blend stays as it is
+        for i, member in enumerate(members):
             member.restore({key.partition(".")[2]: v for key, v in state.items() if key.startswith(f"{i}.")})
-        self.powers, self._curvature = powers.copy(), state["curvature"].copy()
-        self._last, self._last_event = last.copy(), state["last_event"].copy()
+        self.members = members
+        for name, array in self._arrays().items():
+            array[:] = state[name]
 
 
 def _note(found: dict[int, NDArray[np.float64]], i: int, member: Learner, *tape: Any) -> None:

@@ -306,7 +306,7 @@ def certain(trees: Trees, t: int, slot: int, only: int, n_classes: int, out: Arr
     floor = CLASS_PRIOR / (trees.leaves[t, slot, TOTAL] + CLASS_PRIOR * n_classes)
     for k in range(n_classes):
         out[k] = floor
-    out[only] = floor + (1.0 - floor * n_classes) * n / n
+    out[only] = n * ((1.0 - floor * n_classes) / n) + floor  # as ``bayes`` reckons, bit for bit
 
 
 @part

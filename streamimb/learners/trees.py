@@ -22,6 +22,7 @@ from streamimb.learners.base import PREDICT, State, Tape
 from streamimb.learners.threads import Divided, carry_out
 from streamimb.learners.tree_parts import tree_parts
 from streamimb.learners.tree_rows import columns, read
+from streamimb.learners.tree_state import impossible
 from streamimb.schema import Feature, Schema, Strict
 
 #: What a member does for an operation apart from its densities is worth so many of them.
@@ -227,30 +228,11 @@ class TreeEnsemble:
                 )
             if not np.isfinite(saved).all():
                 raise StateError(f"{self.name}: the saved {name} holds values that are not finite")
-        _check_links(state, len(self.schema.features), self.name)
+        wrong = impossible(state, len(self.schema.features), self.schema.n_classes)
+        if wrong is not None:
+            raise StateError(f"{self.name}: the saved trees are not possible: {wrong}")
         for name, array in self._arrays().items():
             array[:] = state[name]
-
-
-def _check_links(state: State, d: int, name: str) -> None:
-    """No node of a saved state leads out of its tree, or back: a kernel would follow it."""
-    nodes, sizes, roles = state["nodes"], state["sizes"], state["roles"]
-    numbers = np.arange(nodes.shape[1])
-    used = numbers < sizes[:, at.NODES, None]
-    inner = used & (nodes[:, :, at.FEATURE] != at.LEAF)
-    left, slot, feature = nodes[:, :, at.LEFT], nodes[:, :, at.SLOT], nodes[:, :, at.FEATURE]
-    fits = (
-        (sizes[:, at.NODES] == 2 * sizes[:, at.LEAVES] - 1).all()
-        and ((sizes[:, at.LEAVES] >= 1) & (sizes[:, at.LEAVES] <= state["leaves"].shape[1])).all()
-        and ((left > numbers) & (left + 1 < sizes[:, at.NODES, None]) & (feature >= 0) & (feature < d))[inner].all()
-        and ((nodes[:, :, at.MASK] >> at.NUMERIC) & 1 == 1)[inner].all()
-        and ((slot >= 0) & (slot < sizes[:, at.LEAVES, None]))[used & ~inner].all()
-        and ((state["features"] >= 0) & (state["features"] <= d)).all()
-        and np.isin(roles[:, [forest_kernels.ACTIVE, forest_kernels.GROWING]], (0, 1)).all()
-        and (roles[:, forest_kernels.ACTIVE].max() == 0 or len(sizes) == 2 * len(roles))
-    )
-    if not fits:
-        raise StateError(f"{name}: the saved trees are not whole")
 
 
 def _plain(array: NDArray[Any]) -> NDArray[Any]:

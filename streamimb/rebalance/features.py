@@ -28,7 +28,9 @@ COUNT, MEAN, SQUARES, INVERSE, SCALES = range(5)
 
 
 class Features(NamedTuple):
-    """kinds: int8 (d,); fixed: bool (d,), never changed; bounds: float64 (2, d); scales: float64 (SCALES, d)."""
+    """kinds: int8 (d,); fixed: bool (d,), never changed; bounds: float64 (2, d), of float32 values; scales: float64
+    (SCALES, d).
+    """
 
     kinds: Array
     fixed: Array
@@ -41,6 +43,8 @@ def features_of(
 ) -> Features:
     """The features of a schema; names are the schema's. Without bounds a feature's are infinite.
 
+    Values are float32, so bounds are the least and the largest float32 within those written.
+
     >>> from streamimb.schema import Feature, Label
     >>> schema = Schema(features=[Feature(name="a"), Feature(name="b", type="boolean")], label=Label(classes=[0, 1]))
     >>> f = features_of(schema, fixed=("b",), bounds={"a": (0.0, 9.0)})
@@ -51,13 +55,29 @@ def features_of(
     names = [f.name for f in schema.features]
     limits = np.repeat([[-np.inf], [np.inf]], len(names), axis=1)
     for name, (low, high) in (bounds or {}).items():
-        limits[:, names.index(name)] = low, high
+        limits[:, names.index(name)] = _float32_within(low, high)
     return Features(
         np.array([NUMERIC if f.type == "numeric" else VOTED for f in schema.features], np.int8),
         np.array([name in fixed for name in names], np.bool_),
         limits,
         np.zeros((SCALES, len(names))),
     )
+
+
+def _float32_within(low: float, high: float) -> tuple[float, float]:
+    """The least and the largest float32 from ``low`` to ``high``; where there is none, the one nearest to ``low``.
+
+    >>> _float32_within(0.1, 0.3), _float32_within(0.5, 1e39), _float32_within(0.7, 0.7)
+    ((0.10000000149011612, 0.29999998211860657), (0.5, 3.4028234663852886e+38), (0.699999988079071, 0.699999988079071))
+    """
+    with np.errstate(over="ignore"):
+        nearest, least, most = np.float32(low), np.float32(low), np.float32(high)
+    # As Python's numbers: numpy would round the bound before it compares.
+    if float(least) < low:
+        least = np.nextafter(least, np.float32(np.inf))
+    if float(most) > high:
+        most = np.nextafter(most, np.float32(-np.inf))
+    return (float(nearest), float(nearest)) if least > most else (float(least), float(most))
 
 
 @leaf

@@ -44,14 +44,14 @@ WEIGHTS = st.one_of(st.just(0.0), st.floats(1e-6, 100.0))
 
 
 def one_leaf(
-    X: np.ndarray, y: np.ndarray, classes: int, *, codes: int = 0, **parameters: Any
+    X: np.ndarray, y: np.ndarray, classes: int, *, codes: int = 0, weight: float = 1.0, **parameters: Any
 ) -> HoeffdingTreeClassifier:
     """A tree that is still a leaf and learned the rows; ``codes``: listed categories of each feature, 0 for numbers."""
     kind: dict[str, Any] = {"type": "categorical", "categories": [str(i) for i in range(codes)]} if codes else {}
     features = [Feature(name=f"x{i}", **kind) for i in range(X.shape[1])]
     schema = Schema(features=features, label=Label(classes=list(range(classes))))
     tree = HoeffdingTreeClassifier(schema, grace=1e6, horizon=1e9, **parameters)
-    tree.run(X.astype(np.float32), y.astype(np.int16), Tape.only(LEARN, len(y)), np.ones(classes))
+    tree.run(X.astype(np.float32), y.astype(np.int16), Tape.only(LEARN, len(y)), np.full(classes, weight))
     return tree
 
 

@@ -32,20 +32,21 @@ def test_a_lesson_that_no_member_draws_leaves_no_trace(drift: float) -> None:
         np.testing.assert_array_equal(array, forests[1].state()[name], err_msg=name)
 
 
-def test_a_leaf_of_one_class_answers_what_naive_bayes_would() -> None:
-    """Whatever the row: there is nothing to tell apart."""
-    X = np.random.default_rng(2).normal(size=(50, 3)).astype(np.float32)
-    y = np.ones(50, np.int16)
-    tree = one_leaf(X, y, 3)
-    trees, scratch, long, short = tree.trees, tree._room(), np.zeros(4), np.zeros(4)
+@settings(max_examples=100, deadline=None)
+@given(n=st.integers(1, 60), weight=st.floats(0.01, 30.0), classes=st.integers(2, 9))
+def test_a_leaf_of_one_class_answers_what_naive_bayes_would(n: int, weight: float, classes: int) -> None:
+    """Bit for bit, whatever the row: there is nothing to tell apart."""
+    X = np.random.default_rng(2).normal(size=(n, 3)).astype(np.float32)
+    tree = one_leaf(X, np.ones(n, np.int16), classes, weight=weight)
+    trees, scratch, long, short = tree.trees, tree._room(), np.zeros(12), np.zeros(12)
     rows = read(X, trees.buckets)
-    assert only_class(trees, 0, 0, 3) == 1
-    certain(trees, 0, 0, 1, 3, short)
-    for row in range(5):
+    assert only_class(trees, 0, 0, classes) == 1
+    certain(trees, 0, 0, 1, classes, short)
+    for row in range(min(n, 5)):
         gather(trees, 0, 0, rows, row, scratch)
-        joint(trees, 0, 0, 3, scratch)
-        bayes(trees, 0, 0, 3, scratch.logs, long)
-        np.testing.assert_allclose(short[:3], long[:3], rtol=1e-12)
+        joint(trees, 0, 0, classes, scratch)
+        bayes(trees, 0, 0, classes, scratch.logs, long)
+        np.testing.assert_array_equal(short[:classes], long[:classes])
 
 
 @pytest.mark.parametrize(("classes", "wanted"), [([0, 0], 0), ([2, 2], 2), ([0, 1], -1), ([], -1)])

@@ -131,6 +131,23 @@ def test_fixed_features_and_bounds_are_respected():
     assert base[:, 1].min() < 90.0
 
 
+@pytest.mark.parametrize("bounds", [(98.1, 101.1), (97.7, 103.3)])
+def test_bounds_hold_as_they_are_written(bounds):
+    """No float32 is one of these numbers: what is made lies within them all the same, at the next ones inside."""
+    X, y = stream(3_000, 0.1)
+    out = fill(X, y, bounds={"b": bounds})
+    made = out.X[out.synthetic, 1].astype(float)
+    assert bounds[0] <= made.min() < bounds[0] + 1e-5
+    assert bounds[1] - 1e-5 < made.max() <= bounds[1]
+
+
+def test_bounds_between_which_no_float32_lies_give_the_nearest():
+    """A feature that is to be 0.7 in every synthetic event is what 0.7 is in the others."""
+    X, y = stream(3_000, 0.1)
+    out = fill(X, y, bounds={"b": (0.7, 0.7)})
+    assert set(out.X[out.synthetic, 1].tolist()) == {float(np.float32(0.7))}
+
+
 def test_nothing_is_made_of_events_older_than_a_drift():
     """After ``forget`` the new concept's events are mixed with each other only."""
     X, y = stream(4_000, 0.1)

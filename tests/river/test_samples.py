@@ -233,7 +233,7 @@ def test_fixed_features_and_bounds_are_kept_to():
     lessons = taught(1_500, samples={**SMOTE, "fixed": ("shop",), "bounds": {"a": (0.0, 0.4)}})
     made = [x["a"] for x, _, _ in lessons if "other" not in x]
     assert made
-    assert max(made) <= 0.4 + 1e-6
+    assert 0.4 - 1e-6 < max(made) <= 0.4  # as float32 0.4 is more
 
 
 def test_texts_and_features_are_bounded(monkeypatch):
