@@ -119,12 +119,19 @@ def subject(signal: str, of: str | None) -> str:
 
 
 def covered_whole(summary: Mapping[str, Any]) -> str:
-    """The same of a whole run, from its summary; one of an older version does not say up to when."""
+    """The same of a whole run, from its summary; one of an older version does not say up to when.
+
+    Events are measured in their order: one whose label is very late holds up all that are labelled after it. Where
+    these are most, that is told.
+    """
     events = sum(told["support"] for told in summary["classes"].values())
     until = summary.get("labelled_until")
     if until is not None:
         until = f"event {until:,}" if isinstance(until, int) else until[:16].replace("T", " ")
-    return covered(events, until, summary["labels"]["waiting"])
+    told, held = covered(events, until, summary["labels"]["waiting"]), summary["learned"] - events
+    if held <= events:
+        return told
+    return f"{told}, {held:,} labelled ones behind the first of them (label.wait bounds that)"
 
 
 def value_of(estimate: Sequence[float | None] | None) -> float | None:

@@ -244,6 +244,15 @@ def test_the_figures_say_of_which_events_they_are():
     assert "of 100,000 labelled events; 5 wait for a label" in shown(story())
 
 
+def test_labels_held_up_by_a_late_one_are_told():
+    """Where most labelled events are in no figure, since one before them waits."""
+    told = story()
+    told.summary["learned"] = 200_001
+    assert "100,001 labelled ones behind the first of them (label.wait bounds that)" in " ".join(shown(told).split())
+    told.summary["learned"] -= 1
+    assert "behind the first" not in shown(told)
+
+
 def story_until(until):
     told = story()
     told.summary["labelled_until"] = until
