@@ -211,6 +211,10 @@ class ADWIN(Detector):
             warning_delta=warning_delta,
         )
 
+    def tune(self, between: float) -> None:
+        """Each ``clock`` values there is a look; a warning keeps its multiple. ``delta`` stays as it was made."""
+        self._bank.tune(np.array([between], np.float64), np.ones(1))
+
     @property
     def width(self) -> int:
         """Values in the window."""

@@ -20,7 +20,7 @@ WIDTH, FIRED, WARNED, COUNTS = range(4)
 
 
 class HDDMW(FlatDetector):
-    """Detects a change of the mean of values between 0 and 1; fires at the same values as river's ``HDDM_W``.
+    """Detects a change of the mean of values between 0 and 1; fires where ``river.drift.binary.HDDMW`` does.
 
     Frías-Blanco et al., Online and non-parametric drift detection methods based on Hoeffding's bounds, TKDE 2015,
     section 4 (the W-test): the exponentially weighted mean ``lambda_val`` up to the lowest upper bound so far is held

@@ -190,6 +190,13 @@ class Scan(Detector):
         self.between = between
         self._bank = ScanBank(1, between, length_min=self.LENGTH_MIN)
 
+    def tune(self, between: float) -> None:
+        """Let there be so many values between two false alarms; ``between`` stays what it was made with.
+
+        Raises ValueError, changing nothing, where that is no finite number of at least 1.
+        """
+        self._bank.tune(np.array([between], np.float64), np.ones(1))
+
     @property
     def width(self) -> int:
         return int(self._bank.width[0])

@@ -27,7 +27,8 @@ BLOCK_EVENTS: Final = 2_048
 REFERENCE_EVENTS: Final = 131_072
 #: A distribution has moved where its population stability index is so much at least, however sure a test is.
 PSI_MIN: Final = 0.1
-#: Blocks at the start in which it is learned how much a column moves anyway, and nothing is told; the rate after them.
+#: Blocks at the start in which it is learned how much a column moves anyway, and nothing is told; also those of a past
+#: so long that a move from it is news and teaches no unrest. The rate of learning after them.
 WARM_BLOCKS: Final = 8
 UNREST_RATE: Final = 1 / 32
 #: What one block can teach at most, as a multiple of what chance gives.
@@ -48,8 +49,9 @@ class UnlabelledMonitor:
     values) against the past's. It is at the significance that ``between`` events between two false alarms leave to each
     of the 2 d + 2 tests of a block, and G must also be beyond what it usually is: the logarithm of its multiple of
     what chance gives, where over 0, is taken for normal. What moves from hour to hour anyway is no news; that is
-    learned in ``WARM_BLOCKS`` blocks, in which nothing is told, and ever after. A histogram must also have moved by
-    ``PSI_MIN``. Numeric bins are quantiles of the first ``SAMPLE_VALUES`` values, categories are hashed into bins.
+    learned in ``WARM_BLOCKS`` blocks, in which nothing is told, and ever after, but not from a block that moved from a
+    past of so many. A histogram must also have moved by ``PSI_MIN``. Numeric bins are quantiles of the first
+    ``SAMPLE_VALUES`` values, categories are hashed into bins.
     After an alarm what moved begins a new past, and for ``cooldown`` events is not told again.
 
     A signal's ``class_`` is the feature's name, None for alerts and scores. ``value`` and ``reference`` are shares, now
@@ -161,7 +163,9 @@ class UnlabelledMonitor:
         limit = np.maximum(self._limits[freedom], freedom * usual)
         moved = (g > limit) & ((psi >= PSI_MIN) if kind == HISTOGRAMS else True)
         moved &= self._seen > WARM_BLOCKS * BLOCK_EVENTS
-        self._learn_unrest(unrest, g, freedom)
+        # A column that was steady and moved is not restless: were that learned, the next change would be less seen.
+        news = moved & (old.sum(axis=1) >= WARM_BLOCKS * new.sum(axis=1))
+        self._learn_unrest(unrest, g, np.where(news, 0, freedom))
         told = []
         for j in np.flatnonzero(moved & (self._seen >= silent)).tolist():
             silent[j] = self._seen + self.cooldown
@@ -173,7 +177,7 @@ class UnlabelledMonitor:
         return told
 
     def _learn_unrest(self, unrest: NDArray[np.float64], g: NDArray[np.float64], freedom: NDArray[np.int64]) -> None:
-        """Take a block's G into mean and variance: those of all blocks so far, then decayed."""
+        """Take a block's G, where it has degrees of freedom, into mean and variance: of all blocks, then decayed."""
         rate = max(UNREST_RATE, BLOCK_EVENTS / self._seen)
         gap = np.log(np.clip(g / np.maximum(freedom, 1), 1.0, UNREST_MAX)) - unrest[:, 0]
         step = np.where(freedom > 0, rate * gap, 0.0)

@@ -120,6 +120,32 @@ def test_what_moves_all_the_time_becomes_silent():
     assert sum(p >= 200 * BLOCK_EVENTS for p in found) < sum(p < 200 * BLOCK_EVENTS for p in found) / 2
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_large_change_does_not_hide_smaller_ones_that_follow(seed):
+    """Scores move by three standard deviations, then by 0.4 each time, alerts by 37 %, then by 10 %: all told.
+
+    Twenty blocks lie between two changes: what moved was steady, and that is no sign that it moves anyway.
+    """
+    s = Stream(5 * HALF, seed)
+    s.scores = s.rng.normal(np.repeat([0.0, 3.0, 3.4, 3.8, 4.2], HALF)).astype(np.float32)
+    s.decision = (s.rng.random(5 * HALF) < np.repeat([0.03, 0.4, 0.5, 0.6, 0.7], HALF)).astype(np.int16)
+    found = s.feed(monitor(between=5_000_000))
+    for signal in ("score", "alert_rate"):
+        assert [x.position // HALF for x in found if x.signal == signal] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("phase", [1, 3, 8])
+def test_a_cool_down_does_not_keep_from_learning_what_moves_all_the_time(phase):
+    """A feature that swings every few blocks is told at first, and in the second half of the stream no more."""
+    s = Stream(400 * BLOCK_EVENTS)
+    blocks = np.arange(400)
+    swing = np.repeat(np.where(blocks > 20, blocks // phase % 2, 0), BLOCK_EVENTS)
+    s.X[:, 1] += (20 * swing).astype(np.float32)
+    found = [x.position for x in s.feed(monitor()) if x.class_ == "age"]
+    assert found
+    assert max(found) < 200 * BLOCK_EVENTS
+
+
 def test_a_cool_down_silences_what_was_told():
     """A share that goes up and comes back within the cool-down is told once; after it, twice."""
     s = Stream(2 * HALF)
