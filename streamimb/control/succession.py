@@ -27,6 +27,8 @@ CLASS_LESSONS_MIN: Final = 30
 #: Lessons that the new learner gets before it is held against the other.
 WARM_LESSONS: Final = 200
 Z_BETTER: Final = 3.0
+#: A trial is not begun anew where its learner is better by more standard errors than this.
+Z_LEADS: Final = 1.0
 #: A trial in which fewer lessons of a second class were held against both than this may take so many times as long.
 CLASS_LESSONS_ENOUGH: Final = 100
 RARE_TIMES: Final = 10
@@ -110,12 +112,12 @@ class Succession:
         return P
 
     def begin(self, lessons: float = math.inf) -> None:
-        """Start a trial; one that is under way goes on, unless it has had more lessons than ``lessons``.
+        """Start a trial; one under way goes on, unless it does not lead and has had more lessons than ``lessons``.
 
         That is how many came since a drift: a learner that began long before learned what is no longer so, as the one
         in force did.
         """
-        if self.challenger is None or self._lessons > lessons:
+        if self.challenger is None or (self._lessons > lessons and not self.verdict() > Z_LEADS):
             self.challenger = self._make()
             self._sums[:] = 0.0
             self._lessons = 0
