@@ -1,0 +1,75 @@
+"""Names of classes, runs and files are shown as they are, whatever characters they have."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from streamimb_services.checkpoints import show_list, show_one, show_verified
+from streamimb_services.progress import ReplayProgress
+from streamimb_services.screen import grid
+
+LINEAR = '[learner]\nmodel = "linear"\n'
+#: Closes what nothing opened, opens what exists, is swallowed whole, becomes a picture.
+MARKUP = ["[/red]", "card [bold]", "[fraud]", ":warning:"]
+
+
+@pytest.fixture
+def events(tmp_path):
+    """Writes a CSV of n events of two columns, every 16th of the class ``name``."""
+
+    def write(name, n=600, file="br.csv"):
+        path = tmp_path / file
+        rows = (f'{i % 97 / 97},"{name}"' if i % 16 == 0 else f"{i % 89 / 890},ok" for i in range(n))
+        path.write_text("\n".join(["x,label", *rows]) + "\n")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def linear(tmp_path):
+    path = tmp_path / "linear.toml"
+    path.write_text(LINEAR)
+    return path
+
+
+@pytest.mark.parametrize("name", MARKUP)
+def test_a_summary_shows_classes_by_their_names(streamimb, events, linear, name):
+    """A class's name is no markup of the screen, in sentences as in tables."""
+    result = streamimb("replay", events(name), "-c", linear, "--objective", "g_mean", "--positive", name)
+    assert result.exit_code == 0, result.stderr
+    assert f" {name} is the positive class of 2" in result.stdout
+    assert any(line.startswith(f"  {name} ") for line in result.stdout.splitlines())
+    assert f"recall of {name} " in result.stdout
+
+
+@pytest.mark.parametrize("name", MARKUP)
+def test_a_table_reads_no_markup_on_any_console(name):
+    """Titles and cells of a grid are text before a console sees them."""
+    table = grid("", f">{name}")
+    table.add_row(name, name)
+    console = Console(file=io.StringIO(), width=80)
+    console.print(table)
+    assert console.file.getvalue().count(name) == 3
+
+
+def test_tables_of_checkpoints_show_names_as_they_are(capsys):
+    """Units and owners come from topics, groups and hosts."""
+    row = {"unit": "[/red]", "name": "[bold]-1", "bytes": 5, "modified": "now", "error": "[/]"}
+    show_list([{"unit": "[/red]", "holder": "[bold]", "checkpoints": [row]}])
+    show_verified([row])
+    show_one({"owner": "[/red]", "offsets": {"[bold]:0": 1}, "setup": {}})
+    told = capsys.readouterr().out
+    assert (told.count("[/red]"), told.count("[bold]"), told.count("[/] ")) == (3, 4, 1)
+
+
+def test_progress_shows_names_as_they_are(capsys, monkeypatch):
+    """So does the bar of a replay, with the positive class and the run that it belongs to."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    with ReplayProgress("[/red]", title="[bold] (1/2)") as progress:
+        progress.update(1, 2, events=10, positives=1, seconds=1.0)
+    told = capsys.readouterr().err
+    assert "1 [/red]" in told
+    assert "[bold] (1/2)" in told
