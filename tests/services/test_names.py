@@ -54,6 +54,17 @@ def test_a_table_reads_no_markup_on_any_console(name):
     assert console.file.getvalue().count(name) == 3
 
 
+def test_a_comparison_shows_runs_and_classes_by_their_names(streamimb, events, linear, tmp_path):
+    """Runs are called after their files, which may have any name."""
+    other = tmp_path / "[bold].toml"
+    other.write_text(LINEAR + "parameters = { rate = 0.01 }\n")
+    path = events("[/red]")
+    result = streamimb("compare", path, "--with", linear, "--with", other, "--positive", "[/red]", "--replicates", 50)
+    assert result.exit_code == 0, result.stderr
+    for said in ("linear and [bold] on br.csv", "recall of [/red]", "\n  [bold] "):
+        assert said in result.stdout
+
+
 def test_tables_of_checkpoints_show_names_as_they_are(capsys):
     """Units and owners come from topics, groups and hosts."""
     row = {"unit": "[/red]", "name": "[bold]-1", "bytes": 5, "modified": "now", "error": "[/]"}
@@ -73,3 +84,13 @@ def test_progress_shows_names_as_they_are(capsys, monkeypatch):
     told = capsys.readouterr().err
     assert "1 [/red]" in told
     assert "[bold] (1/2)" in told
+
+
+def test_a_run_folder_may_have_brackets_in_its_name(streamimb, events, linear, tmp_path):
+    """A path is one path: nothing in it is a pattern."""
+    path, runs = events("rare"), [tmp_path / name for name in ("x [1]", "x*?")]
+    for run in runs:
+        assert streamimb("replay", path, "-c", linear, "--run", run).exit_code == 0
+    result = streamimb("compare", *runs, "--replicates", 50)
+    assert result.exit_code == 0, result.stderr
+    assert "x [1] and x*? on br.csv" in result.stdout
