@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 
 from streamimb.kernel import on_first_compile
 from streamimb_services.exits import note
+from streamimb_services.visible import visible
 
 
 class ReplayProgress:
@@ -33,8 +34,8 @@ class ReplayProgress:
             redirect_stderr=False,
             disable=not self._shown,
         )
-        self._positive = positive
-        self._task = self._progress.add_task(title, total=None, told="")
+        self._positive = visible(positive)
+        self._task = self._progress.add_task(visible(title), total=None, told="")
         self._finished = False
         self._compiler = on_first_compile(self._compiling)
 

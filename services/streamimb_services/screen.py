@@ -8,14 +8,15 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Self
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
-from rich.text import Text
+from rich.text import Text as Plain
 
-from streamimb_services.exits import tell
+from streamimb_services.exits import write
+from streamimb_services.visible import visible
 
 QUIET: Final = "bright_black"
 #: Columns of what is written where there is no terminal to ask.
@@ -47,10 +48,22 @@ def show(print_on: Callable[[Console], None]) -> None:
     text = held.getvalue()
     if not console.is_terminal:
         text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
-    tell(text)
+    write(text)
 
 
-Cell = str | Text
+class Text(Plain):
+    """Text that may hold names of others: rich reads no markup in it, and a terminal nothing that it would obey."""
+
+    def __init__(self, text: str = "", style: str = "", **options: Any) -> None:
+        super().__init__(visible(text), style, **options)
+
+    def append(self, text: Plain | str, style: Any = None) -> Self:
+        """Add more, a style to it."""
+        super().append(visible(text) if isinstance(text, str) else text, style)
+        return self
+
+
+Cell = str | Plain
 
 
 @dataclass(slots=True)
@@ -75,7 +88,7 @@ class Grid:
     ) -> None:
         self.columns = [Column(t.lstrip(">"), t.startswith(">"), i in words) for i, t in enumerate(titles)]
         self._header, self._give_up = header, list(give_up) or list(range(len(titles) - 1, 0, -1))
-        self._rows: list[tuple[tuple[Text, ...], str]] = []
+        self._rows: list[tuple[tuple[Plain, ...], str]] = []
 
     def add_row(self, *cells: Cell, style: str = "") -> None:
         """Add a line, a cell a column."""
@@ -111,8 +124,7 @@ class Grid:
         yield table
 
 
-def _text(cell: Cell) -> Text:
-    """A cell that rich reads no markup in, whatever console it is printed on."""
+def _text(cell: Cell) -> Plain:
     return Text(cell) if isinstance(cell, str) else cell
 
 

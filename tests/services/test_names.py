@@ -1,6 +1,10 @@
 """Names of classes, runs and files are shown as they are, whatever characters they have."""
 
+import ast
 import io
+import subprocess
+import sys
+import tomllib
 
 import pytest
 from rich.console import Console
@@ -8,10 +12,21 @@ from rich.console import Console
 from streamimb_services.checkpoints import show_list, show_one, show_verified
 from streamimb_services.progress import ReplayProgress
 from streamimb_services.screen import grid
+from tests.system.harness import ENV, ROOT
 
 LINEAR = '[learner]\nmodel = "linear"\n'
 #: Closes what nothing opened, opens what exists, is swallowed whole, becomes a picture.
 MARKUP = ["[/red]", "card [bold]", "[fraud]", ":warning:"]
+#: Colours what follows, rings, goes back to the line's begin, turns the writing round, begins a sequence in one byte.
+CONTROL = "\x1b[31mred\x07\r\u202e\x9b"
+SHOWN = r"\x1b[31mred\x07\r\u202e\u009b"
+PRETTY = r"""
+from streamimb.service_config import LogConfig
+from streamimb_services.logs import configure
+import logging
+configure(LogConfig(format="pretty")).warning("field ignored", field="\x1b[31mred")
+logging.getLogger("kafka").error("of \x1b[31mred")
+"""
 
 
 @pytest.fixture
@@ -94,3 +109,69 @@ def test_a_run_folder_may_have_brackets_in_its_name(streamimb, events, linear, t
     result = streamimb("compare", *runs, "--replicates", 50)
     assert result.exit_code == 0, result.stderr
     assert "x [1] and x*? on br.csv" in result.stdout
+
+
+def test_control_characters_of_a_class_are_shown(streamimb, events, linear, tmp_path):
+    """A name from a file cannot paint the terminal: neither in the summary nor in what is told on standard error."""
+    path = events(CONTROL)
+    result = streamimb("replay", path, "-c", linear, "--positive", CONTROL, "--run", tmp_path / "run")
+    assert result.exit_code == 0, result.stderr
+    assert f" {SHOWN} is the positive class of 2" in result.stdout
+    result = streamimb("schema", "infer", path)
+    assert SHOWN in result.stderr
+    for text in (result.stdout, result.stderr):
+        assert not set(text) & set(CONTROL) - set("[31mred")
+    assert tomllib.loads(result.stdout)["schema"]["label"]["positive"] == CONTROL
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (["replay", f"{CONTROL}.csv"], 66, f"error: {SHOWN}.csv: "),
+        (["replay", "a.csv", "--schema", f"{CONTROL}.toml"], 66, f"{SHOWN}.toml"),
+        (["generate", "flip", "-o", f"{CONTROL}.txt"], 2, SHOWN),
+    ],
+)
+def test_control_characters_of_a_path_are_shown(streamimb, args, code, said):
+    """In errors and in what is wrong with the words of a command."""
+    result = streamimb(*args, env={"COLUMNS": "200"})
+    assert (result.exit_code, "\x1b" in result.stderr) == (code, False)
+    assert said in result.stderr
+
+
+def test_control_characters_in_tables_and_bars_are_shown(capsys, monkeypatch):
+    """What is laid out by its width counts what is shown."""
+    show_one({"owner": CONTROL, "setup": {}})
+    out = capsys.readouterr().out
+    assert SHOWN in out
+    assert len({len(line) for line in out.splitlines()}) == 1
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    with ReplayProgress(CONTROL, title=CONTROL) as progress:
+        progress.update(1, 2, events=10, positives=1, seconds=1.0)
+    assert capsys.readouterr().err.count(SHOWN) >= 2
+
+
+def test_a_configuration_is_shown_with_any_path(streamimb, tmp_path):
+    """Its origin is a comment of one line."""
+    path = tmp_path / "a\x1b\nb.toml"
+    path.write_text(LINEAR)
+    result = streamimb("config", "show", "-c", path)
+    assert r"a\x1b\nb.toml" in result.stdout
+    assert tomllib.loads(result.stdout)["learner"]["model"] == "linear"
+
+
+def test_a_log_for_people_shows_control_characters():
+    """Names of fields come from whoever sends events."""
+    done = subprocess.run([sys.executable, "-c", PRETTY], capture_output=True, text=True, check=True, cwd=ROOT, env=ENV)
+    assert done.stderr.count(r"\x1b[31mred") == 2
+
+
+def test_text_of_others_has_one_way_to_the_screen():
+    """Only the screen makes rich's own texts, which hide nothing."""
+    importing = []
+    for path in sorted((ROOT / "services").rglob("*.py")):
+        nodes = ast.walk(ast.parse(path.read_text()))
+        if any(isinstance(node, ast.ImportFrom) and node.module == "rich.text" for node in nodes):
+            importing.append(path.name)
+    assert importing == ["screen.py"]
