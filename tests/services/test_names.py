@@ -175,3 +175,22 @@ def test_text_of_others_has_one_way_to_the_screen():
         if any(isinstance(node, ast.ImportFrom) and node.module == "rich.text" for node in nodes):
             importing.append(path.name)
     assert importing == ["screen.py"]
+
+
+def test_what_is_missing_is_named_before_what_is_mixed(streamimb, events, tmp_path):
+    """A path that leads nowhere is no file among folders; of a true mixture the odd ones are named."""
+    path, more, folder = events("rare"), events("rare", file="more.csv"), tmp_path / "run"
+    folder.mkdir()
+
+    def told(*paths):
+        result = streamimb("compare", *paths, env={"COLUMNS": "800"})
+        return result.exit_code, " ".join(result.stderr.split())
+
+    assert told(folder, tmp_path / "nothere") == (66, f"error: {tmp_path / 'nothere'}: no such file or folder")
+    for paths, said in (
+        ((path, folder), f"{folder} is a folder and {path} is a file: compare either"),
+        ((path, folder, more), f"{folder} is a folder and the others are files: compare either"),
+        ((folder, path, folder), f"{path} is a file and the others are folders: compare either"),
+    ):
+        code, text = told(*paths)
+        assert (code, said in text) == (2, True), text
