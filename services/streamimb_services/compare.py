@@ -163,7 +163,8 @@ def _check(options: CompareOptions, replays: Mapping[str, ReplayOptions], enviro
         contract = load_schema(replay.schema) if replay.schema is not None else settings.config.schema_
         if contract is None:
             continue
-        Pipeline(contract, settings.config)
+        with settings.naming():
+            Pipeline(contract, settings.config)
         if options.block is not None:
             _block_span(options.block, has_time=contract.has_time)
 

@@ -194,3 +194,38 @@ def test_what_is_missing_is_named_before_what_is_mixed(streamimb, events, tmp_pa
     ):
         code, text = told(*paths)
         assert (code, said in text) == (2, True), text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[learner]\nmodel = "lineer"', "learner.model: unknown model 'lineer'"),
+        ('[learner]\nmodel = "linear"\nparameters = { rte = 1 }', "learner.parameters.rte: unknown"),
+        ("[control]\ncosts = { frod = 2 }", "control.costs: 'frod' is none of the classes"),
+        ('[control]\nobjective = "cost:FN=amnt,FP=1"', "control.objective: the amount 'amnt'"),
+        ('[samples]\nfixed = ["y"]', "samples.fixed: no feature is called 'y'"),
+        ("[samples]\nbounds = { y = [0, 1] }", "samples.bounds: no feature is called 'y'"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named_with_its_file(streamimb, schema, linear, tmp_path, text, said):
+    """Of several configurations, the one that holds it; in a replay and a check as well."""
+    bad = tmp_path / "bad.toml"
+    bad.write_text(text + "\n")
+    path = tmp_path / "s.csv"
+    path.write_text("id,time,x,z,label\n" + "".join(f"e{i},{i},1,2,good\n" for i in range(9)))
+    asked = [path, "--schema", schema]
+    for args in (
+        ["compare", *asked, "--with", linear, "--with", bad],
+        ["replay", *asked, "-c", bad],
+        ["check-config", bad, "--schema", schema],
+    ):
+        result = streamimb(*args)
+        assert result.exit_code == 78
+        assert f"error: {bad}: {said}" in result.stderr
+
+
+def test_a_value_that_cannot_be_used_is_named_with_its_variable(streamimb, schema, linear):
+    """The origin is that of the value that holds, not of the file around it."""
+    env = {"STREAMIMB_LEARNER__MODEL": "lineer"}
+    result = streamimb("check-config", linear, "--schema", schema, env=env)
+    assert "error: STREAMIMB_LEARNER__MODEL: learner.model: unknown model 'lineer'" in result.stderr
