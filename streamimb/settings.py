@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import NoneType, UnionType
@@ -30,6 +31,8 @@ NEAR_KEY: Final = 0.6
 #: A wrong value is shown up to this many characters.
 SHOWN_CHARS_MAX: Final = 80
 
+#: The key that an error begins with.
+_KEY: Final = re.compile(r"\w+(?:\.\w+)+")
 #: Durations, which must be right whatever the stream is; those of labels count events where it has no times.
 _DURATIONS = ("time.ahead_max", "window.time")
 _DURATIONS_OR_COUNTS = ("label.delay", "label.wait", "label.remember", "label.early")
@@ -58,6 +61,22 @@ class Settings:
                     yield next(self._leaves(f"{table}.{name}", SECRET if is_secret(name) else value))
             elif table != "schema_":
                 yield from self._leaves(table, section)
+
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """Where values are put to use: an error that begins with a key begins with the origin of its value instead.
+
+        >>> with Settings(Config(), {"learner.model": Origin("file", "c.toml")}).naming():
+        ...     raise ConfigError("learner.model: unknown model 'lineer'")
+        Traceback (most recent call last):
+        streamimb.errors.ConfigError: c.toml: learner.model: unknown model 'lineer'
+        """
+        try:
+            yield
+        except ConfigError as error:
+            key = _KEY.match(str(error))
+            origin = next((o for k, o in self.origins.items() if key and _touch(k, key[0])), None)
+            raise ConfigError(f"{_said(origin)}{error}") from error
 
     def is_live(self, key: str) -> bool | None:
         """Whether a key may differ at the next start that goes on from the same state; None where no state knows it.

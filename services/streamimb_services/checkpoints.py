@@ -14,7 +14,7 @@ from streamimb.errors import InputError, StateError
 from streamimb.near import hint
 from streamimb.pipeline import STATE_VERSION, Pipeline
 from streamimb.schema import Schema
-from streamimb_services.screen import show
+from streamimb_services.screen import Text, show
 
 
 def open_store(url: str, options: Mapping[str, Any] | None = None, setup: Setup | None = None) -> CheckpointStore:
@@ -38,11 +38,13 @@ def listed(store: CheckpointStore) -> list[dict[str, Any]]:
 def show_list(told: list[dict[str, Any]]) -> None:
     """The same as a table for each unit."""
     for unit in told:
-        table = Table(title=f"{unit['unit']}  ({unit['holder'] or 'never claimed'})", title_justify="left")
+        table = Table(
+            title=Text(f"{unit['unit']}  ({unit['holder'] or 'never claimed'})", "italic"), title_justify="left"
+        )
         for column in ("checkpoint", "bytes", "written"):
             table.add_column(column, justify="right" if column == "bytes" else "left")
         for row in unit["checkpoints"]:
-            table.add_row(row["name"], f"{row['bytes']:,}", row["modified"])
+            table.add_row(Text(row["name"]), f"{row['bytes']:,}", row["modified"])
         _print(table)
 
 
@@ -80,9 +82,8 @@ def show_one(told: Mapping[str, Any]) -> None:
     table = Table(show_header=False)
     for key, value in told.items():
         if key not in ("setup", "error"):
-            table.add_row(
-                key, ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-            )
+            said = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+            table.add_row(key, Text(said))
     table.add_row("digest of what shapes state", str(told["setup"].get("digest", "none")))
     _print(table)
 
@@ -120,7 +121,7 @@ def show_verified(told: list[dict[str, Any]]) -> None:
     for column in ("unit", "checkpoint", "bytes", "verdict"):
         table.add_column(column, justify="right" if column == "bytes" else "left")
     for row in told:
-        table.add_row(row["unit"], row["name"], f"{row['bytes']:,}", row["error"] or "whole")
+        table.add_row(Text(row["unit"]), Text(row["name"]), f"{row['bytes']:,}", Text(row["error"] or "whole"))
     _print(table)
 
 

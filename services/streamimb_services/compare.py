@@ -12,7 +12,9 @@ from pathlib import Path
 import typer
 
 from streamimb.durations import is_count, parse_duration
+from streamimb.errors import InputError
 from streamimb.evaluation.compare import BLOCKS_MIN, Comparison, block_max, compare
+from streamimb.near import listed
 from streamimb.pipeline import Pipeline
 from streamimb.reporting.folder import RunFolder, read_folder
 from streamimb.schema import Schema
@@ -82,6 +84,7 @@ def compare_runs(options: CompareOptions, environ: Mapping[str, str]) -> Compare
     _check_block(options.block)
     if options.html is not None:
         refuse_other_than_page(options.html, "--html", owned=[Path(p) / n for p in paths for n in RUN_FILES])
+    _refuse_missing(paths)
     folders = [path for path in paths if Path(path).is_dir()]
     if folders:
         _refuse_folders(options, folders)
@@ -99,13 +102,26 @@ def compare_runs(options: CompareOptions, environ: Mapping[str, str]) -> Compare
         return _replayed(options, replays, environ)
 
 
+def _refuse_missing(paths: Sequence[str]) -> None:
+    for path in paths:
+        if path != STDIN and not Path(path).exists():
+            raise InputError(f"{path}: no such file or folder")
+
+
 def _refuse_folders(options: CompareOptions, folders: Sequence[str]) -> None:
-    if len(folders) < len(options.replay.files):
-        raise typer.BadParameter(f"{folders[0]} is a folder and others are files: compare either", param_hint="FILE...")
+    files = [path for path in options.replay.files if path not in folders]
+    if files:
+        few, many = sorted(((folders, "folder"), (files, "file")), key=lambda kind: len(kind[0]))
+        rest = f"the others are {many[1]}s" if len(many[0]) > 1 else _are(*many)
+        raise typer.BadParameter(f"{_are(*few)} and {rest}: compare either", param_hint="FILE...")
     if options.configs or options.run is not None:
         raise typer.BadParameter("run folders are compared as they are", param_hint="--with and --run")
     if len(folders) < 2:
         raise typer.BadParameter("a comparison takes two run folders or more", param_hint="FILE...")
+
+
+def _are(paths: Sequence[str], kind: str) -> str:
+    return f"{paths[0]} is a {kind}" if len(paths) == 1 else f"{listed(paths)} are {kind}s"
 
 
 def _names(paths: Sequence[Path | None]) -> list[str]:
@@ -147,7 +163,8 @@ def _check(options: CompareOptions, replays: Mapping[str, ReplayOptions], enviro
         contract = load_schema(replay.schema) if replay.schema is not None else settings.config.schema_
         if contract is None:
             continue
-        Pipeline(contract, settings.config)
+        with settings.naming():
+            Pipeline(contract, settings.config)
         if options.block is not None:
             _block_span(options.block, has_time=contract.has_time)
 

@@ -11,14 +11,13 @@ from typing import Final
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
-from rich.text import Text
 
 from streamimb.durations import show_duration
 from streamimb.evaluation.compare import Difference
 from streamimb.evaluation.names import BRIER, F1, LOG_LOSS, MACRO_F1, PR_AUC, PRECISION, RECALL, ROC_AUC
 from streamimb.reporting.figures import NOISE, UNDEFINED, interval, percent, rate
 from streamimb_services.compare import Compared
-from streamimb_services.screen import QUIET, Cell, grid, show
+from streamimb_services.screen import QUIET, Cell, Text, grid, show
 from streamimb_services.summary import ACCENT, OVERALL, WIDTH_MAX
 
 TITLES: Final = OVERALL | {

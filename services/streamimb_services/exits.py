@@ -15,6 +15,7 @@ import typer
 
 from streamimb.errors import OutputError, StreamimbError
 from streamimb_services.interrupt import AtOnce
+from streamimb_services.visible import visible
 
 P = ParamSpec("P")
 
@@ -31,7 +32,10 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
-        except (typer.Exit, typer.Abort, typer.BadParameter):
+        except typer.BadParameter as error:
+            error.message = visible(error.message, keep="\n")
+            raise
+        except (typer.Exit, typer.Abort):
             raise
         except StreamimbError as error:
             raise _failed(str(error), error.exit_code) from None
@@ -51,9 +55,14 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def tell(result: str) -> None:
-    """Write a result on standard output, whole lines. Raises OutputError where it cannot be written."""
+    """Write a result on standard output, whole lines, as a terminal may get it. Raises OutputError."""
+    write(visible(result, keep="\n"))
+
+
+def write(text: str) -> None:
+    """Write on standard output what holds nothing of others raw. Raises OutputError where it cannot be written."""
     try:
-        sys.stdout.write(result)
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         raise
@@ -74,7 +83,7 @@ def drop_output() -> None:
 
 def note(message: str) -> None:
     """Tell the person at the terminal something that is no result."""
-    print(message, file=sys.stderr, flush=True)  # noqa: T201  standard error is this function's purpose
+    print(visible(message, keep="\n"), file=sys.stderr, flush=True)  # noqa: T201  standard error is this function's purpose
 
 
 def _failed(message: str, code: int) -> typer.Exit:

@@ -6,11 +6,10 @@ from collections import Counter
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from streamimb.outcome import UNMEASURED
 from streamimb.reporting.figures import rate, subject
-from streamimb_services.screen import QUIET, grid
+from streamimb_services.screen import QUIET, Text, grid
 from streamimb_services.story import Story
 
 SIGNALS_SHOWN_MAX: Final = 5

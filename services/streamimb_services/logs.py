@@ -16,6 +16,7 @@ from streamimb.outcome import Outcome
 from streamimb.pipeline import Pipeline
 from streamimb.service_config import LogConfig
 from streamimb_services.nulls import undefined_as_null
+from streamimb_services.visible import visible
 
 #: Refused events are told singly up to so many between two checkpoints; then only counted.
 REFUSED_TOLD_MAX: Final = 10
@@ -25,10 +26,10 @@ def configure(config: LogConfig) -> Any:
     """The logger of this process, on standard error."""
     pretty = config.format == "pretty" or (config.format == "auto" and sys.stderr.isatty())
     level = getattr(logging, config.level.upper())
-    render: Any = structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
+    render: list[Any] = [_shown, structlog.dev.ConsoleRenderer()] if pretty else [structlog.processors.JSONRenderer()]
     known: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
     structlog.configure(
-        processors=[*known, structlog.processors.format_exc_info, _defined, render],
+        processors=[*known, structlog.processors.format_exc_info, _defined, *render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
@@ -36,7 +37,7 @@ def configure(config: LogConfig) -> Any:
     return structlog.get_logger()
 
 
-def _route_libraries(known: list[Any], render: Any) -> None:
+def _route_libraries(known: list[Any], render: list[Any]) -> None:
     """Let errors of libraries, and warnings, come as lines of the same kind."""
     handler = _Handler(sys.stderr)
     handler.setFormatter(
@@ -44,7 +45,7 @@ def _route_libraries(known: list[Any], render: Any) -> None:
             foreign_pre_chain=known,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.format_exc_info,
-                _defined, render,
+                _defined, *render,
             ],
         )
     )  # fmt: skip
@@ -67,6 +68,11 @@ def _defined(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Map
     """What is undefined is null: NaN is no JSON."""
     told: Mapping[str, Any] = undefined_as_null(event)
     return told
+
+
+def _shown(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Texts as a terminal may get them; tracebacks keep their lines."""
+    return {key: visible(value, keep="\n") if isinstance(value, str) else value for key, value in event.items()}
 
 
 class LogObserver(Observer):

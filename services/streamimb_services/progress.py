@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 
 from streamimb.kernel import on_first_compile
 from streamimb_services.exits import note
+from streamimb_services.visible import visible
 
 
 class ReplayProgress:
@@ -22,10 +23,10 @@ class ReplayProgress:
         self._shown = console.is_terminal if shown is None else shown
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TaskProgressColumn(),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[told]}", markup=False),
             TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
@@ -33,8 +34,8 @@ class ReplayProgress:
             redirect_stderr=False,
             disable=not self._shown,
         )
-        self._positive = positive
-        self._task = self._progress.add_task(title, total=None, told="")
+        self._positive = visible(positive)
+        self._task = self._progress.add_task(visible(title), total=None, told="")
         self._finished = False
         self._compiler = on_first_compile(self._compiling)
 
@@ -78,7 +79,7 @@ def counted(title: str) -> Iterator[Callable[[int, int], None]]:
     console = Console(stderr=True)
     bar = Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         TaskProgressColumn(),
         TimeRemainingColumn(compact=True),

@@ -78,10 +78,10 @@ def read_run(folder: Path, name: str) -> Run:
 def _predictions(folder: Path) -> pl.DataFrame:
     path = folder / "predictions.parquet"
     try:
-        count = pl.scan_parquet(path).select(pl.len()).collect().item()
+        count = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
         if count > ROWS_MAX:
             raise InputError(f"{path}: {count:,} rows, more than the {ROWS_MAX:,} that can be compared: use --limit")
-        return pl.read_parquet(path)
+        return pl.read_parquet(path, glob=False)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (OSError, pl.exceptions.PolarsError) as error:

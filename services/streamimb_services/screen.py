@@ -8,14 +8,15 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Self
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
-from rich.text import Text
+from rich.text import Text as Plain
 
-from streamimb_services.exits import tell
+from streamimb_services.exits import write
+from streamimb_services.visible import visible
 
 QUIET: Final = "bright_black"
 #: Columns of what is written where there is no terminal to ask.
@@ -38,7 +39,7 @@ class _Held(io.StringIO):
 def show(print_on: Callable[[Console], None]) -> None:
     """Print on standard output what is printed on a console, plain where that is no terminal. Raises OutputError."""
     held = _Held()
-    console = Console(file=held, highlight=False)
+    console = Console(file=held, highlight=False, markup=False, emoji=False)  # names are nothing but names
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPED_WIDTH
     print_on(console)
@@ -47,10 +48,22 @@ def show(print_on: Callable[[Console], None]) -> None:
     text = held.getvalue()
     if not console.is_terminal:
         text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
-    tell(text)
+    write(text)
 
 
-Cell = str | Text
+class Text(Plain):
+    """Text that may hold names of others: rich reads no markup in it, and a terminal nothing that it would obey."""
+
+    def __init__(self, text: str = "", style: str = "", **options: Any) -> None:
+        super().__init__(visible(text), style, **options)
+
+    def append(self, text: Plain | str, style: Any = None) -> Self:
+        """Add more, a style to it."""
+        super().append(visible(text) if isinstance(text, str) else text, style)
+        return self
+
+
+Cell = str | Plain
 
 
 @dataclass(slots=True)
@@ -75,15 +88,15 @@ class Grid:
     ) -> None:
         self.columns = [Column(t.lstrip(">"), t.startswith(">"), i in words) for i, t in enumerate(titles)]
         self._header, self._give_up = header, list(give_up) or list(range(len(titles) - 1, 0, -1))
-        self._rows: list[tuple[tuple[Cell, ...], str]] = []
+        self._rows: list[tuple[tuple[Plain, ...], str]] = []
 
     def add_row(self, *cells: Cell, style: str = "") -> None:
         """Add a line, a cell a column."""
-        self._rows.append((cells, style))
+        self._rows.append((tuple(map(_text, cells)), style))
 
     def _width(self, i: int) -> int:
         column = self.columns[i]
-        widest = max([cell_len(column.title) if self._header else 0, *(cell_len(str(c[i])) for c, _ in self._rows)])
+        widest = max([cell_len(column.title) if self._header else 0, *(cell_len(c[i].plain) for c, _ in self._rows)])
         return widest if column.width_max is None else min(widest, column.width_max)
 
     def fit(self, width: int) -> dict[int, int]:
@@ -105,10 +118,14 @@ class Grid:
         table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=self._header, header_style=QUIET)
         for i, width in widths.items():
             justify = "right" if self.columns[i].right else "left"
-            table.add_column(self.columns[i].title, justify=justify, no_wrap=True, width=width)  # type: ignore[arg-type]
+            table.add_column(Text(self.columns[i].title), justify=justify, no_wrap=True, width=width)  # type: ignore[arg-type]
         for cells, style in self._rows:
             table.add_row(*(cells[i] for i in widths), style=style)
         yield table
+
+
+def _text(cell: Cell) -> Plain:
+    return Text(cell) if isinstance(cell, str) else cell
 
 
 def grid(*titles: str, header: bool = True, words: Sequence[int] = (0,), give_up: Sequence[int] = ()) -> Grid:

@@ -112,7 +112,8 @@ def serve(settings: Settings, schema: Schema) -> None:
             service = Service(schema, config, hub, exporter, page, version("streamimb"), token, live, why)
             log.info("listening", host=config.http.host, port=stack.enter_context(listening(service)))
         stack.enter_context(hub.loop())
-        compile_all(schema, config, log)
+        with settings.naming():
+            compile_all(schema, config, log)
         hub.turn()
         hub.check(COMPILED, True)
         settle()

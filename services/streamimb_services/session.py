@@ -113,7 +113,8 @@ def replay_files(
             f"set it in the configuration, or STREAMIMB_LABEL__WAIT={'7d' if schema.has_time else 10_000}"
         )
     progress = ReplayProgress(schema.class_names[schema.positive], title=options.title)
-    pipeline = Pipeline(schema, settings.config)
+    with settings.naming():
+        pipeline = Pipeline(schema, settings.config)
     feed = _feed(options, schema, settings.config, pipeline)
     inputs = options.inputs or feed.names
     for line in [*notes, *pipeline.notes]:
@@ -268,7 +269,8 @@ def check(
         yield usable
         yield "no event contract was given: what depends on it (classes, durations, the model) was not checked"
         return
-    pipeline = Pipeline(contract, settings.config)
+    with settings.naming():
+        pipeline = Pipeline(contract, settings.config)
     checked(settings.config.kafka)
     served = bool(settings.config.kafka.get("bootstrap.servers"))
     if served:

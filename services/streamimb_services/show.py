@@ -7,6 +7,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from streamimb.settings import Origin, Settings
+from streamimb_services.visible import visible
 
 #: Origins are written from this column on where the value leaves room.
 _COLUMN = 44
@@ -73,4 +74,4 @@ def _key(key: str) -> str:
 
 
 def _origin(origin: Origin) -> str:
-    return f"{origin.kind} {origin.name}".strip().replace("\n", " ")
+    return visible(f"{origin.kind} {origin.name}".strip())

@@ -10,7 +10,6 @@ from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
-from rich.text import Text
 
 from streamimb.batch import Rejected
 from streamimb.durations import show_duration, show_time
@@ -29,7 +28,7 @@ from streamimb.reporting.figures import (
 from streamimb.reporting.in_force import in_force
 from streamimb.tell import LOST, ONE_CLASS
 from streamimb_services.happened import detected, done
-from streamimb_services.screen import QUIET, Cell, grid, show
+from streamimb_services.screen import QUIET, Cell, Text, grid, show
 from streamimb_services.sparkline import sparkline
 from streamimb_services.story import Story
 

@@ -54,7 +54,7 @@ class Delay:
         """From the text form. Raises ConfigError."""
         if text.strip()[:1].isdigit():
             return cls("fixed", parse_duration(text, has_time=True, key=KEY))
-        name, rest = head_of(text, ("none", "never", "exp", "uniform", "lots"), KEY)
+        name, rest = head_of(text, ("none", "never", "exp", "uniform", "lots"), KEY, "a duration alone, as 7d")
         if name == "uniform":
             first, _, last = rest.partition("..")
             return cls("uniform", *(parse_duration(t, has_time=True, key=KEY) for t in (first, last)))

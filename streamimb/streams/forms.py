@@ -18,15 +18,18 @@ PIECES_MAX: Final = 10_000
 _WHOLE = re.compile(r"[0-9][0-9_]*")
 
 
-def head_of(text: str, names: Iterable[str], key: str) -> tuple[str, str]:
+def head_of(text: str, names: Iterable[str], key: str, plain: str = "") -> tuple[str, str]:
     """The form's name and what follows its colon. Raises ConfigError for a name that is none of ``names``.
+
+    plain: what may stand alone, without a form's name.
 
     >>> head_of("ramp:0.5->0.01", ["ramp", "step"], "ratio")
     ('ramp', '0.5->0.01')
     """
     name, _, rest = (part.strip() for part in text.partition(":"))
     if name not in names:
-        raise ConfigError(f"{key}: {text!r} begins with {name!r}, which is no form {hint(name, names)}")
+        also = f"; or {plain}" if plain else ""
+        raise ConfigError(f"{key}: {text!r} begins with {name!r}, which is no form {hint(name, names)}{also}")
     return name, rest
 
 

@@ -137,6 +137,11 @@ def test_options_have_environment_twins(streamimb):
             "error: ratio: 'rmp:1->0' begins with 'rmp', which is no form (did you mean 'ramp'?)",
         ),
         (["flip", "--delay", "frod=1d"], 78, "no class is named 'frod'"),
+        (
+            ["flip", "--delay", "fraud=-1d"],
+            78,
+            "(there is none, never, exp, uniform, lots); or a duration alone, as 7d",
+        ),
         (["flip", "--events", "0"], 2, "greater than or equal to 1"),
         (["flip", "-o", "s.txt"], 2, "cannot tell its format"),
         (["flip", "-o", "s.ndjson", "--format", "csv"], 2, "s.ndjson is named for ndjson, and --format says csv"),
