@@ -58,6 +58,8 @@ class DictLearner:
         self.model = make()
         #: Lessons of the first class before there was a second, and their weight as far as the model remembers it.
         self.alone_lessons, self.alone_weight = 0, 0.0
+        #: How often the model was taught each class in the last run, repetitions among them.
+        self.lessons: list[int] = []
 
     def fresh(self) -> DictLearner:
         """Another like this one that knows nothing."""
@@ -81,14 +83,16 @@ class DictLearner:
         self.alone_weight = self.trained_decay * self.alone_weight + weight
 
     def run(self, X: Any, y: NDArray[np.int16], tape: Tape, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        told = []
+        told, lessons = [], [0] * len(weights)
         lesson_weights = tape.lesson_weights(y, weights).tolist()
         ops = zip(tape.rows.tolist(), tape.kinds.tolist(), tape.events.tolist(), lesson_weights, strict=True)
         for row, kind, event, weight in ops:
             if kind == PREDICT:
                 told.append(self._probabilities(X[row]))
             else:
-                self._teach(X[row], self.labels[y[row]], weight, event)
+                code = int(y[row])
+                lessons[code] += self._teach(X[row], self.labels[code], weight, event)
+        self.lessons = lessons
         return np.array(told, np.float64).reshape(len(told), len(weights))
 
     def _probabilities(self, x: dict[Any, Any]) -> list[float]:
@@ -104,15 +108,18 @@ class DictLearner:
             return [1 / len(p)] * len(p)
         return [v / total for v in p]
 
-    def _teach(self, x: dict[Any, Any], label: Any, weight: float, event: int) -> None:
+    def _teach(self, x: dict[Any, Any], label: Any, weight: float, event: int) -> int:
+        """Give the lesson as often as its weight says; how often that was."""
         if self._native:
             if weight > 0.0:
                 self.model.learn_one(x, label, w=weight)
-            return
+            return int(weight > 0.0)
         weight = min(weight, REPEAT_MAX)
         whole = int(weight)
-        for _ in range(whole + (uniform(self._seed, event, REPEAT_MEMBER) < weight - whole)):
+        times = whole + int(uniform(self._seed, event, REPEAT_MEMBER) < weight - whole)
+        for _ in range(times):
             self.model.learn_one(x, label)
+        return times
 
     def reset(self, cause: str) -> None:  # noqa: ARG002
         self.model = self._make()

@@ -326,11 +326,14 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
 
     @property
     def taught(self) -> dict[Hashable, dict[str, int]]:
-        """Of each class how many labels came and how many lessons were given for them, since two classes are known."""
+        """Of each class how many labels came and how many lessons were given for them, since two classes are known.
+
+        Lessons are calls of the model's ``learn_one``: a repeated one counts as often as it was repeated.
+        """
         if self._loop is None:
             return {}
-        counts = self._loop.rebalancer.taught.T.tolist()
-        return {k: {"labels": n, "lessons": m} for k, (n, m) in zip(self._labels, counts, strict=True)}
+        labels, lessons = self._loop.rebalancer.taught[0].tolist(), self._loop.lessons.tolist()
+        return {k: {"labels": n, "lessons": m} for k, n, m in zip(self._labels, labels, lessons, strict=True)}
 
     @property
     def classes(self) -> list[Hashable]:
