@@ -17,6 +17,7 @@ from streamimb.control.objectives import MANY
 from streamimb.errors import ConfigError
 from streamimb.near import meant
 from streamimb.outcome import Action, Signal
+from streamimb.rebalance.weights import OF_SHARES
 from streamimb.river.classes import (
     GUESS_LABELS,
     Classes,
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 STRATEGIES: Final = ("adaptive", "inverse_frequency", "effective_number", "cost", "oob", "uob", "hybrid", "none")
 REACTIONS: Final = ("adjust", "replace", "reset", "tell", "none")
+#: The bound of weights that are made of shares alone, unless told otherwise.
+SHARES_WEIGHT_MAX: Final = 10.0
 Told = TypeVar("Told", Signal, Action)
 
 
@@ -66,8 +69,9 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
     every
         Events between two Plans.
     weight_max
-        Bound of a class's weight. None: as ``control.weight_max`` of a configuration has it, 3 for ``adaptive``: less
-        than river's trees want, which split on what lessons weigh (G-mean 0.72 for 0.77 at 2 %; others are level).
+        Bound of a class's weight. None: what a configuration has where ``control.weight_max`` is not set, which is 100
+        for ``cost``, ``oob``, ``uob`` and ``hybrid``, but SHARES_WEIGHT_MAX for the others. 3, as there, is less than
+        river's trees want, which split on what lessons weigh (G-mean 0.72 for 0.77 at 2 %; others are level).
     seed
         Rounds repeated lessons: a whole number, never None, for the same seed gives the same result.
     positive
@@ -127,7 +131,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         drift: str | None = None,
         objective: str = "f1",
         every: int = 250,
-        weight_max: float | None = 10.0,
+        weight_max: float | None = None,
         seed: int = 1,
         positive: Any = None,
         costs: Mapping[Hashable, float] | None = None,
@@ -185,7 +189,8 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         detector = {} if self.drift is None else {"action": self.drift}
         if self.drift == "none":
             detector = {"detector": "none"}
-        bounded = {} if self.weight_max is None else {"weight_max": self.weight_max}
+        bound = SHARES_WEIGHT_MAX if self.weight_max is None and self.strategy in OF_SHARES else self.weight_max
+        bounded = {} if bound is None else {"weight_max": bound}
         try:
             control = ControlConfig.model_validate(
                 {"weights": self.strategy, "objective": self.objective, "every": self.every, **bounded}
