@@ -59,12 +59,18 @@ class FlatDetector(Detector, abc.ABC):
     def _take(self, values: NDArray[np.float64]) -> Firings:
         index, report, bad = self._run(values)
         if bad >= 0:
-            raise ValueError(f"value {bad}: {type(self).__name__} cannot watch {values[bad]!r}")
+            raise ValueError(
+                f"value {bad}: {type(self).__name__} cannot watch {float(values[bad])!r}: {self._wanted()}"
+            )
         return Firings.of(index, report)
 
     @abc.abstractmethod
     def _run(self, values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
         """Which values fired, (f,); their before, after, kept and level, (f, 4); -1 or the first that is refused."""
+
+    def _wanted(self) -> str:
+        """Which values are watched."""
+        return "values lie between 0 and 1"
 
     def _possible(self, reals: NDArray[np.float64], wholes: NDArray[np.int64]) -> bool:  # noqa: ARG002  # a hook
         """Whether saved arrays of the right shape could be this detector's, so that no kernel leaves its arrays."""

@@ -32,6 +32,7 @@ from streamimb.river.columns import checked_samples
 from streamimb.river.costs import Costs
 from streamimb.river.learner import DictLearner, obeys_weights
 from streamimb.river.loop import Loop
+from streamimb.river.values import checked_event
 from streamimb.river.wrapped import last_step, require_classifier
 
 if TYPE_CHECKING:
@@ -218,12 +219,12 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         """Learn an event: its features and its class; ``w`` multiplies the lesson's weight.
 
         Raises ValueError where the label is missing, not finite or one class too many, or the weight is negative or
-        not finite, TypeError where either is of another kind; then nothing has changed. What the model raises is
-        raised; then the event was not learned, and leaves no trace but in the model.
+        not finite, TypeError where one of the three is of another kind; then nothing has changed. What the model raises
+        is raised; then the event was not learned, and leaves no trace but in the model.
         """
         require_none(unknown)
         weight = checked_weight(w)
-        self._learn(x, self._checked([y])[0], weight)
+        self._learn(_event(x), self._checked([y])[0], weight)
 
     def _checked(self, labels: Sequence[Any]) -> list[Hashable]:
         """The labels as they are to be taken, in order; nothing changes.
@@ -275,7 +276,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         require_none(unknown)
         if self._loop is None:
             return dict.fromkeys(self._labels, 1.0)
-        scores = self._loop.score(x).scores.astype(float)
+        scores = self._loop.score(_event(x)).scores.astype(float)
         return dict(zip(self._labels, (scores / scores.sum()).tolist(), strict=True))
 
     def predict_one(self, x: dict[Any, Any], **unknown: Any) -> Any:
@@ -283,7 +284,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         require_none(unknown)
         if self._loop is None:
             return self._labels[0] if self._labels else None
-        return self._labels[self._loop.score(x).decision]
+        return self._labels[self._loop.score(_event(x)).decision]
 
     def learn_many(self, X: pd.DataFrame, y: pd.Series, w: float | pd.Series = 1.0, **unknown: Any) -> None:
         """Learn a frame of events in order, as ``learn_one`` would one by one; ``w`` is one weight or one a row.
@@ -358,6 +359,11 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         if self._loop is None:
             return {}
         return dict(zip(self._labels, self._loop.controller.plan.thresholds.tolist(), strict=True))
+
+
+def _event(x: Any) -> Any:
+    """The event itself: features by name, or the text that a model such as ``BagOfWords`` reads. Raises TypeError."""
+    return x if isinstance(x, str) else checked_event(x)
 
 
 def _checked_objective(text: Any) -> Objective:

@@ -129,6 +129,19 @@ def test_what_is_no_event_is_told(x):
         ESTIMATORS[0]().predict_one(x)
 
 
+@pytest.mark.parametrize("x", [[1.0, 2.0], None, 5])
+def test_what_is_neither_event_nor_text_is_told_whatever_the_model(x):
+    """Before a model says it in words of its own; nothing has changed."""
+    model = ESTIMATORS[2]()
+    for i in range(60):
+        model.learn_one(*event(i))
+    held = known(model)
+    for call in (lambda: model.learn_one(x, "rare"), lambda: model.predict_one(x), lambda: model.predict_proba_one(x)):
+        with pytest.raises(TypeError, match=r"^x: .* a dict is wanted, as"):
+            call()
+    assert known(model) == held
+
+
 @pytest.mark.parametrize("make", ESTIMATORS)
 def test_a_frame_of_labels_or_of_weights_is_refused(make):
     """As a sequence it is the names of its columns, which would be taken for labels where there is one row."""
