@@ -209,6 +209,30 @@ def test_what_is_out_of_bounds_is_told_with_the_bounds(name):
         DETECTORS[name].make().update(5)
 
 
+@pytest.mark.parametrize(
+    ("name", "call", "wrong"),
+    [
+        ("lfr", "update_decided takes labels and decisions", 5.0),
+        ("pauc_ph", "update_scored takes scores and labels", 0.5),
+    ],
+)
+def test_what_is_told_of_two_values_is_not_taken_for_one(name, call, wrong):
+    """Neither a hit or a label alone, which would pass for a code, nor a number that is none."""
+    detector = DETECTORS[name].make()
+    before = detector.state()
+    for update, value in ((detector.update, True), (detector.update, np.bool_(False)), (detector.update_many, [True])):
+        with pytest.raises(TypeError, match=call):
+            update(value)
+    with pytest.raises(ValueError, match=rf"cannot watch {wrong}: .*{call}"):
+        detector.update(wrong)
+    ask = getattr(detector, call.partition(" ")[0])
+    with pytest.raises(ValueError, match="one of each"):
+        ask([1, 0], [1])
+    assert same_state(before, detector.state())
+    ask(1, 1)
+    assert detector.width == 1
+
+
 @each_detector
 def test_no_values_change_nothing(case):
     """An empty batch is no news, and the last value's verdict stands."""
