@@ -295,6 +295,11 @@ class Loop:
         self._recall_from = NEVER
 
     @property
+    def undefined(self) -> bool:
+        """Whether the model in force has told probabilities that are not finite."""
+        return self._in_force.undefined
+
+    @property
     def mature(self) -> int:
         """Position of the last event: labels come with their events."""
         return self.seen - 1

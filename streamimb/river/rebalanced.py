@@ -32,8 +32,8 @@ from streamimb.river.columns import checked_samples
 from streamimb.river.costs import Costs
 from streamimb.river.learner import DictLearner, obeys_weights
 from streamimb.river.loop import Loop
-from streamimb.river.values import checked_event
-from streamimb.river.wrapped import last_step, require_classifier
+from streamimb.river.values import event_or_text
+from streamimb.river.wrapped import last_step, not_finite, require_classifier
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,6 +160,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         except (TypeError, ValueError) as error:
             raise ConfigError(f"positive: {error}") from None
         self._loop: Loop | None = None
+        self._undefined_told = False
         self._configs = self._settings()
         self._learner = DictLearner(model.clone, self._classes.inner, native=obeys_weights(model), seed=seed)
         self._fit_loop()
@@ -224,7 +225,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         """
         require_none(unknown)
         weight = checked_weight(w)
-        self._learn(_event(x), self._checked([y])[0], weight)
+        self._learn(event_or_text(x), self._checked([y])[0], weight)
 
     def _checked(self, labels: Sequence[Any]) -> list[Hashable]:
         """The labels as they are to be taken, in order; nothing changes.
@@ -256,10 +257,18 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
             if loop is not None and standing is not None:
                 loop.take_back(standing)
             raise
+        self._tell_undefined()
         self._tell_misspelt()
 
     def _is_outgrown(self, loop: Loop) -> bool:
         return (loop.n_classes, loop.positive) != (len(self._labels), self._classes.positive)
+
+    def _tell_undefined(self) -> None:
+        """Warn, once, of a model whose probabilities are not finite: even ones in their place look like an answer."""
+        if self._loop is None or self._undefined_told or not self._loop.undefined:
+            return
+        self._undefined_told = True
+        warnings.warn(not_finite(self.model, self._classes.seen), RuntimeWarning, stacklevel=4)
 
     def _tell_misspelt(self) -> None:
         """Warn, once, of what was named and has not come."""
@@ -276,7 +285,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         require_none(unknown)
         if self._loop is None:
             return dict.fromkeys(self._labels, 1.0)
-        scores = self._loop.score(_event(x)).scores.astype(float)
+        scores = self._loop.score(event_or_text(x)).scores.astype(float)
         return dict(zip(self._labels, (scores / scores.sum()).tolist(), strict=True))
 
     def predict_one(self, x: dict[Any, Any], **unknown: Any) -> Any:
@@ -284,7 +293,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         require_none(unknown)
         if self._loop is None:
             return self._labels[0] if self._labels else None
-        return self._labels[self._loop.score(_event(x)).decision]
+        return self._labels[self._loop.score(event_or_text(x)).decision]
 
     def learn_many(self, X: pd.DataFrame, y: pd.Series, w: float | pd.Series = 1.0, **unknown: Any) -> None:
         """Learn a frame of events in order, as ``learn_one`` would one by one; ``w`` is one weight or one a row.
@@ -359,11 +368,6 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         if self._loop is None:
             return {}
         return dict(zip(self._labels, self._loop.controller.plan.thresholds.tolist(), strict=True))
-
-
-def _event(x: Any) -> Any:
-    """The event itself: features by name, or the text that a model such as ``BagOfWords`` reads. Raises TypeError."""
-    return x if isinstance(x, str) else checked_event(x)
 
 
 def _checked_objective(text: Any) -> Objective:
