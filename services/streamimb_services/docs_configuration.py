@@ -11,6 +11,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from streamimb.config import SERVICE_TABLES, ClassSamplesConfig, Config
+from streamimb.learners.blend import BlendParameters, MemberParameters
+from streamimb.learners.forest import ForestParameters
+from streamimb.learners.linear import LinearParameters
+from streamimb.learners.river import AdapterParameters
+from streamimb.learners.tree import TreeParameters
 from streamimb.schema import LIVE, Feature, Identity, Label, Schema, Time
 from streamimb_services.show import toml_value
 
@@ -46,6 +51,21 @@ CONTRACT: Final = """
 
 In a file of its own (`--schema`), as `streamimb schema infer FILE` writes it, or in the configuration.
 """
+PARAMETERS: Final = """
+## Parameters of the learners
+
+What `learner.parameters` takes, by `learner.model`; `fixed` between starts. A river classifier takes its constructor's
+parameters, and beside them those of the last table.
+"""
+#: The heading of each learner's table, and the model that checks what it is given.
+LEARNERS: Final[dict[str, type[BaseModel]]] = {
+    "linear": LinearParameters,
+    "tree": TreeParameters,
+    "forest": ForestParameters,
+    "blend": BlendParameters,
+    "a member of `blend`": MemberParameters,
+    "`river.` and a classifier": AdapterParameters,
+}
 
 #: How a duration that may be a count is declared.
 _DURATION: Final = {str, int}
@@ -62,6 +82,7 @@ def configuration_page() -> str:
             parts += [_section(path, table) for path, table in _tables(name, model)]
         elif name == "kafka":
             parts.append(KAFKA)
+    parts += [PARAMETERS, *(_parameters(name, model) for name, model in LEARNERS.items())]
     parts.append(
         "\n## The event contract\n\nIn a file of its own (`--schema`), or in the configuration as `[schema]`.\n"
     )
@@ -92,6 +113,14 @@ def _section(path: str, model: type[BaseModel], *, brackets: str = "[]", level: 
     return "\n".join(lines) + "\n"
 
 
+def _parameters(name: str, model: type[BaseModel]) -> str:
+    lines = [f"\n### {name if '`' in name else f'`{name}`'}\n"]
+    lines += ["| key | values | default | what it says |", "|---|---|---|---|"]
+    for key, field in model.model_fields.items():
+        lines.append(_cells(key, values(field.annotation, field.metadata), _default(field), meanings(model)[key]))
+    return "\n".join(lines) + "\n"
+
+
 def _keys(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
     """The keys of a table itself: not the tables in it, which have sections of their own."""
     for name, field in model.model_fields.items():
@@ -101,15 +130,22 @@ def _keys(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
 
 
 def _row(path: str, name: str, field: FieldInfo, meaning: str) -> str:
-    if field.is_required():
-        default = "required"
-    else:
-        value = field.get_default(call_default_factory=True)
-        default = "not set" if value is None else f"`{toml_value(value)}`"
     start = path.partition(".")[0] in SERVICE_TABLES
     change = "start" if start else "live" if LIVE in field.metadata else "fixed"
-    cells = (f"`{name}`", values(field.annotation, field.metadata), default, change, meaning.replace("``", "`"))
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return _cells(name, values(field.annotation, field.metadata), _default(field), change, meaning)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, tuple):
+        value = [each.model_dump() if isinstance(each, BaseModel) else each for each in value]
+    return "not set" if value is None else f"`{toml_value(value)}`"
+
+
+def _cells(name: str, *cells: str) -> str:
+    return " | ".join(["| `" + name + "`", *(cell.replace("|", "\\|").replace("``", "`") for cell in cells)]) + " |"
 
 
 def values(kind: Any, constraints: Sequence[Any] = ()) -> str:
@@ -144,7 +180,7 @@ def _bounds(constraints: Sequence[Any]) -> Iterator[str]:
     for constraint in constraints:
         for bound, words in (("gt", "over"), ("ge", "at least"), ("lt", "below"), ("le", "at most")):
             if (limit := getattr(constraint, bound, None)) is not None:
-                whole = limit == int(limit) and abs(limit) < 10**10
+                whole = limit == int(limit) and abs(limit) < 10**11
                 yield f"{words} {int(limit):,}" if whole else f"{words} {limit:g}".replace("e+", "e")
 
 

@@ -66,16 +66,26 @@ class Detector(DriftAndWarningDetector, abc.ABC):  # type: ignore[misc]  # river
     """
 
     def update(self, x: float) -> None:
-        """Take in one value. Raises ValueError, changing nothing, where it is not finite or too large to be squared."""
-        if not math.isfinite(x):
-            raise ValueError(f"a drift detector cannot watch {x!r}: only finite values")
+        """Take in one value.
+
+        Raises ValueError, changing nothing, where it is not finite, too large to be squared or none that the detector
+        watches, TypeError where it is no number.
+        """
+        try:
+            finite = math.isfinite(x)
+        except OverflowError:
+            finite = False
+        except TypeError:
+            raise TypeError(f"a drift detector cannot watch {x!r}, a {type(x).__name__}: only numbers") from None
+        if not finite:
+            raise ValueError(f"a drift detector cannot watch {x!r:.60}: only finite values")
         self.update_many(np.array([x], np.float64))
 
     def update_many(self, values: ArrayLike) -> Firings:
         """Take in values, (m,), in order, as ``update`` would one by one; tell which of them set off what.
 
         Afterwards ``drift_detected`` and ``warning_detected`` are those of the last value. Raises ValueError, changing
-        nothing, where a value is not finite or too large to be squared.
+        nothing, where a value is not finite, too large to be squared or none that the detector watches.
         """
         array = np.ascontiguousarray(values, np.float64)
         if array.ndim != 1 or not np.isfinite(array).all():

@@ -6,7 +6,7 @@ import abc
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from streamimb.drift.base import Detector, Firings
 from streamimb.errors import StateError
@@ -19,7 +19,7 @@ class FlatDetector(Detector, abc.ABC):
     """Keeps ``reals`` float64 and ``wholes`` int64, of one or two dimensions, and ``parameters`` float64 (p,).
 
     A subclass allocates them and says what a run of values does. WIDTH names the place in ``wholes`` where values since
-    the last drift are counted.
+    the last drift are counted. Where values are CODED, booleans are refused with TypeError.
 
     >>> class Run(FlatDetector):
     ...     '''Fires at every fifth one in a row.'''
@@ -45,6 +45,8 @@ class FlatDetector(Detector, abc.ABC):
     """
 
     WIDTH: ClassVar[int] = 0
+    #: Whether a value stands for two of an event's, so that a boolean, which is one of them, was put in its place.
+    CODED: ClassVar[bool] = False
 
     def __init__(self, reals: NDArray[np.float64], wholes: NDArray[np.int64], *parameters: float) -> None:
         super().__init__()
@@ -56,15 +58,33 @@ class FlatDetector(Detector, abc.ABC):
     def width(self) -> int:
         return int(self._wholes.flat[self.WIDTH])
 
+    def update(self, x: float) -> None:
+        self._refuse_booleans(x)
+        super().update(x)
+
+    def update_many(self, values: ArrayLike) -> Firings:
+        self._refuse_booleans(values)
+        return super().update_many(values)
+
+    def _refuse_booleans(self, values: ArrayLike) -> None:
+        if self.CODED and (found := np.asarray(values)).dtype == np.bool_ and found.size:
+            raise TypeError(f"{type(self).__name__} cannot watch {found.flat[0].item()!r} alone: {self._wanted()}")
+
     def _take(self, values: NDArray[np.float64]) -> Firings:
         index, report, bad = self._run(values)
         if bad >= 0:
-            raise ValueError(f"value {bad}: {type(self).__name__} cannot watch {values[bad]!r}")
+            raise ValueError(
+                f"value {bad}: {type(self).__name__} cannot watch {float(values[bad])!r}: {self._wanted()}"
+            )
         return Firings.of(index, report)
 
     @abc.abstractmethod
     def _run(self, values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
         """Which values fired, (f,); their before, after, kept and level, (f, 4); -1 or the first that is refused."""
+
+    def _wanted(self) -> str:
+        """Which values are watched."""
+        return "values lie between 0 and 1"
 
     def _possible(self, reals: NDArray[np.float64], wholes: NDArray[np.int64]) -> bool:  # noqa: ARG002  # a hook
         """Whether saved arrays of the right shape could be this detector's, so that no kernel leaves its arrays."""

@@ -55,6 +55,7 @@ class LFR(FlatDetector):
     """
 
     WIDTH = WIDTH
+    CODED = True
 
     def __init__(self, decay: float = 0.9, warning: float = 0.01, drift: float = 0.0001, seed: int = 1) -> None:
         if not 0 < decay <= 0.95 or not LEVEL_MIN <= drift <= warning < 1:
@@ -73,11 +74,19 @@ class LFR(FlatDetector):
         return hits / size if size else math.nan
 
     def update_decided(self, y: ArrayLike, decision: ArrayLike) -> Firings:
-        """Take in labels and decisions, 0 or 1, (m,) each. Raises ValueError, changing nothing, for others."""
+        """Take in labels and decisions, 0 or 1, (m,) each, or one event's.
+
+        Raises ValueError, changing nothing, for others.
+        """
         y, decision = np.asarray(y, np.float64), np.asarray(decision, np.float64)
         if not (np.isin(y, (0, 1)).all() and np.isin(decision, (0, 1)).all()):
             raise ValueError("labels and decisions are 0 or 1")
+        if y.shape != decision.shape:
+            raise ValueError(f"labels {y.shape} and decisions {decision.shape}: one of each for an event is wanted")
         return self.update_many(2 * y + decision)
+
+    def _wanted(self) -> str:
+        return "values are cells 2 y + q of the confusion matrix, 0 to 3: update_decided takes labels and decisions"
 
     def _possible(self, reals: NDArray[np.float64], wholes: NDArray[np.int64]) -> bool:
         hits, counts = wholes[:FLAGS].T

@@ -38,6 +38,7 @@ class PAUCPageHinkley(FlatDetector):
     """
 
     WIDTH = WIDTH
+    CODED = True
 
     def __init__(
         self,
@@ -64,11 +65,24 @@ class PAUCPageHinkley(FlatDetector):
         return _area(self._wholes)
 
     def update_scored(self, score: ArrayLike, label: ArrayLike) -> Firings:
-        """Take in scores in [0, 1] and labels, 0 or 1, (m,) each. Raises ValueError, changing nothing, for others."""
-        label = np.asarray(label, np.float64)
+        """Take in scores in [0, 1] and labels, 0 or 1, (m,) each, or one event's.
+
+        Raises ValueError, changing nothing, for others.
+        """
+        score, label = np.asarray(score, np.float64), np.asarray(label, np.float64)
         if not np.isin(label, (0, 1)).all():
             raise ValueError("labels are 0 or 1")
-        return self.update_many((2 * label - 1) * (1 + np.asarray(score, np.float64)))
+        if score.shape != label.shape:
+            raise ValueError(f"scores {score.shape} and labels {label.shape}: one of each for an event is wanted")
+        if not ((score >= 0) & (score <= 1)).all():
+            raise ValueError("scores lie between 0 and 1")
+        return self.update_many((2 * label - 1) * (1 + score))
+
+    def _wanted(self) -> str:
+        return (
+            "values are 1 + score of a positive event and -1 - score of a negative one: update_scored takes scores and "
+            "labels"
+        )
 
     def _possible(self, reals: NDArray[np.float64], wholes: NDArray[np.int64]) -> bool:
         coded = reals[VALUES:]

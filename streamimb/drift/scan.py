@@ -119,7 +119,9 @@ class ScanBank:
         fired, report = self._fired, self._report
         f, bad = update(which, value, at, self.buckets, self.reals, self.wholes, fired, report)
         if bad >= 0:
-            raise ValueError(f"value {bad}: {value[bad]!r} for detector {which[bad]} of {len(self)}")
+            if 0 <= which[bad] < len(self):
+                raise ValueError(f"value {bad}: a scan cannot watch {float(value[bad])!r}: values lie between 0 and 1")
+            raise ValueError(f"value {bad} is for detector {which[bad]}: there are {len(self)}, from 0")
         return Firings.of(fired[:f].copy(), report[:f].copy()) if f else NONE
 
     @property

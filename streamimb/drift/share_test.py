@@ -68,6 +68,9 @@ class ShareTest(FlatDetector):
         recent = self._wholes[COUNTS + self.n_classes : COUNTS + 2 * self.n_classes]
         return float(recent[-1] / recent.sum()) if recent.sum() else math.nan
 
+    def _wanted(self) -> str:
+        return f"values are class codes, whole numbers from 0 to {self.n_classes - 1}"
+
     def _possible(self, reals: NDArray[np.float64], wholes: NDArray[np.int64]) -> bool:
         codes = wholes[COUNTS + 2 * self.n_classes :]
         levels = bool(reals[0] >= reals[1] > 0.0)

@@ -30,20 +30,21 @@ FOREST_IN_BLEND: dict[str, Any] = {"surety": 6.0, "features": 0.7, "subspace": "
 class MemberParameters(Strict):
     """One member: its model and that model's parameters."""
 
+    #: Any but ``blend``.
     model: str
+    #: That model's own parameters, by name.
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
 class BlendParameters(Strict):
-    """Parameters of :class:`BlendClassifier`.
+    """Parameters of :class:`BlendClassifier`."""
 
-    ``members``: what is blended; ``horizon``: lessons after which the powers have forgotten most.
-    """
-
+    #: What is blended.
     members: Annotated[tuple[MemberParameters, ...], Field(min_length=1, max_length=MEMBERS_MAX)] = (
         MemberParameters(model="linear"),
         MemberParameters(model="forest", parameters=FOREST_IN_BLEND),
     )
+    #: Lessons after which the powers have forgotten most.
     horizon: Annotated[float, Field(ge=10, le=1e9)] = 1_000.0
 
 

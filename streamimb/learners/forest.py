@@ -17,26 +17,26 @@ MEMBERS_MAX: Final = 1_000
 
 
 class ForestParameters(GrowthParameters):
-    """Parameters of :class:`ForestClassifier`, beside those of one tree (``TreeParameters``).
+    """Parameters of :class:`ForestClassifier`, beside those of one tree."""
 
-    ``surety`` is lower than a tree's: votes average out what chance splits off.
-
-    ``members``: trees that vote; ``bagging``: a member learns a lesson of weight w with weight k / bagging, k a
-    Poisson number of mean bagging x w (1: online bagging, more: members that resemble each other more; 0: no draw);
-    ``features``: share of the features that a leaf observes, or ``sqrt`` of their number and one; ``subspace``: whether
-    those are drawn for a member's whole tree, so that a leaf hands on what it has observed when it splits, or anew for
-    each leaf, which then begins with its classes alone; ``warning`` and ``drift``: confidence of the two levels at
-    which a member's own error has risen (drift 0: trees are never replaced); ``memory``: lessons of a class after which
-    its recall, which a member's vote is weighted by, has forgotten most.
-    """
-
+    #: Standard deviations of chance (a G-test) by which a split's gain must be above it: lower than a tree's, since
+    #: votes average out what chance splits off.
     surety: Annotated[float, Field(ge=0, le=1e6)] = 2.0
+    #: Trees that vote.
     members: Annotated[int, Field(ge=1, le=MEMBERS_MAX)] = 10
+    #: A member learns a lesson of weight w with weight k / bagging, k a Poisson number of mean bagging x w (1: online
+    #: bagging, more: members that resemble each other more; 0: no draw).
     bagging: Annotated[float, Field(ge=0, le=30)] = 6.0
+    #: Share of the features that a leaf observes, or ``sqrt`` of their number and one.
     features: Annotated[float, Field(gt=0, le=1)] | Literal["sqrt"] = 1.0
+    #: Whether those are drawn for a member's whole tree, so that a leaf hands on what it has observed when it splits,
+    #: or anew for each leaf, which then begins with its classes alone.
     subspace: Literal["member", "leaf"] = "member"
+    #: Confidence at which a member's own error has risen, so that a tree begins to grow beside it.
     warning: Annotated[float, Field(gt=0, lt=1)] = 1e-2
+    #: Confidence at which it has risen so far that this tree takes over (0: trees are never replaced).
     drift: Annotated[float, Field(ge=0, lt=1)] = 1e-3
+    #: Lessons of a class after which its recall, which a member's vote is weighted by, has forgotten most.
     memory: Annotated[float, Field(ge=1, le=1e9)] = 500.0
 
 

@@ -24,28 +24,30 @@ CROSSED_FEATURES_MAX: Final = 16
 
 
 class LinearParameters(Strict):
-    """Parameters of :class:`LinearClassifier`.
+    """Parameters of :class:`LinearClassifier`."""
 
-    ``rate``: step of the updates; ``horizon``: lessons after which a weight's step size has forgotten most, times the
-    largest class weight (so that with inverse-frequency weights it holds horizon / K lessons of the rarest class);
-    ``damping``: squared gradients that each weight counts as seen, so that weights stop growing where classes are told
-    apart perfectly, and can turn round; ``shrink``: share of a weight that a step of rate 1 takes away (L2); ``bins``:
-    hat functions for each numeric feature, so that curved effects can be fitted (0: none); ``crosses``: parts of a
-    numeric feature's range that are crossed with those of every other feature, so that effects of two together can be
-    fitted (0: none; none without bins or beyond CROSSED_FEATURES_MAX features); ``scale_horizon``: values after which
-    a feature's scale has forgotten most; ``clip``: bound of a standardised value; ``focal``: the focal loss's gamma
-    (0: log-loss); ``slots``: weights shared by all categories that the schema does not list.
-    """
-
+    #: Step of the updates.
     rate: Annotated[float, Field(gt=0, le=10)] = 0.3
+    #: Lessons after which a weight's step size has forgotten most, times the largest class weight (so that with
+    #: inverse-frequency weights of K classes it holds horizon / K lessons of the rarest class).
     horizon: Annotated[float, Field(ge=10, le=1e9)] = 500.0
+    #: Hat functions for each numeric feature, so that curved effects can be fitted (0: none).
     bins: Annotated[int, Field(ge=0, le=64)] = 12
+    #: Parts of a numeric feature's range that are crossed with those of every other feature, so that effects of two
+    #: together can be fitted (0: none; none without bins or beyond 16 features).
     crosses: Annotated[int, Field(ge=0, lt=kernels.CELLS_MAX)] = 4
+    #: Values after which a feature's scale has forgotten most.
     scale_horizon: Annotated[float, Field(ge=10, le=1e9)] = 10_000.0
+    #: Bound of a standardised value.
     clip: Annotated[float, Field(gt=0, le=100)] = 5.0
+    #: Share of a weight that a step of rate 1 takes away (L2).
     shrink: Annotated[float, Field(ge=0, lt=0.1)] = 1e-4
+    #: Squared gradients that each weight counts as seen, so that weights stop growing where classes are told apart
+    #: perfectly, and can turn round.
     damping: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    #: The focal loss's gamma (0: log-loss).
     focal: Annotated[float, Field(ge=0, le=10)] = 0.0
+    #: Weights shared by all categories that the schema does not list.
     slots: Annotated[int, Field(ge=16, le=1 << 22)] = 1 << 16
 
 

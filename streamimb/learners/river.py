@@ -29,15 +29,14 @@ Row = dict[str, Any]
 
 
 class AdapterParameters(Strict):
-    """What the adapter itself takes from a river model's parameters.
+    """What the adapter itself takes from a river model's parameters."""
 
-    ``weights``: how class weights reach the model: ``native`` as ``learn_one``'s ``w``, ``repeat`` as repeated
-    lessons, ``auto`` the first that works, ``refuse`` never. ``scaler`` puts a StandardScaler before the model (and a
-    OneHotEncoder for categorical features). ``repeat_max`` bounds the repetitions of one lesson.
-    """
-
+    #: How class weights reach the model: ``native`` as ``learn_one``'s ``w``, ``repeat`` as repeated lessons, ``auto``
+    #: the first that works, ``refuse`` never.
     weights: Literal["auto", "native", "repeat", "refuse"] = "auto"
+    #: Puts a StandardScaler before the model (and a OneHotEncoder for categorical features).
     scaler: bool = False
+    #: Repetitions of one lesson at most.
     repeat_max: Annotated[int, Field(ge=1, le=10_000)] = 100
 
 

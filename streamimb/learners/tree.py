@@ -13,21 +13,10 @@ from streamimb.schema import Schema
 
 
 class TreeParameters(GrowthParameters):
-    """Parameters of :class:`HoeffdingTreeClassifier`.
+    """Parameters of :class:`HoeffdingTreeClassifier`."""
 
-    ``grace``: weight that a leaf learns between two attempts to split, and a share of what it has learned at least
-    (more than in a forest: attempts at every ten cost a sixth of the time and make one tree no better); ``delta``: the
-    probability with which a split may be the wrong one by Hoeffding's bound, which counts as many lessons as the
-    weights are worth; ``tie``: below this bound, in bits, the best split is taken though the second may be as good;
-    ``surety``: standard deviations of chance (a G-test) by which a split's gain must be above it; ``carry``: weight
-    that two new leaves take over from their parent at most, its Gaussians and counts as the split divides them;
-    ``horizon``: a leaf that holds more weight forgets half of it; ``candidates``: cuts that are tried of a numeric
-    feature; ``buckets``: a categorical feature's codes are counted modulo so many; ``depth_max``: deepest leaf.
-
-    Memory is bounded from the start: a tree has at most ``leaves_max`` leaves, fewer where all trees of a learner
-    would be over ``bytes_max``. When they are all in use, leaves split no more; they go on learning.
-    """
-
+    #: Weight that a leaf learns between two attempts to split, and a share of what it has learned at least (more than
+    #: in a forest: attempts at every ten cost a sixth of the time and make one tree no better).
     grace: Annotated[float, Field(ge=1, le=1e6)] = 30.0
 
 

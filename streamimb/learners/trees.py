@@ -37,18 +37,34 @@ KEPT: Final = ("nodes", "cuts", "leaves", "observed", "ranges", "features", "siz
 
 
 class GrowthParameters(Strict):
-    """What every tree has, alone or in a forest; ``TreeParameters`` tells what each means."""
+    """What every tree has, alone or in a forest.
 
+    Memory is bounded from the start: when all leaves are in use, they split no more; they go on learning.
+    """
+
+    #: Weight that a leaf learns between two attempts to split, and a share of what it has learned at least.
     grace: Annotated[float, Field(ge=1, le=1e6)] = 10.0
+    #: The probability with which a split may be the wrong one by Hoeffding's bound, which counts as many lessons as the
+    #: weights are worth.
     delta: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    #: Below this bound, in bits, the best split is taken though the second may be as good.
     tie: Annotated[float, Field(ge=0, le=1)] = 0.05
+    #: Standard deviations of chance (a G-test) by which a split's gain must be above it.
     surety: Annotated[float, Field(ge=0, le=1e6)] = 6.0
+    #: Weight that two new leaves take over from their parent at most, its Gaussians and counts as the split divides
+    #: them.
     carry: Annotated[float, Field(ge=0, le=1e9)] = 20.0
+    #: A leaf that holds more weight forgets half of it.
     horizon: Annotated[float, Field(ge=10, le=1e12)] = 2_000.0
+    #: Cuts that are tried of a numeric feature.
     candidates: Annotated[int, Field(ge=1, le=100)] = 10
+    #: A categorical feature's codes are counted modulo so many.
     buckets: Annotated[int, Field(ge=2, le=at.BUCKETS_MAX)] = 32
+    #: Deepest leaf.
     depth_max: Annotated[int, Field(ge=1, le=1_000)] = 30
+    #: Leaves of a tree at most.
     leaves_max: Annotated[int, Field(ge=2, le=1 << 20)] = 512
+    #: Bytes of all trees of a learner at most: there are fewer leaves where they would be over it.
     bytes_max: Annotated[int, Field(ge=1 << 12, le=1 << 36)] = 1 << 28
 
 

@@ -49,7 +49,7 @@ class MemorisationGauge:
         if len(p) and not ((p >= 0) & (p <= 1)).all():
             raise ValueError("a probability is not within 0 and 1")
         if len(p) and not 0 <= y.min() <= y.max() < self._losses.shape[1]:
-            raise ValueError(f"a class is none of {self._losses.shape[1]}")
+            raise ValueError(f"a class is not one of 0 to {self._losses.shape[1] - 1}: {y.min()} to {y.max()}")
         _update(p, np.ascontiguousarray(made, np.bool_), np.ascontiguousarray(y, np.int16), self._losses, self._decay)
 
     def hear(self, P: NDArray[np.float64], probes: NDArray[np.int64], own: NDArray[np.int64]) -> NDArray[np.float64]:

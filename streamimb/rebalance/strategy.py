@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from streamimb.config import SamplesConfig
 from streamimb.errors import ConfigError, StateError
 from streamimb.kernel import Array
-from streamimb.near import hint
+from streamimb.near import hint, listed
 from streamimb.rebalance import buffers
 from streamimb.rebalance.base import Sampled, State
 from streamimb.rebalance.buffers import Rings
@@ -135,12 +135,22 @@ def check_lessons(X: Array, y: Array, events: Array, weights: Array, schema: Sch
     m, d = len(y), len(schema.features)
     if X.shape != (m, d) or events.shape != (m,) or weights.shape != (m,):
         raise ValueError(f"{m} lessons of {d} features: X {X.shape}, events {events.shape}, weights {weights.shape}")
-    if m and not 0 <= y.min() <= y.max() < schema.n_classes:
-        raise ValueError(f"a class is none of {schema.n_classes}")
+    for name, array in (("X", X), ("events", events), ("weights", weights)):
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"{name} holds numbers, not {array.dtype}")
+    if m and (y.dtype.kind not in "biu" or not 0 <= y.min() <= y.max() < schema.n_classes):
+        raise ValueError(_no_class(y, schema))
     if np.isinf(X).any():
         raise ValueError("a feature is infinite")
     if not np.isfinite(weights).all() or weights.min(initial=0.0) < 0:
         raise ValueError("a weight is negative or not finite")
+
+
+def _no_class(y: Array, schema: Schema) -> str:
+    whole = y.dtype.kind in "biu"
+    wrong = (y[(y < 0) | (y >= schema.n_classes)] if whole else y).tolist()[0]
+    names = listed(f"{k}: {name}" for k, name in enumerate(schema.class_names))
+    return f"y: {wrong!r} is no class: y holds their places in the schema, whole numbers ({names})"
 
 
 def check_features(schema: Schema, config: SamplesConfig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -58,6 +59,10 @@ class DictLearner:
         self.model = make()
         #: Lessons of the first class before there was a second, and their weight as far as the model remembers it.
         self.alone_lessons, self.alone_weight = 0, 0.0
+        #: How often the model was taught each class in the last run, repetitions among them.
+        self.lessons: list[int] = []
+        #: Whether an answer in a run was not finite, and so taken for even probabilities.
+        self.undefined = False
 
     def fresh(self) -> DictLearner:
         """Another like this one that knows nothing."""
@@ -72,7 +77,7 @@ class DictLearner:
 
     def predict(self, x: dict[Any, Any]) -> NDArray[np.float64]:
         """Class probabilities of one row, float64 (1, K)."""
-        return np.array([self._probabilities(x)], np.float64)
+        return np.array([_shares(self._answer(x))], np.float64)
 
     def learn(self, x: dict[Any, Any], code: int, weight: float) -> None:
         """One lesson of the stream's first class, before there is a tape."""
@@ -81,38 +86,41 @@ class DictLearner:
         self.alone_weight = self.trained_decay * self.alone_weight + weight
 
     def run(self, X: Any, y: NDArray[np.int16], tape: Tape, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        told = []
+        told, lessons = [], [0] * len(weights)
         lesson_weights = tape.lesson_weights(y, weights).tolist()
         ops = zip(tape.rows.tolist(), tape.kinds.tolist(), tape.events.tolist(), lesson_weights, strict=True)
         for row, kind, event, weight in ops:
             if kind == PREDICT:
-                told.append(self._probabilities(X[row]))
+                answer = self._answer(X[row])
+                self.undefined |= not math.isfinite(sum(answer))
+                told.append(_shares(answer))
             else:
-                self._teach(X[row], self.labels[y[row]], weight, event)
+                code = int(y[row])
+                lessons[code] += self._teach(X[row], self.labels[code], weight, event)
+        self.lessons = lessons
         return np.array(told, np.float64).reshape(len(told), len(weights))
 
-    def _probabilities(self, x: dict[Any, Any]) -> list[float]:
-        """Of all classes; even ones where the model tells none."""
+    def _answer(self, x: dict[Any, Any]) -> list[float]:
+        """What the model tells of each class."""
         try:
             found = self.model.predict_proba_one(x)
         except NotImplementedError:
             label = self.model.predict_one(x)
             found = {} if label is None else {label: 1.0}
-        p = [found.get(label, 0.0) for label in self.labels]
-        total = sum(p)
-        if not 0.0 < total < float("inf"):
-            return [1 / len(p)] * len(p)
-        return [v / total for v in p]
+        return [found.get(label, 0.0) for label in self.labels]
 
-    def _teach(self, x: dict[Any, Any], label: Any, weight: float, event: int) -> None:
+    def _teach(self, x: dict[Any, Any], label: Any, weight: float, event: int) -> int:
+        """Give the lesson as often as its weight says; how often that was."""
         if self._native:
             if weight > 0.0:
                 self.model.learn_one(x, label, w=weight)
-            return
+            return int(weight > 0.0)
         weight = min(weight, REPEAT_MAX)
         whole = int(weight)
-        for _ in range(whole + (uniform(self._seed, event, REPEAT_MEMBER) < weight - whole)):
+        times = whole + int(uniform(self._seed, event, REPEAT_MEMBER) < weight - whole)
+        for _ in range(times):
             self.model.learn_one(x, label)
+        return times
 
     def reset(self, cause: str) -> None:  # noqa: ARG002
         self.model = self._make()
@@ -123,3 +131,11 @@ class DictLearner:
 
     def restore(self, state: State) -> None:
         """Nothing to take in; see ``state``."""
+
+
+def _shares(answer: list[float]) -> list[float]:
+    """A model's answer as probabilities of all classes; even ones where it is none."""
+    total = sum(answer)
+    if not 0.0 < total < math.inf:
+        return [1 / len(answer)] * len(answer)
+    return [v / total for v in answer]

@@ -88,6 +88,8 @@ class Loop:
         self.n_classes, self.positive = n_classes, positive
         self.signals: deque[Signal] = deque(maxlen=SIGNALS_MAX)
         self.seen = 0
+        #: How often the model in force was taught each class, int64 (K,).
+        self.lessons = np.zeros(n_classes, np.int64)
         self._learner, self._costs, self._seed = learner, costs, seed
         self.columns = None if samples is None else Columns()
         self._width = self._sampler_made_at = 0  # features that the sampler compares, and when it was made
@@ -194,6 +196,7 @@ class Loop:
         self.controller, self.monitor, self.rebalancer = controller, monitor, rebalancer
         if n_classes > self.n_classes:
             self._early = self._early_places() | {place for place in self._early if place > self.seen}
+            self.lessons = np.pad(self.lessons, (0, n_classes - self.n_classes))
             self._appeared = np.append(self._appeared, np.full(n_classes - self.n_classes, self.seen))
             self.reactor.grow(n_classes, self.evaluation.confusion())
             for part in (self.windows, self.evaluation, self.succession):
@@ -257,6 +260,7 @@ class Loop:
         except BaseException:
             take_back()
             raise
+        self.lessons = self.lessons + self._in_force.lessons
         scored = self._score(self.rebalancer.hear(lessons, P), ops)
         place = np.array([event], np.int64)
         self._matured = np.array([[0, code, event, event, event]], np.int64)
@@ -289,6 +293,11 @@ class Loop:
         self.monitor.forget(RECALL)
         self.held.forget()
         self._recall_from = NEVER
+
+    @property
+    def undefined(self) -> bool:
+        """Whether the model in force has told probabilities that are not finite."""
+        return self._in_force.undefined
 
     @property
     def mature(self) -> int:

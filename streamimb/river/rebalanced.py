@@ -17,6 +17,7 @@ from streamimb.control.objectives import MANY
 from streamimb.errors import ConfigError
 from streamimb.near import meant
 from streamimb.outcome import Action, Signal
+from streamimb.rebalance.weights import OF_SHARES
 from streamimb.river.classes import (
     GUESS_LABELS,
     Classes,
@@ -31,13 +32,16 @@ from streamimb.river.columns import checked_samples
 from streamimb.river.costs import Costs
 from streamimb.river.learner import DictLearner, obeys_weights
 from streamimb.river.loop import Loop
-from streamimb.river.wrapped import last_step, require_classifier
+from streamimb.river.values import event_or_text
+from streamimb.river.wrapped import last_step, not_finite, require_classifier
 
 if TYPE_CHECKING:
     import pandas as pd
 
 STRATEGIES: Final = ("adaptive", "inverse_frequency", "effective_number", "cost", "oob", "uob", "hybrid", "none")
 REACTIONS: Final = ("adjust", "replace", "reset", "tell", "none")
+#: The bound of weights that are made of shares alone, unless told otherwise.
+SHARES_WEIGHT_MAX: Final = 10.0
 Told = TypeVar("Told", Signal, Action)
 
 
@@ -66,8 +70,9 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
     every
         Events between two Plans.
     weight_max
-        Bound of a class's weight. None: as ``control.weight_max`` of a configuration has it, 3 for ``adaptive``: less
-        than river's trees want, which split on what lessons weigh (G-mean 0.72 for 0.77 at 2 %; others are level).
+        Bound of a class's weight. None: what a configuration has where ``control.weight_max`` is not set, which is 100
+        for ``cost``, ``oob``, ``uob`` and ``hybrid``, but SHARES_WEIGHT_MAX for the others. 3, as there, is less than
+        river's trees want, which split on what lessons weigh (G-mean 0.72 for 0.77 at 2 %; others are level).
     seed
         Rounds repeated lessons: a whole number, never None, for the same seed gives the same result.
     positive
@@ -127,7 +132,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         drift: str | None = None,
         objective: str = "f1",
         every: int = 250,
-        weight_max: float | None = 10.0,
+        weight_max: float | None = None,
         seed: int = 1,
         positive: Any = None,
         costs: Mapping[Hashable, float] | None = None,
@@ -155,6 +160,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         except (TypeError, ValueError) as error:
             raise ConfigError(f"positive: {error}") from None
         self._loop: Loop | None = None
+        self._undefined_told = False
         self._configs = self._settings()
         self._learner = DictLearner(model.clone, self._classes.inner, native=obeys_weights(model), seed=seed)
         self._fit_loop()
@@ -185,7 +191,8 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         detector = {} if self.drift is None else {"action": self.drift}
         if self.drift == "none":
             detector = {"detector": "none"}
-        bounded = {} if self.weight_max is None else {"weight_max": self.weight_max}
+        bound = SHARES_WEIGHT_MAX if self.weight_max is None and self.strategy in OF_SHARES else self.weight_max
+        bounded = {} if bound is None else {"weight_max": bound}
         try:
             control = ControlConfig.model_validate(
                 {"weights": self.strategy, "objective": self.objective, "every": self.every, **bounded}
@@ -213,12 +220,12 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         """Learn an event: its features and its class; ``w`` multiplies the lesson's weight.
 
         Raises ValueError where the label is missing, not finite or one class too many, or the weight is negative or
-        not finite, TypeError where either is of another kind; then nothing has changed. What the model raises is
-        raised; then the event was not learned, and leaves no trace but in the model.
+        not finite, TypeError where one of the three is of another kind; then nothing has changed. What the model raises
+        is raised; then the event was not learned, and leaves no trace but in the model.
         """
         require_none(unknown)
         weight = checked_weight(w)
-        self._learn(x, self._checked([y])[0], weight)
+        self._learn(event_or_text(x), self._checked([y])[0], weight)
 
     def _checked(self, labels: Sequence[Any]) -> list[Hashable]:
         """The labels as they are to be taken, in order; nothing changes.
@@ -250,10 +257,18 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
             if loop is not None and standing is not None:
                 loop.take_back(standing)
             raise
+        self._tell_undefined()
         self._tell_misspelt()
 
     def _is_outgrown(self, loop: Loop) -> bool:
         return (loop.n_classes, loop.positive) != (len(self._labels), self._classes.positive)
+
+    def _tell_undefined(self) -> None:
+        """Warn, once, of a model whose probabilities are not finite: even ones in their place look like an answer."""
+        if self._loop is None or self._undefined_told or not self._loop.undefined:
+            return
+        self._undefined_told = True
+        warnings.warn(not_finite(self.model, self._classes.seen), RuntimeWarning, stacklevel=4)
 
     def _tell_misspelt(self) -> None:
         """Warn, once, of what was named and has not come."""
@@ -270,7 +285,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         require_none(unknown)
         if self._loop is None:
             return dict.fromkeys(self._labels, 1.0)
-        scores = self._loop.score(x).scores.astype(float)
+        scores = self._loop.score(event_or_text(x)).scores.astype(float)
         return dict(zip(self._labels, (scores / scores.sum()).tolist(), strict=True))
 
     def predict_one(self, x: dict[Any, Any], **unknown: Any) -> Any:
@@ -278,7 +293,7 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
         require_none(unknown)
         if self._loop is None:
             return self._labels[0] if self._labels else None
-        return self._labels[self._loop.score(x).decision]
+        return self._labels[self._loop.score(event_or_text(x)).decision]
 
     def learn_many(self, X: pd.DataFrame, y: pd.Series, w: float | pd.Series = 1.0, **unknown: Any) -> None:
         """Learn a frame of events in order, as ``learn_one`` would one by one; ``w`` is one weight or one a row.
@@ -326,11 +341,14 @@ class RebalancedClassifier(base.Wrapper, base.MiniBatchClassifier):  # type: ign
 
     @property
     def taught(self) -> dict[Hashable, dict[str, int]]:
-        """Of each class how many labels came and how many lessons were given for them, since two classes are known."""
+        """Of each class how many labels came and how many lessons were given for them, since two classes are known.
+
+        Lessons are calls of the model's ``learn_one``: a repeated one counts as often as it was repeated.
+        """
         if self._loop is None:
             return {}
-        counts = self._loop.rebalancer.taught.T.tolist()
-        return {k: {"labels": n, "lessons": m} for k, (n, m) in zip(self._labels, counts, strict=True)}
+        labels, lessons = self._loop.rebalancer.taught[0].tolist(), self._loop.lessons.tolist()
+        return {k: {"labels": n, "lessons": m} for k, n, m in zip(self._labels, labels, lessons, strict=True)}
 
     @property
     def classes(self) -> list[Hashable]:

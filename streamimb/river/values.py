@@ -27,6 +27,11 @@ def checked_event(x: Any) -> Mapping[Hashable, Any]:
     raise TypeError(f"x: {x!r:.60} is a {type(x).__name__}: a dict is wanted, as {{'amount': 20.0}}")
 
 
+def event_or_text(x: Any) -> Any:
+    """The same, or the text that a model such as ``BagOfWords`` reads. Raises TypeError."""
+    return x if isinstance(x, str) else checked_event(x)
+
+
 def is_value(value: Any) -> bool:
     """Whether it is text, a boolean or a real number, be it missing."""
     return isinstance(value, str | int | float | np.integer | np.floating | np.bool_) or is_missing(value)

@@ -32,3 +32,12 @@ def require_classifier(model: Any) -> None:
     if isinstance(last, str):
         raise TypeError(f"model: the text {last!r}: {wanted}, made: not its name")
     raise TypeError(f"model: {given}: {wanted}")
+
+
+def not_finite(model: Any, since: int) -> str:
+    """What is told of a model whose probabilities are not finite any more; since: which labelled event, from 1."""
+    return (
+        f"{type(last_step(model)).__name__}: its probabilities are not finite since labelled event {since:,}, and even "
+        "ones are taken for them. Of a NaN among its features it may know nothing any more: give missing values as "
+        "None to an imputer outside, StatImputer() | RebalancedClassifier(...), and begin anew"
+    )

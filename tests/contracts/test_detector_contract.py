@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
@@ -185,6 +186,51 @@ def test_what_is_not_finite_is_refused_and_changes_nothing(case, bad):
     with pytest.raises(ValueError, match="finite"):
         detector.update_many([x[0], bad])
     assert same_state(before, detector.state())
+
+
+@each_detector
+def test_what_is_no_number_is_refused_by_name(case):
+    """With the value, and changing nothing."""
+    detector = case.make()
+    before = detector.state()
+    for bad in (None, "high", [0.5]):
+        with pytest.raises(TypeError, match=re.escape(f"cannot watch {bad!r}, a {type(bad).__name__}: only numbers")):
+            detector.update(bad)
+    with pytest.raises(ValueError, match="only finite"):
+        detector.update(10**400)
+    assert same_state(before, detector.state())
+
+
+@pytest.mark.parametrize("name", ["share_scan", "recall_scan", "hddm_w", "ddm_oci", "share_test"])
+def test_what_is_out_of_bounds_is_told_with_the_bounds(name):
+    """The value as a person writes it."""
+    wanted = "class codes, whole numbers from 0 to 1" if name == "share_test" else "lie between 0 and 1"
+    with pytest.raises(ValueError, match=rf"cannot watch 5\.0: values (are )?{wanted}"):
+        DETECTORS[name].make().update(5)
+
+
+@pytest.mark.parametrize(
+    ("name", "call", "wrong"),
+    [
+        ("lfr", "update_decided takes labels and decisions", 5.0),
+        ("pauc_ph", "update_scored takes scores and labels", 0.5),
+    ],
+)
+def test_what_is_told_of_two_values_is_not_taken_for_one(name, call, wrong):
+    """Neither a hit or a label alone, which would pass for a code, nor a number that is none."""
+    detector = DETECTORS[name].make()
+    before = detector.state()
+    for update, value in ((detector.update, True), (detector.update, np.bool_(False)), (detector.update_many, [True])):
+        with pytest.raises(TypeError, match=call):
+            update(value)
+    with pytest.raises(ValueError, match=rf"cannot watch {wrong}: .*{call}"):
+        detector.update(wrong)
+    ask = getattr(detector, call.partition(" ")[0])
+    with pytest.raises(ValueError, match="one of each"):
+        ask([1, 0], [1])
+    assert same_state(before, detector.state())
+    ask(1, 1)
+    assert detector.width == 1
 
 
 @each_detector

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import re
 from typing import Any
 
 import numpy as np
@@ -278,6 +279,25 @@ def test_refuses_what_are_no_lessons(name: str, column: int, value: float | None
     with pytest.raises(ValueError, match=r"class|infinite|weight|lessons"):
         sampler.sample(*stream)
     assert digest(sampler.state()) == before
+
+
+@pytest.mark.parametrize("name", ["smote", "undersample", "clean", "all"])
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        (1, [0, 7], "y: 7 is no class: y holds their places in the schema, whole numbers (0: 0, 1: 1)"),
+        (1, ["y", "n"], "y: 'y' is no class: y holds their places in the schema"),
+        (1, [0.5, 1.0], "y: 0.5 is no class: y holds their places in the schema"),
+        (0, [["a"] * 5] * 2, "X holds numbers, not <U1"),
+        (3, ["a", "b"], "weights holds numbers, not <U1"),
+    ],
+)
+def test_what_is_no_lesson_is_told_with_what_is_wanted(name: str, column: int, values: Any, message: str) -> None:
+    """The value and the values that there are, not what numpy made of it."""
+    stream = list(lessons(name, 2))
+    stream[column] = np.array(values)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        make(name).sample(*stream)
 
 
 @every_sampler

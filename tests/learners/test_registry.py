@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 
 from streamimb.config import LearnerConfig
@@ -35,6 +38,23 @@ def test_an_unknown_model_names_the_nearest(model: str, nearest: str) -> None:
     """A class that is no classifier counts as unknown."""
     with pytest.raises(ConfigError, match=rf"learner\.model: .*did you mean '{nearest}'"):
         make_learner(SCHEMA, LearnerConfig(model=model))
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters", "message"),
+    [
+        ("forest", {"tres": 4}, "learner.parameters.tres: unknown: there is grace, delta, tie, "),
+        ("forest", {"n_models": 4}, "candidates, buckets, depth_max, leaves_max, bytes_max, members, bagging, "),
+        ("forest", {"membres": 4}, "unknown (did you mean 'members'?): there is grace, "),
+        ("linear", {"rte": 1}, "unknown (did you mean 'rate'?): there is rate, horizon, "),
+        ("blend", {"members": [{"modl": "linear"}]}, "unknown (did you mean 'model'?): there is model, parameters"),
+        ("blend", {"trees": 4}, "learner.parameters.trees: unknown: there is members, horizon"),
+    ],
+)
+def test_an_unknown_parameter_is_told_what_there_is(model: str, parameters: dict[str, Any], message: str) -> None:
+    """The nearest is named only where one is near: ``tres`` is not ``features``."""
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        make_learner(SCHEMA, LearnerConfig(model=model, parameters=parameters))
 
 
 @pytest.mark.parametrize("model", ["os.system", "river.os.system", "river.base.Classifier", "river", "river..x"])

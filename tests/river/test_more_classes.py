@@ -19,10 +19,12 @@ from streamimb.drift.scan import ScanBank
 from streamimb.errors import ConfigError
 from streamimb.kernel import uniform
 from streamimb.outcome import Signal
+from streamimb.rebalance.weights import OF_SHARES, bound_of
 from streamimb.river import CompiledClassifier, RebalancedClassifier
 from streamimb.river.classes import GUESS_LABELS
 from streamimb.river.learner import DictLearner
 from streamimb.river.loop import Loop
+from streamimb.river.rebalanced import STRATEGIES
 
 
 def event(i: int, share: float = 0.03) -> tuple[dict[str, float], str]:
@@ -196,6 +198,25 @@ def test_defaults_are_those_of_a_configuration():
     control, drifts, _ = RebalancedClassifier(SoftmaxRegression())._configs
     assert control == ControlConfig(objective="f1", weight_max=10)
     assert drifts == DriftConfig()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_weights_are_bounded_as_by_a_configuration(strategy):
+    """But for those made of shares alone, which river's trees want to be larger; a bound that is given is taken."""
+    costs = {True: 50} if strategy == "cost" else None
+    control = RebalancedClassifier(SoftmaxRegression(), strategy, costs=costs)._configs[0]
+    own = 10.0 if strategy in OF_SHARES else bound_of(strategy, ControlConfig())
+    assert bound_of(strategy, control) == own
+    given = RebalancedClassifier(SoftmaxRegression(), strategy, weight_max=7.0, costs=costs)._configs[0]
+    assert bound_of(strategy, given) == 7.0
+
+
+def test_a_model_is_taught_up_to_that_bound():
+    """At 1 % a lesson of the rare class is one of a hundred, not of ten."""
+    model = RebalancedClassifier(SoftmaxRegression(), "oob", drift="none")
+    for i in range(4_000):
+        model.learn_one({"x": uniform(1, i, 0)}, i % 100 == 0)
+    assert 50 < model._loop.controller.plan.weights[model.classes.index(True)] <= 100
 
 
 @pytest.mark.parametrize("number", [np.int64, np.int16, np.float32, np.float64, int])

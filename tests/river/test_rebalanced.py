@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -86,6 +87,32 @@ def test_a_pickled_model_goes_on_as_if_never_stopped():
         assert again.predict_proba_one(x) == whole.predict_proba_one(x)
         whole.learn_one(x, y)
         again.learn_one(x, y)
+
+
+class Counting(naive_bayes.GaussianNB):
+    """Counts its lessons by class."""
+
+    lessons: ClassVar[dict[bool, int]] = {}
+
+    def learn_one(self, x, y):
+        self.lessons[y] = self.lessons.get(y, 0) + 1
+        super().learn_one(x, y)
+
+
+@pytest.mark.parametrize("samples", [None, {"minority": "smote"}])
+def test_taught_counts_a_lesson_as_often_as_it_was_repeated(samples):
+    """What the model was called for since there were two classes; the labels stay what came."""
+    model = RebalancedClassifier(Counting(), strategy="oob", drift="none", samples=samples)
+    events = stream(2_000, 0.02)
+    for x, y in events:
+        if not model.taught:
+            Counting.lessons.clear()
+        model.learn_one(x, y)
+    taught = model.taught
+    positives = sum(y for _, y in events)
+    assert taught[True]["labels"] == positives
+    assert taught[True]["lessons"] > 3 * positives
+    assert {label: counts["lessons"] for label, counts in taught.items()} == Counting.lessons
 
 
 def test_models_that_ignore_weights_are_found_out():

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from river import naive_bayes
+from river import linear_model, naive_bayes, preprocessing, stats
 
 from streamimb.errors import ConfigError, LearnerError
 from streamimb.kernel import uniform
@@ -93,6 +93,37 @@ def test_a_warning_that_is_an_error_is_raised_once_and_its_event_learned():
     assert compiled._seen == compiled._classes.seen == GUESS_LABELS + 21
 
 
+@pytest.mark.parametrize("action", ["default", "error"])
+def test_a_model_that_no_longer_tells_probabilities_is_told_once(action):
+    """Since which event, and what helps; the events are learned whether the warning is an error or not."""
+    model, told = RebalancedClassifier(linear_model.LogisticRegression(), drift="tell"), []
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter(action)
+        for i in range(300):
+            x, y = event(i)
+            try:
+                model.learn_one({**x, "a": float("nan")} if i == 150 else x, y)
+            except RuntimeWarning as warning:
+                told.append(str(warning))
+    told += [str(w.message) for w in shown if w.category is RuntimeWarning]
+    assert len(told) == 1
+    assert told[0].startswith("LogisticRegression: its probabilities are not finite since labelled event 151, and even")
+    assert "an imputer outside" in told[0]
+    assert model._classes.seen == 300
+    assert set(model.predict_proba_one(event(1)[0])) == {"rest", "rare"}
+
+
+def test_an_imputer_outside_keeps_probabilities_finite():
+    """As the warning says: it fills what is missing, and there is nothing to warn of."""
+    model = preprocessing.StatImputer(("a", stats.Mean())) | RebalancedClassifier(linear_model.LogisticRegression())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for i in range(300):
+            x, y = event(i)
+            model.learn_one({**x, "a": None} if i == 150 else x, y)
+    assert model.predict_proba_one(event(1)[0])["rare"] != 0.5
+
+
 def test_a_learner_that_may_grow_no_more_refuses_the_class_and_goes_on(monkeypatch):
     """Once its weights would not fit; the event changes nothing, so that the classes known are told and learned."""
     monkeypatch.setattr(linear, "WEIGHTS_MAX", 60)
@@ -127,6 +158,19 @@ def test_what_is_no_event_is_told(x):
             model.learn_one(x, "rest")
     with pytest.raises(TypeError, match=r"^x: .* a dict is wanted, as"):
         ESTIMATORS[0]().predict_one(x)
+
+
+@pytest.mark.parametrize("x", [[1.0, 2.0], None, 5])
+def test_what_is_neither_event_nor_text_is_told_whatever_the_model(x):
+    """Before a model says it in words of its own; nothing has changed."""
+    model = ESTIMATORS[2]()
+    for i in range(60):
+        model.learn_one(*event(i))
+    held = known(model)
+    for call in (lambda: model.learn_one(x, "rare"), lambda: model.predict_one(x), lambda: model.predict_proba_one(x)):
+        with pytest.raises(TypeError, match=r"^x: .* a dict is wanted, as"):
+            call()
+    assert known(model) == held
 
 
 @pytest.mark.parametrize("make", ESTIMATORS)

@@ -7,7 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from streamimb.checkpoint.setup import keys
-from streamimb.config import SERVICE_TABLES, Config
+from streamimb.config import SERVICE_TABLES, Config, LearnerConfig
+from streamimb.learners.registry import COMPILED, make_learner
 from streamimb.metrics import METRICS, PREFIX
 from streamimb.schema import Feature, Identity, Label, Schema, Time
 from streamimb.settings import load_settings
@@ -39,13 +40,28 @@ def rows(page):
 def test_every_key_is_told_with_its_default():
     """What ``config show`` lists, the page lists, and nothing else."""
     told = {f"{section}.{cells[0].strip('`')}": cells for section, cells in rows("configuration.md")}
-    told = {k: c for k, c in told.items() if not k.startswith(("schema.", "samples.classes."))}
+    told = {k: c for k, c in told.items() if k.split(".")[0] in Config.model_fields}
+    told = {k: c for k, c in told.items() if not k.startswith("samples.classes.")}
     shown = {key: value for key, value, _ in load_settings().items()}
     extra = {"samples.classes"}  # a table of many, which has a section of its own
     assert set(told) | extra == set(shown)
     for key in told:
         assert told[key][2] == ("not set" if shown[key] is None else f"`{toml_value(shown[key])}`"), key
         assert told[key][4], key
+
+
+def test_every_parameter_of_a_learner_is_told():
+    """Those that an unknown one is told beside, with the default that the learner has."""
+    schema = Schema(features=[Feature(name="x")], label=Label(classes=["a", "b"]))
+    for model in (*COMPILED, "blend"):
+        told = {cells[0].strip("`"): cells for section, cells in rows("configuration.md") if section == model}
+        learner = make_learner(schema, LearnerConfig(model=model))
+        assert list(told) == list(type(learner.parameters).model_fields)
+        for name, cells in told.items():
+            default = getattr(learner.parameters, name)
+            assert cells[3]
+            if name != "members":
+                assert cells[2] == f"`{toml_value(default)}`", (model, name)
 
 
 def test_what_may_change_between_starts_is_what_a_checkpoint_allows():
