@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from functools import partial
 
 import numpy as np
@@ -18,7 +19,7 @@ from streamimb.sources.clients import make_source
 from streamimb.sources.log import Partition, Records
 from streamimb_services.produce import Pace
 from streamimb_services.rows import rows_of
-from tests.broker.log_worlds import KafkaWorld, Told, join
+from tests.broker.log_worlds import WAITS_AT_MOST_S, KafkaWorld, Told, join
 from tests.services.conftest import SCHEMA
 
 
@@ -34,8 +35,9 @@ def values_in(world, topic, n):
     told = Told(source)
     source.subscribe([topic], told)
     join(told, shares=[1])
-    found = []
+    found, until = [], time.monotonic() + WAITS_AT_MOST_S
     while sum(map(len, found)) < n:
+        assert time.monotonic() < until, found
         found += source.poll(records_max=1_000, timeout_s=0.2)
     return [(k, v, h) for r in found for k, v, h in zip(r.keys, r.values, r.headers, strict=True)]
 
